@@ -1,0 +1,1 @@
+"""Holdfast host software: API, tasks, guests, storage and the configuration store."""
