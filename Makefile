@@ -1,0 +1,47 @@
+# Holdfast: everything is made from here. `make help` lists the targets.
+# Hosts: Debian 12 or 13, root. All building and testing happens in a cached Debian 13 tree ("tools tree").
+SHELL := /bin/sh
+export HOLDFAST_CACHE ?= /var/cache/holdfast
+export PYTHONDONTWRITEBYTECODE := 1
+PORT ?= 8006
+BUILD := PYTHONPATH=image-build /usr/bin/python3 -m imagebuild
+IN := bin/in-tools
+
+.DEFAULT_GOAL := help
+.PHONY: help
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+.PHONY: host
+host:
+	@sh image-build/host-packages.sh
+
+.PHONY: tools
+tools: host ## Build the tools tree (a cached Debian 13 root)
+	@$(BUILD) tools
+
+.PHONY: check
+check: tools ## Lint, types and unit tests (no network, < 90 s)
+	@$(IN) ruff check .
+	@$(IN) ruff format --check .
+	@$(IN) mypy
+	@$(IN) python3 -m pytest -q -p no:cacheprovider tests/test_repo.py tests/unit
+
+.PHONY: fmt
+fmt: tools ## Format the Python code
+	@$(IN) ruff check --fix .
+	@$(IN) ruff format .
+
+.PHONY: deb
+deb: tools ## Build the Debian packages
+	@$(BUILD) deb
+
+.PHONY: repo
+repo: tools ## Build the signed APT repository from the packages
+	@$(BUILD) repo
+
+.PHONY: clean
+clean: ## Remove what builds left in the checkout (the cache stays)
+	rm -rf build .mypy_cache .ruff_cache webui/dist
+	find . -name __pycache__ -prune -exec rm -rf {} +
