@@ -114,17 +114,17 @@ def run(
     timer.daemon = True
     timer.start()
     try:
-        out, err = _collect(process, input, on_line)
+        out, errors = _collect(process, input, on_line)
     finally:
         timer.cancel()
         if process.poll() is None:
             _kill_group(process)
             process.wait()
     if expired.is_set():
-        raise CommandFailed(shown, process.returncode, err, f"command '{' '.join(shown)}' did not end within {timeout_s:g} s")
+        raise CommandFailed(shown, process.returncode, errors, f"command '{' '.join(shown)}' did not end within {timeout_s:g} s")
     if check and process.returncode != 0:
-        raise CommandFailed(shown, process.returncode, err or out)
-    return Result(argv=shown, code=process.returncode, stdout=out, stderr=err)
+        raise CommandFailed(shown, process.returncode, errors or out)
+    return Result(argv=shown, code=process.returncode, stdout=out, stderr=errors)
 
 
 def _collect(

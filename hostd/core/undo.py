@@ -36,5 +36,5 @@ class Undo:
             step = self._steps.pop()
             try:
                 step()
-            except Exception:  # noqa: BLE001 - the other steps back must still run
+            except Exception:  # the other steps back must still run
                 log.exception("undo: a step back failed")

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from imagebuild import tools
+from imagebuild import packages, repository, tools
 from imagebuild.context import Context
 from imagebuild.progress import say
 from imagebuild.shell import StepFailed
@@ -24,9 +24,22 @@ def command_enter(ctx: Context, args: list[str]) -> None:
     os.execvpe(argv[0], argv, tools.environment())
 
 
+def command_deb(ctx: Context, _args: list[str]) -> None:
+    """Build the Debian packages."""
+    for deb in sorted(packages.build(ctx).glob("*.deb")):
+        print(deb)
+
+
+def command_repo(ctx: Context, _args: list[str]) -> None:
+    """Build the signed APT repository from the packages."""
+    print(repository.sync(ctx, sorted(packages.build(ctx).glob("*.deb"))))
+
+
 COMMANDS: dict[str, Callable[[Context, list[str]], None]] = {
     "tools": command_tools,
     "enter": command_enter,
+    "deb": command_deb,
+    "repo": command_repo,
 }
 
 

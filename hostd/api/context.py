@@ -1,0 +1,97 @@
+"""What a handler is given: the host's handles and who calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hostd.cluster.store import Mirror, Store
+from hostd.core.run import Run
+from hostd.node.host import Host
+from hostd.tasks.client import TaskClient
+
+
+class Samples(Protocol):
+    """The last sample of the statistics daemon, as plain tables; each answer comes from memory."""
+
+    def node(self) -> Mapping[str, Any]:
+        """Live values of this node; empty before the first sample."""
+
+    def guests(self) -> Mapping[int, Mapping[str, Any]]:
+        """Live values by guest id; a guest without an entry is not running."""
+
+    def storages(self) -> Mapping[str, Mapping[str, Any]]:
+        """total, used, avail (bytes) and active by storage id."""
+
+
+class Authority(Protocol):
+    """Answers whether a user may do something."""
+
+    def may(self, user: str, path: str, privileges: tuple[str, ...], *, any_of: bool = False) -> bool: ...
+
+
+class Credentials(Protocol):
+    """Log-in and tickets; the signing half exists in the root process only."""
+
+    def login(self, user: str, password: str) -> str:
+        """A new ticket for the user; NotAuthenticated otherwise."""
+
+    def csrf(self, user: str) -> str: ...
+
+    def console_ticket(self, user: str, path: str) -> str: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything that handlers share in one process; made in ``daemons/``."""
+
+    host: Host
+    tasks: TaskClient
+    samples: Samples
+    authority: Authority
+    credentials: Credentials
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """One call. ``user`` is ``name@realm`` (or a token's full id), empty before log-in."""
+
+    services: Services
+    user: str
+
+    @property
+    def host(self) -> Host:
+        return self.services.host
+
+    @property
+    def node(self) -> str:
+        return self.services.host.node
+
+    @property
+    def store(self) -> Store:
+        return self.services.host.store
+
+    @property
+    def mirror(self) -> Mirror:
+        return self.services.host.mirror
+
+    @property
+    def run(self) -> Run:
+        return self.services.host.run
+
+    @property
+    def tasks(self) -> TaskClient:
+        return self.services.tasks
+
+    @property
+    def samples(self) -> Samples:
+        return self.services.samples
+
+    def may(self, path: str, *privileges: str, any_of: bool = False) -> bool:
+        """Whether the caller holds the privileges on an ACL path."""
+        return self.services.authority.may(self.user, path, privileges, any_of=any_of)
+
+    def spawn(self, type: str, id: str, **args: object) -> str:
+        """Start a task as the caller; returns its UPID at once."""
+        return self.tasks.spawn(type, id=id, user=self.user, args=args)

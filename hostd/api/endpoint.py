@@ -1,0 +1,178 @@
+"""``@endpoint``: one declaration of a method, from which routing, validation, permission check and dumps come."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from hostd.api.context import Context
+from hostd.core.schema import rows
+
+
+@dataclass(frozen=True)
+class Check:
+    """All (or ``any_of`` them: one) of ``privileges`` on the ACL path, ``{name}`` replaced by that parameter."""
+
+    path: str
+    privileges: tuple[str, ...]
+    any_of: bool = False
+
+    def __init__(self, path: str, *privileges: str, any_of: bool = False) -> None:
+        object.__setattr__(self, "path", path)
+        object.__setattr__(self, "privileges", privileges)
+        object.__setattr__(self, "any_of", any_of)
+
+    def expression(self) -> dict[str, object]:
+        flags = ["any", 1] if self.any_of else []
+        return {"check": ["perm", self.path, list(self.privileges), *flags]}
+
+
+@dataclass(frozen=True)
+class Everyone:
+    """No log-in needed (``world``), or any logged-in user (``all``)."""
+
+    name: str
+
+    def expression(self) -> dict[str, object]:
+        return {"user": self.name}
+
+
+@dataclass(frozen=True)
+class RootOnly:
+    """Only ``root@pam``."""
+
+    def expression(self) -> dict[str, object]:
+        return {"root_only": True}
+
+
+WORLD = Everyone("world")
+ALL = Everyone("all")
+ROOT_ONLY = RootOnly()
+Allow = Check | Everyone | RootOnly
+Schema = Mapping[str, object]
+NULL: Schema = {"type": "null"}
+UPID: Schema = {"type": "string"}
+
+
+def array(fields: Mapping[str, Schema], *, child: str = "") -> Schema:
+    """Schema of a list of objects; ``child`` names the field that links to the entry's own path."""
+    items = {"type": "object", "properties": fields}
+    return {"type": "array", "items": items} | ({"links": [{"href": f"{{{child}}}", "rel": "child"}]} if child else {})
+
+
+def fields(**kinds: str) -> dict[str, Schema]:
+    """Short form of properties: ``fields(vmid="integer", name="string?")``; ``?`` marks optional ones."""
+    return {
+        name.rstrip("_").replace("__", "-"): {"type": kind.rstrip("?")} | ({"optional": True} if "?" in kind else {})
+        for name, kind in kinds.items()
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A declared method. ``runs_on`` names the path parameter that holds the node which must execute the call."""
+
+    method: str
+    path: str
+    name: str
+    params: type
+    returns: Schema
+    allow: Allow
+    runs_on: str
+    privileged: bool
+    greedy: bool
+    extra_parameters: bool
+    checked_in_code: bool
+    handler: Callable[[Context, Any], object]
+    doc: str
+
+    def __call__(self, ctx: Context, params: Any) -> object:
+        return self.handler(ctx, params)
+
+    def dump(self) -> dict[str, object]:
+        """The declaration in the form of the shared ``schema.json``, with our own description."""
+        parameters = {(f"{r.wire}[n]" if r.indices else r.wire): r.schema() for r in rows(self.params)}
+        permissions = self.allow.expression() | ({"checked_in_code": True} if self.checked_in_code else {})
+        out: dict[str, object] = {
+            "path": self.path,
+            "method": self.method,
+            "name": self.name,
+            "description": self.doc,
+            "protected": self.privileged,
+            "additionalProperties": self.extra_parameters,
+            "parameters": parameters,
+            "returns": dict(self.returns),
+            "permissions": permissions,
+        }
+        return out | ({"proxyto": self.runs_on} if self.runs_on else {})
+
+
+def endpoint(
+    method: str,
+    path: str,
+    *,
+    params: type,
+    returns: Schema,
+    allow: Allow,
+    runs_on: str = "",
+    privileged: bool = False,
+    greedy: bool = False,
+    extra_parameters: bool = False,
+    checked_in_code: bool = False,
+) -> Callable[[Callable[[Context, Any], object]], Endpoint]:
+    """Declare a method of the API.
+
+    ``greedy``: the last path parameter takes the rest of the path, slashes included. ``checked_in_code``: the handler
+    asks ``ctx.may`` itself, in addition. Fails at import when a path parameter is not declared, the docstring is
+    missing, or the handler's signature is not ``(ctx, p: params)``.
+    """
+
+    def declare(handler: Callable[[Context, Any], object]) -> Endpoint:
+        where = f"{method} {path}"
+        declared = {row.wire for row in rows(params)}
+        missing = set(re.findall(r"\{([^}]+)\}", path)) - declared
+        if missing:
+            raise TypeError(f"{where}: path parameters without declaration: {sorted(missing)}")
+        if runs_on and f"{{{runs_on}}}" not in path:
+            raise TypeError(f"{where}: runs_on names no path parameter")
+        if not handler.__doc__:
+            raise TypeError(f"{where}: the handler has no docstring")
+        names = list(inspect.signature(handler).parameters)
+        hints = typing.get_type_hints(handler)
+        if len(names) != 2 or hints.get(names[0]) is not Context or hints.get(names[1]) is not params:
+            raise TypeError(f"{where}: the handler must take (ctx: Context, p: {params.__name__})")
+        return Endpoint(
+            method=method,
+            path=path,
+            name=getattr(handler, "__name__", "handler"),
+            params=params,
+            returns=returns,
+            allow=allow,
+            runs_on=runs_on,
+            privileged=privileged,
+            greedy=greedy,
+            extra_parameters=extra_parameters,
+            checked_in_code=checked_in_code,
+            handler=handler,
+            doc=inspect.getdoc(handler) or "",
+        )
+
+    return declare
+
+
+def collect(modules: Iterable[ModuleType]) -> list[Endpoint]:
+    """Every endpoint that the modules declare, sorted by path and method; TypeError when one is declared twice."""
+    found: dict[tuple[str, str], Endpoint] = {}
+    for module in modules:
+        for value in vars(module).values():
+            if isinstance(value, Endpoint):
+                key = (value.path, value.method)
+                if found.get(key, value) is not value:
+                    raise TypeError(f"{value.method} {value.path} is declared twice")
+                found[key] = value
+    return [found[key] for key in sorted(found)]
