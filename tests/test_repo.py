@@ -71,9 +71,9 @@ def test_programs_start_through_one_door(path: Path) -> None:
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             assert called not in ("os.system", "os.popen"), f"line {node.lineno}: {called}"
-            assert not any(
-                k.arg == "shell" and getattr(k.value, "value", None) for k in node.keywords
-            ), f"line {node.lineno}: shell=True"
+            assert not any(k.arg == "shell" and getattr(k.value, "value", None) for k in node.keywords), (
+                f"line {node.lineno}: shell=True"
+            )
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=name)

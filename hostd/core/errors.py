@@ -85,4 +85,6 @@ class CommandFailed(HostError):
     def __init__(self, argv: Sequence[str], code: int, stderr: str, reason: str = "") -> None:
         self.argv, self.code, self.stderr = list(argv), code, stderr
         tail = stderr.strip().splitlines()[-1:] or [""]
-        super().__init__(reason or f"command '{' '.join(argv)}' failed: exit code {code}" + (f": {tail[0]}" if tail[0] else ""))
+        super().__init__(
+            reason or f"command '{' '.join(argv)}' failed: exit code {code}" + (f": {tail[0]}" if tail[0] else "")
+        )

@@ -13,7 +13,9 @@ def _matches(pattern: str, text: str, value: str) -> str:
 
 def check_node(value: str) -> str:
     """Host label: letters, digits, inner dashes."""
-    return _matches(r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?", f"value '{value}' does not look like a valid node name", value)
+    return _matches(
+        r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?", f"value '{value}' does not look like a valid node name", value
+    )
 
 
 def check_vmid(value: str) -> str:

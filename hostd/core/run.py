@@ -121,7 +121,9 @@ def run(
             _kill_group(process)
             process.wait()
     if expired.is_set():
-        raise CommandFailed(shown, process.returncode, errors, f"command '{' '.join(shown)}' did not end within {timeout_s:g} s")
+        raise CommandFailed(
+            shown, process.returncode, errors, f"command '{' '.join(shown)}' did not end within {timeout_s:g} s"
+        )
     if check and process.returncode != 0:
         raise CommandFailed(shown, process.returncode, errors or out)
     return Result(argv=shown, code=process.returncode, stdout=out, stderr=errors)

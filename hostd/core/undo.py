@@ -31,7 +31,9 @@ class Undo:
         """The change is complete: forget the steps back."""
         self._steps.clear()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         while self._steps:
             step = self._steps.pop()
             try:

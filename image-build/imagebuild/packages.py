@@ -112,4 +112,3 @@ def _prune(folder: Path, *, keep: int) -> None:
     kept = sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True)[keep:]
     for old in kept:
         shutil.rmtree(old, ignore_errors=True)
-

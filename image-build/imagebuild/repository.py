@@ -36,8 +36,20 @@ def signing_home(ctx: Context) -> Path:
         tools.inside(
             ctx,
             [
-                "gpg", "--homedir", home, "--batch", "--yes", "--pinentry-mode", "loopback", "--passphrase", "",
-                "--quick-generate-key", "Holdfast builder <builder@holdfast.invalid>", "ed25519", "sign", "never",
+                "gpg",
+                "--homedir",
+                home,
+                "--batch",
+                "--yes",
+                "--pinentry-mode",
+                "loopback",
+                "--passphrase",
+                "",
+                "--quick-generate-key",
+                "Holdfast builder <builder@holdfast.invalid>",
+                "ed25519",
+                "sign",
+                "never",
             ],  # fmt: skip
             log=ctx.place("logs", "repo.log"),
         )
