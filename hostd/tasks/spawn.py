@@ -102,6 +102,7 @@ class Spawner:
         code = 1
         try:
             os.setsid()
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the log is there to say so
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             for fd in self.watched:
                 os.close(fd)
@@ -118,6 +119,7 @@ class Spawner:
         fd = os.open(self._archive.log_path(upid), os.O_WRONLY | os.O_APPEND)
         lines = FileLog(fd)
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             self._tasks[upid.type](self._make_host(), lines, **args)
         except KeyboardInterrupt:
             lines.finish("interrupted by signal")
