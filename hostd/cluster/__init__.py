@@ -1,0 +1,1 @@
+"""The configuration tree that all nodes share, and what reads and writes it."""
