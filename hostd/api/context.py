@@ -30,6 +30,8 @@ class Authority(Protocol):
 
     def may(self, user: str, path: str, privileges: tuple[str, ...], *, any_of: bool = False) -> bool: ...
 
+    def capabilities(self, user: str) -> dict[str, dict[str, int]]: ...
+
 
 class Credentials(Protocol):
     """Log-in and tickets; the signing half exists in the root process only."""
@@ -39,7 +41,7 @@ class Credentials(Protocol):
 
     def csrf(self, user: str) -> str: ...
 
-    def console_ticket(self, user: str, path: str) -> str: ...
+    def console_ticket(self, user: str, path: str, port: int) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)

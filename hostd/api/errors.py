@@ -1,0 +1,34 @@
+"""The one place that knows the HTTP status of an error. The reference says 500 where others say 404 or 409."""
+
+from __future__ import annotations
+
+from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated, ParseError
+
+STATUS: tuple[tuple[type[HostError], int], ...] = (
+    (Invalid, 400),
+    (ParseError, 400),
+    (NotAuthenticated, 401),
+    (Denied, 403),
+)
+
+
+class NotBuilt(HostError):
+    """A path or method that this host does not serve (501)."""
+
+
+class UnknownContent(HostError):
+    """A content type that is not spoken here (506, as the reference says)."""
+
+
+def status_of(error: HostError) -> int:
+    if isinstance(error, NotBuilt):
+        return 501
+    if isinstance(error, UnknownContent):
+        return 506
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def reason_of(message: str) -> str:
+    """The reason phrase: the first line of the message, without what a status line cannot carry (RFC 9112)."""
+    first = message.strip().splitlines()[0] if message.strip() else "error"
+    return "".join(c if c.isprintable() and c.isascii() else "?" for c in first)[:500]

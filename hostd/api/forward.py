@@ -1,0 +1,51 @@
+"""Passes a request on to the root process over its unix socket, with the caller's own credentials and nothing else."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+
+from flask import Request, Response
+
+from hostd.core.errors import Unavailable
+
+ROOT_SOCKET = "/run/hostd/root.sock"
+TIMEOUT_S = 60
+# What the root process may see of a request; identity headers that a client made up are not among it.
+PASSED_ON = ("Cookie", "Authorization", "CSRFPreventionToken", "Content-Type", "User-Agent")
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class RootForward:
+    """``forward(request) -> response`` for the front's ``Api``."""
+
+    def __init__(self, path: str = ROOT_SOCKET) -> None:
+        self._path = path
+
+    def __call__(self, request: Request) -> Response:
+        headers = {name: value for name in PASSED_ON if (value := request.headers.get(name)) is not None}
+        target = request.environ.get("REQUEST_URI") or request.full_path.rstrip("?")
+        connection = UnixConnection(self._path, TIMEOUT_S)
+        try:
+            connection.request(request.method, target, body=request.get_data(cache=True) or None, headers=headers)
+            answer = connection.getresponse()
+            body = answer.read()
+        except (OSError, http.client.HTTPException) as err:
+            raise Unavailable(f"the host's root process does not answer ({err}); see 'systemctl status hostd'") from err
+        finally:
+            connection.close()
+        response = Response(body, content_type=answer.headers.get("Content-Type", "text/plain"))
+        response.status = f"{answer.status} {answer.reason}"
+        return response

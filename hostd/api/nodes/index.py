@@ -1,0 +1,92 @@
+"""``/nodes`` and ``/nodes/{node}``: the list, and one node's state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hostd.api.context import Context
+from hostd.api.endpoint import ALL, Check, array, endpoint, fields
+from hostd.core.kinds import NODE
+from hostd.core.release import COMPATIBLE_VERSION, VERSION
+from hostd.core.schema import param
+from hostd.node import certificate, status
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoParams:
+    """No parameters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeParams:
+    """One node."""
+
+    node: str = param(NODE, doc="Cluster node.")
+
+
+def entry(ctx: Context) -> dict[str, object]:
+    """This node as lists show it; live values for those who may see them."""
+    shown: dict[str, object] = {
+        "id": f"node/{ctx.node}",
+        "node": ctx.node,
+        "type": "node",
+        "status": "online",
+        "level": "",
+    }
+    return shown | (dict(ctx.samples.node()) if ctx.may(f"/nodes/{ctx.node}", "Sys.Audit") else {})
+
+
+@endpoint(
+    "GET",
+    "/nodes",
+    params=NoParams,
+    returns=array(
+        fields(
+            node="string", status="string", cpu="number?", maxcpu="integer?", mem="integer?", maxmem="integer?",
+            level="string?", uptime="integer?", ssl_fingerprint="string?",
+        ),
+        child="node",
+    ),
+    allow=ALL,
+)  # fmt: skip
+def index(ctx: Context, p: NoParams) -> object:
+    """The nodes of the cluster."""
+    file = ctx.mirror.get(f"nodes/{ctx.node}/pve-ssl.pem")
+    fingerprint = {"ssl_fingerprint": certificate.fingerprint(file.data)} if file else {}
+    return [entry(ctx) | fingerprint]
+
+
+@endpoint("GET", "/nodes/{node}", params=NodeParams, returns=array(fields(name="string"), child="name"), allow=ALL, runs_on="node")
+def node_index(ctx: Context, p: NodeParams) -> object:
+    """What can be asked about a node."""
+    return [{"name": name} for name in ("lxc", "qemu", "status", "storage", "tasks")]
+
+
+@endpoint(
+    "GET",
+    "/nodes/{node}/status",
+    params=NodeParams,
+    returns={"type": "object", "additionalProperties": True, "properties": fields(cpu="number", uptime="integer")},
+    allow=Check("/nodes/{node}", "Sys.Audit"),
+    runs_on="node",
+)
+def node_status(ctx: Context, p: NodeParams) -> object:
+    """Processor, memory, disk, kernel and firmware of a node."""
+    live = ctx.samples.node()
+    mem = status.memory()
+    kernel = status.kernel()
+    return {
+        "uptime": status.uptime_s(),
+        "loadavg": status.load_average(),
+        "cpu": live.get("cpu", 0),
+        "wait": live.get("wait", 0),
+        "idle": 0,
+        "cpuinfo": status.parse_cpuinfo(status.read("/proc/cpuinfo")),
+        "memory": {name: mem[name] for name in ("total", "used", "free", "available")},
+        "swap": {"total": mem["swap_total"], "free": mem["swap_free"], "used": mem["swap_total"] - mem["swap_free"]},
+        "rootfs": status.root_fs(),
+        "current-kernel": kernel,
+        "kversion": f"{kernel['sysname']} {kernel['release']} {kernel['version']}",
+        "boot-info": status.boot_info(),
+        "pveversion": f"pve-manager/{COMPATIBLE_VERSION}/holdfast-{VERSION}",
+    }

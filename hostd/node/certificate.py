@@ -1,0 +1,98 @@
+"""The node's TLS certificate: made on the machine itself, signed by the cluster's own authority."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import ipaddress
+from collections.abc import Sequence
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+AUTHORITY_DAYS = 3650
+NODE_DAYS = 730
+
+
+def new_key() -> bytes:
+    """A P-256 key, PEM (PKCS 8)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _load(key: bytes) -> ec.EllipticCurvePrivateKey:
+    loaded = serialization.load_pem_private_key(key, password=None)
+    if not isinstance(loaded, ec.EllipticCurvePrivateKey):
+        raise TypeError("not an elliptic curve key")
+    return loaded
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Holdfast"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common),
+        ]
+    )
+
+
+def make_authority(key: bytes, *, now: datetime.datetime) -> bytes:
+    """A self-signed certificate authority for ``key``, PEM."""
+    private = _load(key)
+    name = _name("Holdfast cluster authority")
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=AUTHORITY_DAYS))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
+    )
+    return builder.sign(private, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def make_node(
+    authority: bytes, authority_key: bytes, key: bytes, names: Sequence[str], *, now: datetime.datetime
+) -> bytes:
+    """A server certificate for ``key``, valid for ``names`` (host names and addresses; the first is its subject)."""
+    issuer = x509.load_pem_x509_certificate(authority)
+    signer, private = _load(authority_key), _load(key)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_name(names[0]))
+        .issuer_name(issuer.subject)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=NODE_DAYS))
+        .add_extension(x509.SubjectAlternativeName([_general(n) for n in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+    )
+    return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def fingerprint(pem: bytes) -> str:
+    """SHA-256 of the certificate, as people compare it: ``AB:CD:…``."""
+    der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
+    return ":".join(f"{byte:02X}" for byte in hashlib.sha256(der).digest())
+
+
+def expires_within(pem: bytes, days: int, *, now: datetime.datetime) -> bool:
+    """Whether a certificate ends within that many days."""
+    return x509.load_pem_x509_certificate(pem).not_valid_after_utc - now < datetime.timedelta(days=days)
