@@ -48,3 +48,16 @@ def output(argv: Sequence[str | Path], *, cwd: Path | None = None) -> str:
     if done.returncode != 0:
         raise StepFailed(f"{shlex.join(words)}: {done.stderr.strip() or f'code {done.returncode}'}")
     return done.stdout
+
+
+def spawn(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start a program in the background, in its own session, its output in ``log``; it may outlive this process."""
+    with log.open("ab") as sink:
+        return subprocess.Popen(
+            [str(a) for a in argv],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
