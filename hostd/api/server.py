@@ -35,7 +35,7 @@ class PeerChannel(HTTPChannel):  # type: ignore[misc]
 
 
 def serve(app: Flask, path: str, *, group: str, mode: int) -> None:
-    """Serve for ever on the unix socket ``path``, which belongs to ``group`` with ``mode``; says READY when it listens."""
+    """Serve for ever on the unix socket ``path`` of ``group`` with ``mode``; says READY when it listens."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

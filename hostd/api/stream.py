@@ -1,140 +1,199 @@
-"""The asyncio side of the API: websockets of consoles. Verifies log-in and console ticket before it accepts."""
+"""The asyncio side of the API: websockets of consoles, and uploads. Everything is checked before a body is read.
+
+aiohttp rather than websockets alone: uploads, and later event streams, need an HTTP server beside the sockets.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import http
+import os
 import re
+import secrets
 import time
-from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import unquote, urlsplit
+from collections.abc import Awaitable, Callable
+from urllib.parse import unquote, urlencode
 
-from websockets.asyncio.server import ServerConnection, unix_serve
-from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
-from websockets.typing import Subprotocol
+from aiohttp import BodyPartReader, ClientSession, UnixConnector, WSMsgType, web
 
 from hostd.access import keys, tickets
+from hostd.api import wire
+from hostd.api.context import Authority
+from hostd.api.errors import reason_of, status_of
+from hostd.api.forward import ROOT_SOCKET
 from hostd.api.identity import COOKIE, key_file
-from hostd.api.wire import parse_pairs
 from hostd.cluster.store import Mirror
-from hostd.core.errors import HostError, NotAuthenticated
+from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
 from hostd.guests.console import socket_path
 
-PATH = re.compile(r"/api2/(?:json|extjs)(?P<place>/nodes/[^/]+/(?:qemu|lxc)/(?P<vmid>[1-9][0-9]{2,8}))/vncwebsocket")
-CHUNK = 65536
+WEBSOCKET = "/api2/{format:json|extjs}/nodes/{node}/{kind:qemu|lxc}/{vmid:[1-9][0-9]+}/vncwebsocket"
+UPLOAD = "/api2/{format:json|extjs|htmljs}/nodes/{node}/storage/{storage}/upload"
+UPLOADS = "/var/lib/hostd/uploads"
+CHUNK = 1 << 18
 MESSAGE_LIMIT = 128 * 1024
+FIELD_LIMIT = 4096
+FIELDS = ("content", "checksum", "checksum-algorithm")
 
 
-def refuse(status: http.HTTPStatus, message: str) -> Response:
-    """A plain HTTP answer in place of the upgrade; the reason phrase carries the message."""
-    headers = Headers({"Content-Length": "0", "Connection": "close"})
-    return Response(status.value, message, headers, b"")
-
-
-class Consoles:
-    """Bridges a websocket to the console's unix socket; ``mirror`` holds the keys."""
+class Streams:
+    """Handlers; ``mirror`` holds the keys, ``place`` tells a console's unix socket by its number."""
 
     def __init__(
-        self, mirror: Mirror, *, clock: Callable[[], float] = time.time, place: Callable[[int], str] = socket_path
+        self,
+        mirror: Mirror,
+        authority: Authority,
+        *,
+        clock: Callable[[], float] = time.time,
+        place: Callable[[int], str] = socket_path,
+        uploads: str = UPLOADS,
+        root_socket: str = ROOT_SOCKET,
     ) -> None:
-        self._mirror, self._clock, self._place = mirror, clock, place
+        self._mirror, self._authority, self._clock, self._place = mirror, authority, clock, place
+        self._uploads, self._root_socket = uploads, root_socket
 
-    def check(self, request: Request) -> int:
-        """The console's number, if the request's tickets are right; NotAuthenticated or HostError otherwise."""
-        url = urlsplit(request.path)
-        match = PATH.fullmatch(url.path)
-        if not match:
-            raise HostError("no websocket at this path")
-        query = parse_pairs(url.query)
-        port = str(query.get("port", ""))
-        if not port.isdigit():
-            raise HostError("parameter 'port' is missing")
-        now_s = int(self._clock())
-        public = key_file(self._mirror, keys.VERIFYING)
-        user = tickets.verify(public, login_ticket(request.headers), now_s=now_s)
-        ticket = str(query.get("vncticket", ""))
-        tickets.verify_console(public, ticket, user, f"/vms/{match['vmid']}", int(port), now_s=now_s)
-        return int(port)
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=1 << 20)
+        app.router.add_get(WEBSOCKET, _guarded(self.console))
+        app.router.add_post(UPLOAD, _guarded(self.upload))
+        return app
 
-    async def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
-        try:
-            connection.console_port = self.check(request)  # type: ignore[attr-defined]
-        except NotAuthenticated as err:
-            return refuse(http.HTTPStatus.UNAUTHORIZED, str(err))
-        except HostError as err:
-            return refuse(http.HTTPStatus.BAD_REQUEST, str(err))
-        return None
+    def user(self, request: web.Request) -> str:
+        """Whose ticket the request carries; NotAuthenticated otherwise."""
+        raw = request.cookies.get(COOKIE, "")
+        authorization = request.headers.get("Authorization", "")
+        if not raw and authorization.startswith(f"{COOKIE}="):
+            raw = authorization.removeprefix(f"{COOKIE}=")
+        if not raw:
+            raise NotAuthenticated("No ticket")
+        return tickets.verify(key_file(self._mirror, keys.VERIFYING), unquote(raw), now_s=int(self._clock()))
 
-    async def handle(self, websocket: ServerConnection) -> None:
-        """Copy both ways until either side closes."""
-        port: int = websocket.console_port  # type: ignore[attr-defined]
+    async def console(self, request: web.Request) -> web.StreamResponse:
+        """Bridge a websocket to a console until either side closes."""
+        user = self.user(request)
+        port = request.query.get("port", "")
+        if not re.fullmatch("59[0-9][0-9]", port):
+            raise Invalid({"port": "value must be the port that vncproxy or termproxy answered"})
+        public, ticket = key_file(self._mirror, keys.VERIFYING), request.query.get("vncticket", "")
+        path = f"/vms/{request.match_info['vmid']}"
+        tickets.verify_console(public, ticket, user, path, int(port), now_s=int(self._clock()))
+        offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if p.strip()]
+        websocket = web.WebSocketResponse(protocols=offered[:1], max_msg_size=MESSAGE_LIMIT, compress=False, heartbeat=30)
+        reader, writer = await self._connect(int(port))
+        await websocket.prepare(request)
+        down = asyncio.create_task(_down(websocket, reader))
         try:
-            reader, writer = await self._connect(port)
-        except OSError:
-            await websocket.close(1011, "the console is gone")
-            return
-        try:
-            async with asyncio.TaskGroup() as group:
-                down = group.create_task(self._down(websocket, reader))
-                up = group.create_task(self._up(websocket, writer))
-                await asyncio.wait((down, up), return_when=asyncio.FIRST_COMPLETED)
-                down.cancel()
-                up.cancel()
+            await _up(websocket, writer, down)
         finally:
+            down.cancel()
             writer.close()
-            with contextlib.suppress(ConnectionClosed):
-                await websocket.close()
+            await websocket.close()
+        return websocket
 
     async def _connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """The console's task may still be on its way to listening."""
-        for _attempt in range(50):
+        for _attempt in range(50):  # the console's task may still be on its way to listening
             with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
                 return await asyncio.open_unix_connection(self._place(port))
             await asyncio.sleep(0.1)
-        raise ConnectionRefusedError
+        raise HostError("the console is gone; open it again")
 
-    async def _down(self, websocket: ServerConnection, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(ConnectionClosed, ConnectionError):
-            while data := await reader.read(CHUNK):
-                await websocket.send(data)
+    async def upload(self, request: web.Request) -> web.StreamResponse:
+        """Receive a file into our own folder, then let the root process put it into the storage (a task)."""
+        user = self.user(request)
+        acl = f"/storage/{request.match_info['storage']}"
+        if not self._authority.may(user, acl, ("Datastore.AllocateTemplate",)):
+            raise Denied(f"Permission check failed ({acl}, Datastore.AllocateTemplate)")
+        temporary = os.path.join(self._uploads, f"pveupload-{secrets.token_hex(16)}")
+        try:
+            fields = await _receive(request, temporary)
+            return await self._hand_over(request, user, {**fields, "tmpfilename": temporary})
+        finally:
+            with contextlib.suppress(FileNotFoundError):  # the root process has taken it over by rename
+                os.unlink(temporary)
 
-    async def _up(self, websocket: ServerConnection, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionClosed, ConnectionError):
-            async for message in websocket:
-                writer.write(message.encode() if isinstance(message, str) else message)
-                await writer.drain()
+    async def _hand_over(self, request: web.Request, user: str, fields: dict[str, str]) -> web.Response:
+        csrf = tickets.csrf_token(key_file(self._mirror, keys.CSRF), user, now_s=int(self._clock()))
+        headers = {"CSRFPreventionToken": csrf, "Content-Type": "application/x-www-form-urlencoded"}
+        headers |= {name: request.headers[name] for name in ("Cookie", "Authorization") if name in request.headers}
+        async with (
+            ClientSession(connector=UnixConnector(path=self._root_socket)) as session,
+            session.post(f"http://localhost{request.rel_url}", data=urlencode(fields), headers=headers) as answer,
+        ):
+            return web.Response(
+                status=answer.status,
+                reason=answer.reason,
+                body=await answer.read(),
+                headers={"Content-Type": answer.headers.get("Content-Type", "text/plain")},
+            )
 
 
-def login_ticket(headers: Headers) -> str:
-    """The log-in ticket of a websocket request, from cookie or Authorization header."""
-    with contextlib.suppress(CookieError):
-        for raw in headers.get_all("Cookie"):
-            if morsel := SimpleCookie(raw).get(COOKIE):
-                return unquote(morsel.value)
-    authorization = headers.get("Authorization", "")
-    return unquote(authorization.removeprefix(f"{COOKIE}=")) if authorization.startswith(f"{COOKIE}=") else ""
+async def _receive(request: web.Request, target: str) -> dict[str, str]:
+    """The form's fields with the file written to ``target``; the file part comes last (shared API facts, Upload)."""
+    if not request.content_type.startswith("multipart/"):
+        raise Invalid({"filename": "the upload must be a multipart form"})
+    fields: dict[str, str] = {}
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader):
+            raise Invalid({"_root": "nested multipart forms are not understood"})
+        if part.name == "filename" and part.filename:
+            fields["filename"] = part.filename
+            await _write(part, target)
+            return fields
+        if part.name not in FIELDS:
+            raise HostError(f"wrong field name '{part.name}' for file upload")
+        fields[part.name] = (await part.read_chunk(FIELD_LIMIT)).decode(errors="replace")
+    raise Invalid({"filename": "property is missing and it is not optional"})
 
 
-def choose(connection: ServerConnection, offered: list[Subprotocol]) -> Subprotocol | None:
-    """Whatever subprotocol the client asks for is spoken (clients ask for ``binary``)."""
-    return offered[0] if offered else None
+async def _write(part: BodyPartReader, target: str) -> None:
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+    loop = asyncio.get_running_loop()
+    try:
+        while chunk := await part.read_chunk(CHUNK):
+            await loop.run_in_executor(None, os.write, fd, chunk)
+        await loop.run_in_executor(None, os.fsync, fd)
+    finally:
+        os.close(fd)
 
 
-async def serve(mirror: Mirror, path: str, ready: Callable[[], None]) -> None:
-    """Serve websockets on the unix socket ``path`` for ever."""
-    consoles = Consoles(mirror)
-    async with unix_serve(
-        consoles.handle,
-        path,
-        process_request=consoles.process_request,
-        select_subprotocol=choose,
-        compression=None,
-        max_size=MESSAGE_LIMIT,
-        ping_interval=30,
-    ):
-        ready()
-        await asyncio.get_running_loop().create_future()
+async def _down(websocket: web.WebSocketResponse, reader: asyncio.StreamReader) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(CHUNK):
+            await websocket.send_bytes(data)
+    await websocket.close()
+
+
+async def _up(websocket: web.WebSocketResponse, writer: asyncio.StreamWriter, down: asyncio.Task[None]) -> None:
+    with contextlib.suppress(ConnectionError):
+        async for message in websocket:
+            if message.type not in (WSMsgType.BINARY, WSMsgType.TEXT) or down.done():
+                return
+            writer.write(message.data.encode() if isinstance(message.data, str) else message.data)
+            await writer.drain()
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def _guarded(handler: Handler) -> Handler:
+    """Expected errors to their status, with the message as reason phrase."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except HostError as err:
+            errors = err.errors if isinstance(err, Invalid) else {}
+            body = wire.failure("json", status_of(err), str(err), errors)
+            return web.Response(
+                status=status_of(err), reason=reason_of(str(err)), body=body, content_type="application/json"
+            )
+
+    return guarded
+
+
+async def serve(streams: Streams, path: str, ready: Callable[[], None]) -> None:
+    """Serve on the unix socket ``path`` for ever."""
+    runner = web.AppRunner(streams.application(), access_log=None)
+    await runner.setup()
+    await web.UnixSite(runner, path).start()
+    ready()
+    await asyncio.get_running_loop().create_future()

@@ -1,11 +1,12 @@
-"""hostd-stream: consoles over websockets, as user ``hostd``."""
+"""hostd-stream: consoles over websockets and uploads, as user ``hostd``."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 
-from hostd.api.stream import serve
+from hostd.access.authority import RootAuthority
+from hostd.api.stream import Streams, serve
 from hostd.cluster.store import Mirror
 from hostd.core.notify import notify
 from hostd.daemons.wiring import logging_to_stderr
@@ -19,13 +20,13 @@ def main() -> None:
     mirror.start()
     if os.path.exists(SOCKET):
         os.unlink(SOCKET)
-    os.umask(0o117)
+    os.umask(0o007)
 
     def ready() -> None:
-        os.chmod(SOCKET, 0o660)
+        os.chmod(SOCKET, 0o666)  # the folder lets only nginx's and our own group through
         notify("READY=1")
 
-    asyncio.run(serve(mirror, SOCKET, ready))
+    asyncio.run(serve(Streams(mirror, RootAuthority()), SOCKET, ready))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,14 @@ def index(ctx: Context, p: NoParams) -> object:
     return [entry(ctx) | fingerprint]
 
 
-@endpoint("GET", "/nodes/{node}", params=NodeParams, returns=array(fields(name="string"), child="name"), allow=ALL, runs_on="node")
+@endpoint(
+    "GET",
+    "/nodes/{node}",
+    params=NodeParams,
+    returns=array(fields(name="string"), child="name"),
+    allow=ALL,
+    runs_on="node",
+)
 def node_index(ctx: Context, p: NodeParams) -> object:
     """What can be asked about a node."""
     return [{"name": name} for name in ("lxc", "qemu", "status", "storage", "tasks")]

@@ -17,7 +17,7 @@ from hostd.tasks.log import read_lines
 from hostd.tasks.upid import Upid
 
 COUNT = Kind(type="integer", minimum=0)
-STATUS_TYPES = ("ok", "error", "warning", "unknown")
+STATUS_TYPES = Kind(type="list", format="pve-task-status-type", enum=("ok", "error", "warning", "unknown"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +32,11 @@ class ListParams:
     vmid: int | None = param(VMID, default=None, doc="Only tasks about this guest.")
     errors: bool = param(BOOLEAN, default=False, shown_default=0, doc="Only tasks that failed.")
     source: str = param(
-        Kind(enum=("archive", "active", "all")), default="archive", shown_default="archive", doc="Ended, running or all."
+        Kind(enum=("archive", "active", "all")), default="archive", shown_default="archive", doc="Where to look."
     )
     since: int | None = param(INTEGER, default=None, doc="Only tasks started at or after this time (epoch).")
     until: int | None = param(INTEGER, default=None, doc="Only tasks started at or before this time (epoch).")
-    statusfilter: list[str] = param(
-        Kind(type="list", format="pve-task-status-type", enum=STATUS_TYPES), default=(), doc="Only these kinds of end."
-    )
+    statusfilter: tuple[str, ...] = param(STATUS_TYPES, default=(), doc="Only these kinds of end.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +145,14 @@ def node_tasks(ctx: Context, p: ListParams) -> object:
     return Paged(data=[describe(e) for e in page], total=len(found))
 
 
-@endpoint("GET", "/nodes/{node}/tasks/{upid}", params=TaskParams, returns=array({}, child="name"), allow=ALL, runs_on="node")
+@endpoint(
+    "GET",
+    "/nodes/{node}/tasks/{upid}",
+    params=TaskParams,
+    returns=array({}, child="name"),
+    allow=ALL,
+    runs_on="node",
+)
 def upid_index(ctx: Context, p: TaskParams) -> object:
     """What can be asked about a task."""
     return [{"name": "log"}, {"name": "status"}]

@@ -1,0 +1,68 @@
+"""hostd-setup: at each boot, makes what this machine must make itself: keys, certificates, the console's banner."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import os
+import socket
+
+from hostd.access import keys
+from hostd.cluster.store import Store
+from hostd.core.errors import Conflict, NotFound
+from hostd.core.release import VERSION
+from hostd.daemons.wiring import logging_to_stderr, node_name
+from hostd.node import certificate
+from hostd.node.addresses import own_addresses
+from hostd.node.banner import issue_text
+
+log = logging.getLogger(__name__)
+AUTHORITY, AUTHORITY_KEY = "pve-root-ca.pem", "priv/pve-root-ca.key"
+RENEW_DAYS = 30
+BANNER = "/run/issue.d/holdfast.issue"
+
+
+def ensure_authority(store: Store, now: datetime.datetime) -> None:
+    """The cluster's own certificate authority, made once."""
+    try:
+        store.read(AUTHORITY)
+    except NotFound:
+        key = certificate.new_key()
+        with contextlib.suppress(Conflict):
+            store.write(AUTHORITY_KEY, key, if_version=0, actor="hostd-setup")
+            store.write(AUTHORITY, certificate.make_authority(key, now=now), if_version=0, actor="hostd-setup")
+
+
+def ensure_node_certificate(store: Store, node: str, now: datetime.datetime) -> bytes:
+    """The node's certificate and key, made at the first start and again before it expires; returns the certificate."""
+    place, key_place = f"nodes/{node}/pve-ssl.pem", f"nodes/{node}/pve-ssl.key"
+    with contextlib.suppress(NotFound):
+        current = store.read(place).data
+        if not certificate.expires_within(current, RENEW_DAYS, now=now):
+            return current
+    key = certificate.new_key()
+    names = list(dict.fromkeys([socket.getfqdn(), node, "localhost", "127.0.0.1", "::1", *own_addresses()]))
+    made = certificate.make_node(
+        store.read(AUTHORITY).data, store.read(AUTHORITY_KEY).data, key, names, now=now
+    )
+    store.write(key_place, key, actor="hostd-setup")
+    store.write(place, made, actor="hostd-setup")
+    log.info("made a certificate for %s", ", ".join(names))
+    return made
+
+
+def main() -> None:
+    logging_to_stderr()
+    store, node = Store(), node_name()
+    now = datetime.datetime.now(datetime.UTC)
+    keys.ensure(store)
+    ensure_authority(store, now)
+    made = ensure_node_certificate(store, node, now)
+    os.makedirs(os.path.dirname(BANNER), exist_ok=True)
+    with open(BANNER, "w", encoding="utf-8") as file:
+        file.write(issue_text(node, own_addresses(), certificate.fingerprint(made), VERSION))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""Addresses of this host, by rtnetlink (pyroute2)."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from pyroute2 import IPRoute
+
+
+def own_addresses() -> list[str]:
+    """Global and unique-local addresses of all interfaces, IPv4 first; none of loopback or link-local scope."""
+    found = []
+    with IPRoute() as netlink:
+        for message in netlink.get_addr():
+            text = dict(message["attrs"]).get("IFA_LOCAL") or dict(message["attrs"]).get("IFA_ADDRESS")
+            address = ipaddress.ip_address(text)
+            if not (address.is_loopback or address.is_link_local):
+                found.append(address)
+    return [str(a) for a in sorted(found, key=lambda a: (a.version, int(a)))]
