@@ -82,6 +82,10 @@ Event = Deliver | Acknowledge | Gate
 class Replicator(Protocol):
     """Puts proposals into one order for all nodes and tells when a change is safe."""
 
+    @property
+    def can_refuse(self) -> bool:
+        """Whether a delivered group may still be refused: nobody else has applied it."""
+
     def propose(self, proposal: Proposal) -> None:
         """Hand in a change; it comes back through ``poll`` (perhaps never, when this node loses its cluster)."""
 
@@ -94,6 +98,8 @@ class Replicator(Protocol):
 
 class LocalReplicator:
     """A single node: its own order is the order, its own disk is the majority."""
+
+    can_refuse = True
 
     def __init__(self, epoch: int, wake: Callable[[], None]) -> None:
         self._epoch = epoch

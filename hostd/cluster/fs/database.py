@@ -1,0 +1,360 @@
+"""The durable copy of the tree: one SQLite file (write-ahead log, synchronous=FULL), one transaction per group.
+
+Tables: ``state`` (one row: position, journal chain), ``node`` (the tree), ``content`` (file contents, each row written
+by one mutation and never changed) and ``journal``. A replaced content stays, as history, until its journal record is
+dropped; one of a private file goes at once. Source for the durability of WAL with FULL: sqlite.org/pragma.html.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from hostd.cluster.fs import journal, paths
+from hostd.cluster.fs.journal import Record
+from hostd.cluster.fs.replicate import Entry, Position
+from hostd.cluster.fs.tree import ROOT, Effect, Node, Tree, digest_of
+from hostd.core.errors import Conflict, HostError
+
+SCHEMA_VERSION: Final = 1
+APPLICATION_ID: Final = 0x486F6C64
+RECORD_COLUMNS: Final = tuple(field.name for field in fields(Record))
+SCHEMA: Final = f"""
+PRAGMA application_id={APPLICATION_ID};
+CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id=1), epoch INTEGER NOT NULL, sequence INTEGER NOT NULL,
+    chain BLOB NOT NULL, anchor BLOB NOT NULL, seed BLOB NOT NULL);
+CREATE TABLE content(id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE node(inode INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name TEXT NOT NULL, content INTEGER,
+    digest BLOB NOT NULL, version INTEGER NOT NULL, mtime_ns INTEGER NOT NULL);
+CREATE TABLE journal({", ".join(f"{name} NOT NULL" for name in RECORD_COLUMNS)},
+    old_content INTEGER, new_content INTEGER, chain BLOB NOT NULL, PRIMARY KEY(sequence, item)) WITHOUT ROWID;
+INSERT INTO state VALUES(1, 1, 0, x'{journal.START.hex()}', x'{journal.START.hex()}', x'');
+PRAGMA user_version={SCHEMA_VERSION};
+"""
+INSERT_RECORD: Final = f"INSERT INTO journal VALUES({','.join('?' * (len(RECORD_COLUMNS) + 3))})"
+PUT_NODE: Final = """INSERT INTO node VALUES(?,?,?,?,?,?,?) ON CONFLICT(inode) DO UPDATE SET parent=excluded.parent,
+    name=excluded.name, content=excluded.content, digest=excluded.digest, version=excluded.version,
+    mtime_ns=excluded.mtime_ns"""
+
+Fault = Callable[[str], None]
+
+
+class Damaged(HostError):
+    """The database fails its check; the message says where and what to do."""
+
+    exit_code = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much history is kept: journal records, and bytes of replaced contents. Beyond it the oldest go."""
+
+    records: int = 20_000
+    content_bytes: int = 32 << 20
+
+
+@dataclass(slots=True)
+class _Journal:
+    """What is known of the journal without reading it."""
+
+    chain: bytes
+    anchor: bytes
+    records: int
+    content_bytes: int
+
+
+def no_fault(point: str) -> None:
+    """Tests pass a function that ends the world at a named point."""
+
+
+class Database:
+    """The store's file, open for writing; one process at a time. Not thread-safe: one call at a time."""
+
+    def __init__(self, path: Path, *, limits: Limits | None = None, fault: Fault = no_fault) -> None:
+        self.path = path
+        self._limits = limits or Limits()
+        self._fault = fault
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(path)
+        try:
+            self._db = _connect(path)
+            self._create_or_recognise()
+            self._journal = self._read_journal_state()
+        except sqlite3.DatabaseError as err:
+            os.close(self._lock)
+            raise Damaged(f"database '{path}' cannot be opened: {err}; restore a backup over it") from err
+        except HostError:
+            os.close(self._lock)
+            raise
+
+    def close(self) -> None:
+        """Write everything into the main file and let go of it."""
+        self._db.close()
+        os.close(self._lock)
+
+    def position(self) -> Position:
+        epoch, sequence = self._db.execute("SELECT epoch, sequence FROM state").fetchone()
+        return Position(epoch, sequence)
+
+    def seed_digest(self) -> bytes:
+        """Digest of the seed that was imported; empty where there was none."""
+        (digest,) = self._db.execute("SELECT seed FROM state").fetchone()
+        return bytes(digest)
+
+    def load(self) -> Tree:
+        """Check everything and read the tree. Raises Damaged with what was found."""
+        try:
+            nodes, problems = inspect(self._db)
+        except sqlite3.DatabaseError as err:
+            nodes, problems = [], [str(err)]
+        if problems:
+            raise Damaged(
+                f"database '{self.path}' is damaged: {'; '.join(problems[:5])}. Nothing was changed. "
+                "Stop the store, keep a copy of the file, and restore the last backup"
+            )
+        return Tree(nodes, version=self.position().sequence)
+
+    def commit(self, entries: Sequence[Entry], *, seed: bytes | None = None) -> None:
+        """Make a group durable, all or nothing. Returns when it is on disk; on any error nothing of it is.
+
+        ``seed``: digest of the imported seed, recorded in the same transaction. Raises sqlite3.Error.
+        """
+        work = [entry for entry in entries if entry.outcome.effects]
+        if not work and seed is None:
+            return
+        state = _Journal(**{f.name: getattr(self._journal, f.name) for f in fields(_Journal)})
+        self._fault("begin")
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for entry in work:
+                self._store(entry, state)
+            self._trim(state)
+            if work:
+                position = work[-1].position
+                self._db.execute("UPDATE state SET epoch=?, sequence=?", astuple(position))
+            self._db.execute("UPDATE state SET chain=?, anchor=?", (state.chain, state.anchor))
+            if seed is not None:
+                self._db.execute("UPDATE state SET seed=?", (seed,))
+            self._fault("written")
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self._journal = state
+        self._fault("committed")
+
+    def records(self) -> list[Record]:
+        """The journal, oldest first."""
+        return [item for item, _ in _chain(self._db)]
+
+    def history(self, item: Record) -> tuple[bytes | None, bytes | None]:
+        """Contents before and after a record: None where there was none or it is not kept."""
+        query = """SELECT old.data, new.data FROM journal j LEFT JOIN content old ON old.id=j.old_content
+            LEFT JOIN content new ON new.id=j.new_content WHERE j.sequence=? AND j.item=?"""
+        found = self._db.execute(query, (item.sequence, item.item)).fetchone()
+        return (None, None) if found is None else (found[0], found[1])
+
+    # --- opening
+
+    def _create_or_recognise(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            (tables,) = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if tables:
+                raise Damaged(f"'{self.path}' is not a Holdfast store, or its creation was cut off; move it away")
+            self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
+        elif version > SCHEMA_VERSION:
+            raise HostError(f"database '{self.path}' has schema {version}, made by a newer release; update this node")
+
+    def _read_journal_state(self) -> _Journal:
+        chain, anchor = self._db.execute("SELECT chain, anchor FROM state").fetchone()
+        (records,) = self._db.execute("SELECT count(*) FROM journal").fetchone()
+        query = "SELECT coalesce(sum(length(data)), 0) FROM journal JOIN content ON content.id=old_content"
+        (size,) = self._db.execute(query).fetchone()
+        return _Journal(chain=chain, anchor=anchor, records=records, content_bytes=size)
+
+    # --- writing
+
+    def _store(self, entry: Entry, state: _Journal) -> None:
+        written = {id(effect): self._store_effect(effect) for effect in entry.outcome.effects}
+        for effect, item in journal.records(entry):
+            old, new = written[id(effect)]
+            old = None if paths.is_private(effect.old_path) else old
+            new = None if paths.is_private(effect.new_path) else new
+            state.chain = journal.link(state.chain, item)
+            state.records += 1
+            state.content_bytes += effect.old.size_bytes if old is not None and effect.old else 0
+            self._db.execute(INSERT_RECORD, (*astuple(item), old, new, state.chain))
+
+    def _store_effect(self, effect: Effect) -> tuple[int | None, int | None]:
+        """Write one effect; returns the numbers of the content it replaced and of the one it wrote."""
+        old, new = effect.old, effect.new
+        before = self._content_of(old) if old is not None else None
+        if new is None:
+            self._db.execute("DELETE FROM node WHERE inode=?", (old.inode if old else 0,))
+            self._forget_private(effect.old_path, before)
+            return before, None
+        replaced = new.data is not None and (old is None or old.digest != new.digest)
+        after = before
+        if replaced:
+            after = self._db.execute("INSERT INTO content(data) VALUES(?)", (new.data,)).lastrowid
+        row = (
+            new.inode,
+            0 if new.inode == ROOT else new.parent,
+            new.name,
+            after,
+            new.digest,
+            new.version,
+            new.mtime_ns,
+        )
+        self._db.execute(PUT_NODE, row)
+        if not replaced:
+            return None, None
+        self._forget_private(effect.old_path, before)
+        return before, after
+
+    def _content_of(self, node: Node) -> int | None:
+        found = self._db.execute("SELECT content FROM node WHERE inode=?", (node.inode,)).fetchone()
+        return found[0] if found else None
+
+    def _forget_private(self, path: str, content: int | None) -> None:
+        if content is not None and paths.is_private(path):
+            self._db.execute("DELETE FROM content WHERE id=?", (content,))
+
+    def _trim(self, state: _Journal) -> None:
+        """Drop the oldest records, and the contents they kept, down to 9/10 of the limits."""
+        if state.records <= self._limits.records and state.content_bytes <= self._limits.content_bytes:
+            return
+        query = """SELECT sequence, item, journal.chain, old_content, coalesce(length(data), 0) FROM journal
+            LEFT JOIN content ON content.id=old_content ORDER BY sequence, item"""
+        drop: list[tuple[int, int]] = []
+        contents: list[tuple[int]] = []
+        limits = self._limits
+        for sequence, item, chain, content, size in self._db.execute(query):
+            if state.records <= limits.records * 9 // 10 and state.content_bytes <= limits.content_bytes * 9 // 10:
+                break
+            drop.append((sequence, item))
+            contents += [(content,)] if content is not None else []
+            state.records -= 1
+            state.content_bytes -= size
+            state.anchor = chain
+        self._db.executemany("DELETE FROM journal WHERE sequence=? AND item=?", drop)
+        self._db.executemany("DELETE FROM content WHERE id=?", contents)
+
+
+def _lock(path: Path) -> int:
+    """Descriptor of a lock file held until it is closed. Raises Conflict when another process holds it."""
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as err:
+        os.close(lock)
+        raise Conflict(f"database '{path}' is in use by another process") from err
+    return lock
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute("PRAGMA journal_size_limit=4194304")
+    return db
+
+
+def _nodes(db: sqlite3.Connection) -> Iterator[Node]:
+    query = """SELECT inode, parent, name, node.content, data, digest, version, mtime_ns FROM node
+        LEFT JOIN content ON content.id=node.content"""
+    for inode, parent, name, content, data, digest, version, mtime_ns in db.execute(query):
+        yield Node(inode, parent, name, None if content is None else data, digest, version, mtime_ns)
+
+
+def _chain(db: sqlite3.Connection) -> Iterator[tuple[Record, bytes]]:
+    query = f"SELECT {', '.join(RECORD_COLUMNS)}, chain FROM journal ORDER BY sequence, item"
+    for row in db.execute(query):
+        yield Record(*row[:-1]), row[-1]
+
+
+def inspect(db: sqlite3.Connection) -> tuple[list[Node], list[str]]:
+    """All entries of a store's database, and all that is wrong with it. Raises sqlite3.DatabaseError on the worst."""
+    problems = [text for (text,) in db.execute("PRAGMA integrity_check(5)") if text != "ok"]
+    query = "SELECT count(*) FROM node WHERE content IS NOT NULL AND content NOT IN (SELECT id FROM content)"
+    (lost,) = db.execute(query).fetchone()
+    if problems or lost:
+        return [], [*problems, *([f"{lost} files have lost their contents"] if lost else [])]
+    nodes = list(_nodes(db))
+    return nodes, [*_check_nodes(nodes), *_check_state(db, nodes)]
+
+
+def _check_state(db: sqlite3.Connection, nodes: Iterable[Node]) -> Iterator[str]:
+    epoch, sequence, chain, anchor = db.execute("SELECT epoch, sequence, chain, anchor FROM state").fetchone()
+    if newer := [node.name for node in nodes if node.version > sequence]:
+        yield f"'{newer[0]}' is newer than the database's position {epoch}.{sequence}"
+    links = list(_chain(db))
+    if broken := journal.broken_link(anchor, links):
+        yield f"the journal was altered at {broken.epoch}.{broken.sequence}.{broken.item}"
+    elif (links[-1][1] if links else anchor) != chain:
+        yield "the journal's end is missing"
+
+
+def _check_nodes(nodes: Iterable[Node]) -> Iterator[str]:
+    known = {node.inode: node for node in nodes}
+    names: set[tuple[int, str]] = set()
+    for node in known.values():
+        if node.inode == ROOT:
+            continue
+        parent = known.get(node.parent)
+        if node.parent != ROOT and (parent is None or not parent.is_directory):
+            yield f"'{node.name}' (inode {node.inode}) is in no directory"
+        if (node.parent, node.name) in names:
+            yield f"'{node.name}' exists twice in one directory"
+        if problem := paths.name_problem(node.name):
+            yield problem
+        if digest_of(node.data) != node.digest:
+            yield f"the contents of '{node.name}' (inode {node.inode}) do not match their digest"
+        names.add((node.parent, node.name))
+    tree = Tree(known.values())
+    root = tree.get(ROOT)
+    reached = sum(1 for _ in tree.walk(root, "")) - 1 if root else 0
+    if reached != tree.entries:
+        yield f"{tree.entries - reached} entries cannot be reached from the root"
+
+
+def check_file(path: Path) -> list[str]:
+    """Check a database without changing it, also while it is in use; what is wrong, as sentences."""
+    if not path.exists():
+        return [f"database '{path}' does not exist"]
+    try:
+        with contextlib.closing(_open_to_read(path)) as db:
+            db.execute("BEGIN")
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version != SCHEMA_VERSION:
+                return [f"database '{path}' has schema {version}, expected {SCHEMA_VERSION}"]
+            return inspect(db)[1]
+    except sqlite3.DatabaseError as err:
+        return [f"database '{path}' cannot be read: {err}"]
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """A consistent copy of a database, also while it is in use. Raises Conflict when ``target`` exists, HostError."""
+    if target.exists():
+        raise Conflict(f"'{target}' exists already")
+    os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        with contextlib.closing(_open_to_read(source)) as db, contextlib.closing(sqlite3.connect(target)) as copy:
+            db.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.DatabaseError as err:
+        target.unlink()
+        raise HostError(f"database '{source}' cannot be copied: {err}") from err
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
