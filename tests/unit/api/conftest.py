@@ -1,0 +1,105 @@
+"""An application of its own for each test: real routing, validation and tickets; the host's edges replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from hostd.access import keys, tickets
+from hostd.access.authority import RootAuthority
+from hostd.api.app import Api, create_app
+from hostd.api.context import Services
+from hostd.api.endpoint import collect
+from hostd.api.identity import RootCredentials, TicketIdentity
+from hostd.core.errors import NotAuthenticated
+from hostd.core.run import Result
+from hostd.daemons.wiring import ENDPOINT_MODULES
+from hostd.node.host import Host
+from tests.unit.api.fakes import FileMirror
+
+NOW = 1_700_000_000
+
+
+@dataclass
+class RecordedTasks:
+    """Remembers what was started."""
+
+    spawned: list[dict[str, Any]] = field(default_factory=list)
+
+    def spawn(self, type: str, *, id: str, user: str, args: Mapping[str, object]) -> str:
+        self.spawned.append({"type": type, "id": id, "user": user, "args": dict(args)})
+        return f"UPID:alpha:00000001:00000001:00000001:{type}:{id}:{user}:"
+
+    def stop(self, upid: str) -> None:
+        self.spawned.append({"stop": upid})
+
+
+@dataclass
+class FixedSamples:
+    """Live values that a test sets."""
+
+    node_values: dict[str, Any] = field(default_factory=dict)
+    guest_values: dict[int, dict[str, Any]] = field(default_factory=dict)
+    storage_values: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def node(self) -> dict[str, Any]:
+        return self.node_values
+
+    def guests(self) -> dict[int, dict[str, Any]]:
+        return self.guest_values
+
+    def storages(self) -> dict[str, dict[str, Any]]:
+        return self.storage_values
+
+
+def no_programs(argv: Any, **_: Any) -> Result:
+    raise AssertionError(f"a handler started {argv}")
+
+
+def password_is_secret(name: str, password: str) -> None:
+    if (name, password) != ("root", "secret"):
+        raise NotAuthenticated("authentication failure")
+
+
+class Site:
+    """The application with a client that is logged in as root@pam."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        key = tickets.make_key()
+        self.mirror = FileMirror(
+            {keys.SIGNING: key, keys.VERIFYING: tickets.public_part(key), keys.CSRF: b"csrf", **files}
+        )
+        self.tasks, self.samples = RecordedTasks(), FixedSamples()
+        host = Host(node="alpha", store=self.mirror.store, mirror=self.mirror, run=no_programs)  # type: ignore[arg-type]
+        services = Services(
+            host=host,
+            tasks=self.tasks,
+            samples=self.samples,
+            authority=RootAuthority(),
+            credentials=RootCredentials(self.mirror, password_is_secret, clock=lambda: NOW),  # type: ignore[arg-type]
+        )
+        identify = TicketIdentity(self.mirror, clock=lambda: NOW)  # type: ignore[arg-type]
+        self.api = Api(collect(ENDPOINT_MODULES), services, identify, None)
+        self.client: FlaskClient = create_app(self.api).test_client()
+        self.key = key
+
+    def ticket(self, user: str) -> str:
+        return tickets.sign(self.key, user, now_s=NOW)
+
+    def call(self, method: str, path: str, user: str = "root@pam", **kw: Any) -> Any:
+        headers = {"CSRFPreventionToken": tickets.csrf_token(b"csrf", user, now_s=NOW), **kw.pop("headers", {})}
+        if user:
+            headers["Cookie"] = f"PVEAuthCookie={tickets.sign(self.key, user, now_s=NOW)}"
+        return self.client.open(f"/api2/json{path}", method=method, headers=headers, **kw)
+
+    def get(self, path: str, **kw: Any) -> Any:
+        return self.call("GET", path, **kw)
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site({})
