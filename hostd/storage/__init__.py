@@ -1,0 +1,1 @@
+"""Storages: where disks, images and templates lie. ``catalog`` is what the rest of the product talks to."""

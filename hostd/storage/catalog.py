@@ -1,0 +1,107 @@
+"""Storages by name: which one holds a volume, where it lies, allocate and free. What guests and the API talk to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+from hostd.core.errors import Conflict, Unavailable, Unsupported
+from hostd.core.run import Run
+from hostd.storage.config import StorageConfig, StorageFile, parse_storage_cfg
+from hostd.storage.drivers import DRIVERS, INFO
+from hostd.storage.interface import Driver, Volume, VolumeSpec
+from hostd.storage.volume import Content, VolumeId
+
+# Names must not be raced for while a volume is made; making one may take a while.
+_LOCK_S = 60
+Lock = Callable[[str, float], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A volume with its full id; ``content`` is ``rootdir`` for the volumes of containers."""
+
+    id: VolumeId
+    volume: Volume
+
+
+class Catalog:
+    """The storages of one reading of ``storage.cfg``, as one node sees them."""
+
+    def __init__(self, data: bytes, *, node: str, run: Run, lock: Lock) -> None:
+        self.file: StorageFile = parse_storage_cfg(data, INFO)
+        self._node, self._run, self._lock = node, run, lock
+
+    def here(self) -> list[StorageConfig]:
+        """Storages that are enabled on this node and have a driver."""
+        return [s for s in self.file.storages.values() if s.on(self._node) and s.type in DRIVERS]
+
+    def driver(self, id: str) -> Driver:
+        """Raises NotFound, Unavailable (disabled, or not on this node) or Unsupported (no driver)."""
+        storage = self.file.get(id)
+        if storage.disabled:
+            raise Unavailable(f"storage '{id}' is disabled")
+        if not storage.on(self._node):
+            raise Unavailable(f"storage '{id}' is not available on node '{self._node}'")
+        if storage.type not in DRIVERS:
+            raise Unsupported(f"storage '{id}': type '{storage.type}' is not supported yet")
+        return DRIVERS[storage.type](storage, self._run)
+
+    def require(self, id: str, content: str) -> Driver:
+        """The driver of a storage that may hold this content; Conflict otherwise."""
+        driver = self.driver(id)
+        if content not in self.file.get(id).content:
+            raise Conflict(f"storage '{id}' does not support content type '{content}'")
+        return driver
+
+    def path(self, volume: VolumeId) -> str:
+        return self.driver(volume.storage).path(volume.name)
+
+    def volume(self, volume: VolumeId) -> Volume:
+        return self.driver(volume.storage).volume(volume.name)
+
+    def format(self, volume: VolumeId) -> str:
+        """The image's format, from its name alone."""
+        return self.driver(volume.storage).parse(volume.name).format
+
+    def volumes(
+        self, id: str, contents: Collection[str], guests: Mapping[int, str], vmid: int | None = None
+    ) -> list[Listed]:
+        """Volumes of these contents. ``guests``: id → ``qemu`` or ``lxc``, by which images become ``rootdir``."""
+        driver = self.driver(id)
+        driver.activate()
+        found = []
+        for volume in driver.volumes(contents, vmid):
+            if volume.content is Content.IMAGES and guests.get(volume.vmid or 0) == "lxc":
+                volume = replace(volume, content=Content.ROOTDIR)
+            if volume.content in contents:
+                found.append(Listed(id=VolumeId(id, volume.name), volume=volume))
+        return found
+
+    def allocate(self, id: str, spec: VolumeSpec, content: str) -> VolumeId:
+        """Make a volume for a guest; its name is chosen under the storage's lock."""
+        driver = self.require(id, content)
+        driver.activate()
+        with self._lock(f"storage-{id}", _LOCK_S):
+            return VolumeId(id, driver.create(spec))
+
+    def free(self, volume: VolumeId) -> None:
+        """Delete a volume. Raises NotFound when it is not there."""
+        driver = self.driver(volume.storage)
+        driver.activate()
+        with self._lock(f"storage-{volume.storage}", _LOCK_S):
+            driver.delete(volume.name)
+
+    def activate(self, volumes: Iterable[VolumeId]) -> None:
+        """Make volumes usable, their storages first."""
+        ready: dict[str, Driver] = {}
+        for volume in volumes:
+            if volume.storage not in ready:
+                ready[volume.storage] = self.driver(volume.storage)
+                ready[volume.storage].activate()
+            ready[volume.storage].activate_volume(volume.name)
+
+    def deactivate(self, volumes: Iterable[VolumeId]) -> None:
+        for volume in volumes:
+            self.driver(volume.storage).deactivate_volume(volume.name)

@@ -1,0 +1,19 @@
+"""The storage drivers, by the type that storage.cfg names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from hostd.core.run import Run
+from hostd.storage.config import StorageConfig
+from hostd.storage.drivers.dir import Dir
+from hostd.storage.drivers.lvm import Lvm
+from hostd.storage.drivers.lvmthin import LvmThin
+from hostd.storage.drivers.zfspool import ZfsPool
+from hostd.storage.interface import Driver, Info
+
+DriverFactory = Callable[[StorageConfig, Run], Driver]
+
+DRIVERS: Final[Mapping[str, DriverFactory]] = {"dir": Dir, "lvm": Lvm, "lvmthin": LvmThin, "zfspool": ZfsPool}
+INFO: Final[Mapping[str, Info]] = {driver.info.type: driver.info for driver in (Dir, Lvm, LvmThin, ZfsPool)}

@@ -1,0 +1,244 @@
+"""A ZFS dataset: a volume (zvol) for each VM disk, a file system for each container root."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Unavailable, Unsupported
+from hostd.core.run import Run
+from hostd.storage.config import StorageConfig
+from hostd.storage.drivers.options import COMMON, DATASET, FLAG, PATH
+from hostd.storage.interface import Info, Option, Usage, Volume, VolumeSpec
+from hostd.storage.volume import Content, VolumeName, check_disk_name, free_name, parse_dataset_name
+
+_FIELDS: Final = "name,type,volsize,refquota,used,creation,origin,mounted"
+_BLOCK_BYTES: Final = 16384
+_SLOW_S = 120
+_UNITS = {"": 1, "k": 1024, "m": 1024**2}
+
+
+def list_argv(dataset: str) -> list[str]:
+    return ["zfs", "list", "-Hp", "-d", "1", "-t", "filesystem,volume", "-o", _FIELDS, dataset]
+
+
+def usage_argv(dataset: str) -> list[str]:
+    return ["zfs", "get", "-Hp", "-o", "property,value", "used,available", dataset]
+
+
+def create_volume_argv(dataset: str, name: str, size_bytes: int, *, block_bytes: int, sparse: bool) -> list[str]:
+    thin = ["-s"] if sparse else []
+    return ["zfs", "create", *thin, "-b", str(block_bytes), "-V", str(size_bytes), f"{dataset}/{name}"]
+
+
+def create_filesystem_argv(dataset: str, name: str, size_bytes: int) -> list[str]:
+    """A container's root: POSIX ACLs as inode attributes; ``size_bytes`` 0 means without limit."""
+    limit = ["-o", f"refquota={size_bytes}"] if size_bytes else []
+    return ["zfs", "create", "-o", "acltype=posixacl", "-o", "xattr=sa", *limit, f"{dataset}/{name}"]
+
+
+def destroy_argv(dataset: str, name: str) -> list[str]:
+    return ["zfs", "destroy", "-r", f"{dataset}/{name}"]
+
+
+def import_argv(pool: str) -> list[str]:
+    return ["zpool", "import", "-d", "/dev/disk/by-id", "-o", "cachefile=none", pool]
+
+
+def settle_argv(path: str) -> list[str]:
+    """Wait for udev to make the device's name."""
+    return ["udevadm", "settle", "--timeout", "10", f"--exit-if-exists={path}"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """``name`` in full. ``size_bytes``: of the volume, or the file system's limit (0: none)."""
+
+    name: str
+    type: str
+    size_bytes: int
+    used_bytes: int
+    ctime_s: int | None
+    origin: str
+    mounted: bool
+
+
+def parse_list(out: str) -> list[Dataset]:
+    """Parse ``zfs list -Hp -o name,type,volsize,refquota,used,creation,origin,mounted``: tabs, bytes, ``-`` for none.
+
+    Raises ParseError naming a line with another number of fields. Source: zfs-list(8); tests/golden/zfs-list.txt.
+    """
+    found = []
+    for number, line in enumerate(out.splitlines(), 1):
+        fields = line.split("\t")
+        if len(fields) != 8:
+            raise ParseError(f"zfs list: line {number}: expected 8 fields: {line!r}")
+        name, kind, volsize, refquota, used, creation, origin, mounted = fields
+        size = volsize if kind == "volume" else refquota
+        found.append(
+            Dataset(
+                name=name,
+                type=kind,
+                size_bytes=_number(size),
+                used_bytes=_number(used),
+                ctime_s=_number(creation) or None,
+                origin="" if origin == "-" else origin,
+                mounted=mounted == "yes",
+            )
+        )
+    return found
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def parse_usage(out: str) -> Usage:
+    """Parse ``zfs get -Hp -o property,value used,available``."""
+    values = dict(line.split("\t", 1) for line in out.splitlines() if "\t" in line)
+    try:
+        used, available = int(values["used"]), int(values["available"])
+    except (KeyError, ValueError) as err:
+        raise ParseError(f"zfs get: unexpected output: {out!r}") from err
+    return Usage(total_bytes=used + available, used_bytes=used, available_bytes=available)
+
+
+def parse_block_bytes(text: str) -> int:
+    """``16k``, ``8192``, ``1M``; ParseError otherwise."""
+    number, unit = text.rstrip("kKmM"), text[len(text.rstrip("kKmM")) :].lower()
+    if not number.isdecimal() or unit not in _UNITS:
+        raise ParseError(f"'{text}' is no block size")
+    return int(number) * _UNITS[unit]
+
+
+class ZfsPool:
+    """Driver ``zfspool``."""
+
+    info: ClassVar[Info] = Info(
+        type="zfspool",
+        content=frozenset(("images", "rootdir")),
+        default_content=frozenset(("images", "rootdir")),
+        formats=("raw", "subvol"),
+        container_format="subvol",
+        options={
+            "pool": Option(kind=DATASET, doc="Pool or dataset.", fixed=True, required=True),
+            "blocksize": Option(kind=DATASET, doc="Block size of volumes, such as 16k."),
+            "sparse": Option(kind=FLAG, doc="Volumes take space as they are written."),
+            "mountpoint": Option(kind=PATH, doc="Where the dataset is mounted, if not at /<pool>."),
+            **COMMON,
+        },
+    )
+
+    def __init__(self, storage: StorageConfig, run: Run) -> None:
+        self.storage, self.run = storage, run
+        self.dataset = storage.text("pool")
+        self.mountpoint = storage.text("mountpoint", f"/{self.dataset}")
+
+    def _datasets(self) -> list[Dataset]:
+        try:
+            return parse_list(self.run(list_argv(self.dataset), timeout_s=_SLOW_S).stdout)
+        except CommandFailed as err:
+            raise Unavailable(f"storage '{self.storage.id}' is offline: {err}") from err
+
+    def activate(self) -> None:
+        if self.run(usage_argv(self.dataset), timeout_s=_SLOW_S, check=False).code == 0:
+            return
+        pool = self.dataset.split("/")[0]
+        try:
+            self.run(import_argv(pool), timeout_s=_SLOW_S)
+        except CommandFailed as err:
+            raise Unavailable(f"storage '{self.storage.id}' is offline: cannot import pool '{pool}': {err}") from err
+        self.usage()
+
+    def usage(self) -> Usage:
+        try:
+            return parse_usage(self.run(usage_argv(self.dataset), timeout_s=_SLOW_S).stdout)
+        except CommandFailed as err:
+            raise Unavailable(f"storage '{self.storage.id}' is offline: {err}") from err
+
+    def parse(self, name: str) -> VolumeName:
+        parsed = parse_dataset_name(name)
+        if "@" in name:  # a snapshot, which no operation on volumes may touch
+            raise ParseError(f"unable to parse zfs volume name '{name}'")
+        return parsed
+
+    def path(self, name: str) -> str:
+        parsed = self.parse(name)
+        if parsed.format == "subvol":
+            return f"{self.mountpoint}/{parsed.name}"
+        return f"/dev/zvol/{self.dataset}/{parsed.name}"
+
+    def volumes(self, contents: Collection[str], vmid: int | None = None) -> list[Volume]:
+        if not {"images", "rootdir"} & set(contents):
+            return []
+        found = [v for d in self._datasets() if (v := self._volume(d)) is not None and vmid in (None, v.vmid)]
+        return sorted(found, key=lambda v: v.name)
+
+    def _volume(self, dataset: Dataset) -> Volume | None:
+        name = dataset.name.removeprefix(f"{self.dataset}/")
+        origin = dataset.origin.removeprefix(f"{self.dataset}/").split("@")[0]
+        if origin.startswith("base"):
+            name = f"{origin}/{name}"
+        try:
+            parsed = self.parse(name)
+        except ParseError:
+            return None
+        return Volume(
+            name=name,
+            content=Content.IMAGES,
+            format=parsed.format,
+            size_bytes=dataset.size_bytes,
+            used_bytes=dataset.used_bytes,
+            vmid=parsed.vmid,
+            ctime_s=dataset.ctime_s,
+            parent=dataset.origin.removeprefix(f"{self.dataset}/"),
+        )
+
+    def volume(self, name: str) -> Volume:
+        own = self.parse(name).name
+        for dataset in self._datasets():
+            if dataset.name == f"{self.dataset}/{own}" and (volume := self._volume(dataset)) is not None:
+                return volume
+        raise NotFound(f"volume '{self.storage.id}:{name}' does not exist")
+
+    def create(self, spec: VolumeSpec) -> str:
+        if spec.format not in self.info.formats:
+            raise Unsupported(f"storage '{self.storage.id}' cannot hold format '{spec.format}'")
+        if spec.name:
+            check_disk_name(spec.name, spec.vmid)
+            if (self.parse(spec.name).format == "subvol") != (spec.format == "subvol"):
+                raise ParseError(f"illegal name '{spec.name}' for format '{spec.format}'")
+        taken = {d.name.removeprefix(f"{self.dataset}/") for d in self._datasets()}
+        name = spec.name or free_name(spec.vmid, spec.format, taken, suffix=False, subvols=True)
+        if name in taken:
+            raise Conflict(f"volume '{self.storage.id}:{name}' already exists")
+        if spec.format == "subvol":
+            self.run(create_filesystem_argv(self.dataset, name, spec.size_bytes), timeout_s=_SLOW_S)
+            return name
+        block = parse_block_bytes(self.storage.text("blocksize", str(_BLOCK_BYTES)))
+        size = -(-spec.size_bytes // block) * block
+        sparse = self.storage.flag("sparse")
+        self.run(create_volume_argv(self.dataset, name, size, block_bytes=block, sparse=sparse), timeout_s=_SLOW_S)
+        self._wait_for_device(name)
+        return name
+
+    def _wait_for_device(self, name: str) -> None:
+        self.run(settle_argv(self.path(name)), timeout_s=30, check=False)
+
+    def delete(self, name: str) -> None:
+        volume = self.volume(name)
+        self.run(destroy_argv(self.dataset, self.parse(volume.name).name), timeout_s=_SLOW_S)
+
+    def activate_volume(self, name: str) -> None:
+        own = self.parse(name).name
+        dataset = next((d for d in self._datasets() if d.name == f"{self.dataset}/{own}"), None)
+        if dataset is None:
+            raise NotFound(f"volume '{self.storage.id}:{name}' does not exist")
+        if dataset.type == "volume":
+            self._wait_for_device(name)
+        elif not dataset.mounted:
+            self.run(["zfs", "mount", dataset.name], timeout_s=_SLOW_S)
+
+    def deactivate_volume(self, name: str) -> None:
+        self.parse(name)

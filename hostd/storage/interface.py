@@ -1,0 +1,112 @@
+"""What every storage driver can do, and what it says about itself. Optional abilities are Protocols of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol, runtime_checkable
+
+from hostd.core.schema import Kind
+from hostd.storage.volume import Content, VolumeName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """A line of storage.cfg: its kind, whether it can change later, whether it must be there."""
+
+    kind: Kind
+    doc: str
+    fixed: bool = False
+    required: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Info:
+    """A driver's abilities as data. ``formats``: the first one is the default.
+
+    ``container_format``: what a container's root becomes here (``subvol``: a directory or dataset; ``raw``: a block
+    device with a file system that the caller makes). ``shared``: every node sees the same data.
+    """
+
+    type: str
+    content: frozenset[str]
+    default_content: frozenset[str]
+    formats: tuple[str, ...]
+    container_format: str
+    shared: bool = False
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeSpec:
+    """A volume to make. ``name`` empty: the lowest free one. Sizes are rounded up to what the storage can do."""
+
+    vmid: int
+    size_bytes: int
+    format: str = "raw"
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """A volume that is there. ``name`` is what follows the colon; ``used_bytes`` is 0 where it cannot be told."""
+
+    name: str
+    content: Content
+    format: str
+    size_bytes: int
+    used_bytes: int = 0
+    vmid: int | None = None
+    ctime_s: int | None = None
+    parent: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Bytes of the whole storage."""
+
+    total_bytes: int
+    used_bytes: int
+    available_bytes: int
+
+
+class Driver(Protocol):
+    """One storage. Names are those after the colon; every method checks them and raises ParseError for bad ones.
+
+    Programs that fail raise CommandFailed, a missing volume NotFound.
+    """
+
+    info: ClassVar[Info]
+
+    def activate(self) -> None:
+        """Make the storage usable; twice does nothing. Raises Unavailable with the reason."""
+
+    def usage(self) -> Usage: ...
+
+    def volumes(self, contents: Collection[str], vmid: int | None = None) -> list[Volume]:
+        """Volumes of these contents, of one guest if given, sorted by name. Other things lying around are left out."""
+
+    def parse(self, name: str) -> VolumeName: ...
+
+    def volume(self, name: str) -> Volume:
+        """One volume; NotFound."""
+
+    def create(self, spec: VolumeSpec) -> str:
+        """Make a volume and return its name. The caller holds the storage's lock, so that names are not raced for."""
+
+    def delete(self, name: str) -> None: ...
+
+    def path(self, name: str) -> str:
+        """Where the volume is or will be once it is activated; nothing is touched."""
+
+    def activate_volume(self, name: str) -> None: ...
+
+    def deactivate_volume(self, name: str) -> None: ...
+
+
+@runtime_checkable
+class Files(Protocol):
+    """A storage that takes files as they are (ISO images, templates)."""
+
+    def file_path(self, content: str, filename: str) -> str:
+        """Where a file of that content belongs; ParseError for a name that is not allowed."""
