@@ -41,6 +41,14 @@ deb: tools ## Build the Debian packages
 repo: tools ## Build the signed APT repository from the packages
 	@$(BUILD) repo
 
+.PHONY: api-status
+api-status: tools ## Compare our API with the reference's and write docs/status.md
+	@$(IN) python3 tests/bin/api-status > build-status.tmp && mv build-status.tmp docs/status.md && sed -n 5p docs/status.md
+
+.PHONY: api-types
+api-types: tools ## Write webui's types from our own API declarations
+	@$(IN) sh -c 'python3 tests/bin/api-dump > webui/src/api/dump.json && node webui/scripts/api-types.mjs webui/src/api/dump.json'
+
 .PHONY: clean
 clean: ## Remove what builds left in the checkout (the cache stays)
 	rm -rf build .mypy_cache .ruff_cache webui/dist
