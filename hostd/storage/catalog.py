@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from hostd.core.errors import Conflict, Unavailable, Unsupported
+from hostd.cluster.store import Mirror, Store, local_lock
+from hostd.core.errors import Conflict, NotFound, Unavailable, Unsupported
 from hostd.core.run import Run
-from hostd.storage.config import StorageConfig, StorageFile, parse_storage_cfg
-from hostd.storage.drivers import DRIVERS, INFO
-from hostd.storage.interface import Driver, Volume, VolumeSpec
+from hostd.storage.config import PATH, StorageFile, parse_storage_cfg
+from hostd.storage.drivers import DRIVERS
+from hostd.storage.interface import Driver, StorageConfig, Volume, VolumeSpec
 from hostd.storage.volume import Content, VolumeId
 
 # Names must not be raced for while a volume is made; making one may take a while.
@@ -30,19 +31,34 @@ class Catalog:
     """The storages of one reading of ``storage.cfg``, as one node sees them."""
 
     def __init__(self, data: bytes, *, node: str, run: Run, lock: Lock) -> None:
-        self.file: StorageFile = parse_storage_cfg(data, INFO)
+        self.file: StorageFile = parse_storage_cfg(data)
         self._node, self._run, self._lock = node, run, lock
+
+    @classmethod
+    def from_mirror(cls, mirror: Mirror, *, node: str, run: Run) -> Catalog:
+        """As the copy in memory shows it: for lists and checks."""
+        file = mirror.get(PATH)
+        return cls(file.data if file else b"", node=node, run=run, lock=local_lock)
+
+    @classmethod
+    def from_store(cls, store: Store, *, node: str, run: Run) -> Catalog:
+        """As it is now: for tasks, which have no copy in memory."""
+        try:
+            data = store.read(PATH).data
+        except NotFound:
+            data = b""
+        return cls(data, node=node, run=run, lock=local_lock)
 
     def here(self) -> list[StorageConfig]:
         """Storages that are enabled on this node and have a driver."""
-        return [s for s in self.file.storages.values() if s.on(self._node) and s.type in DRIVERS]
+        return [s for s in self.file.storages.values() if s.used_on(self._node) and s.type in DRIVERS]
 
     def driver(self, id: str) -> Driver:
         """Raises NotFound, Unavailable (disabled, or not on this node) or Unsupported (no driver)."""
         storage = self.file.get(id)
         if storage.disabled:
             raise Unavailable(f"storage '{id}' is disabled")
-        if not storage.on(self._node):
+        if not storage.used_on(self._node):
             raise Unavailable(f"storage '{id}' is not available on node '{self._node}'")
         if storage.type not in DRIVERS:
             raise Unsupported(f"storage '{id}': type '{storage.type}' is not supported yet")

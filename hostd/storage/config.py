@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from hostd.cluster.store import Mirror
 from hostd.core.errors import Invalid, NotFound
 from hostd.core.formats import sectionconfig
 from hostd.core.formats.sectionconfig import Section
 from hostd.core.kinds import check_storage_id
-from hostd.storage.interface import Info, Option
+from hostd.storage.drivers import INFO
+from hostd.storage.interface import Info, Option, StorageConfig
 
 PATH = "storage.cfg"
 # Order in which the reference writes them; the rest follows sorted.
@@ -30,32 +32,6 @@ DEFAULT_LOCAL = Section(
         "prune-backups": "keep-all=1",
     },
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class StorageConfig:
-    """One storage. ``content``: what it may hold; ``nodes``: where it exists (None: everywhere).
-
-    ``options`` are all lines of the file as text; typed access by ``flag`` and ``text``.
-    """
-
-    id: str
-    type: str
-    content: frozenset[str]
-    nodes: frozenset[str] | None = None
-    disabled: bool = False
-    shared: bool = False
-    options: Mapping[str, str] = field(default_factory=dict)
-
-    def flag(self, key: str, default: bool = False) -> bool:
-        return {"1": True, "0": False, "yes": True, "no": False}.get(self.options.get(key, ""), default)
-
-    def text(self, key: str, default: str = "") -> str:
-        return self.options.get(key, default)
-
-    def on(self, node: str) -> bool:
-        """Whether the storage is enabled on that node."""
-        return not self.disabled and (self.nodes is None or node in self.nodes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +66,14 @@ def split_list(text: str) -> list[str]:
     return [word for word in text.replace(";", ",").replace(" ", ",").split(",") if word]
 
 
-def parse_storage_cfg(data: bytes, known: Mapping[str, Info]) -> StorageFile:
-    """Read the file's bytes (empty: no file). ``known`` are the drivers, which know default and possible contents.
+def from_mirror(mirror: Mirror) -> list[StorageConfig]:
+    """Every storage of the cluster, in the order of the file."""
+    file = mirror.get(PATH)
+    return list(parse_storage_cfg(file.data if file else b"").storages.values())
+
+
+def parse_storage_cfg(data: bytes) -> StorageFile:
+    """Read the file's bytes (empty: no file).
 
     Sections with an impossible id are left out; a storage ``local`` is made up where the file has none.
     """
@@ -99,7 +81,7 @@ def parse_storage_cfg(data: bytes, known: Mapping[str, Info]) -> StorageFile:
     if all(section.id != "local" for section in sections):
         sections.append(DEFAULT_LOCAL)
     return StorageFile(
-        storages={s.id: _storage(s, known.get(s.type)) for s in sections},
+        storages={s.id: _storage(s, INFO.get(s.type)) for s in sections},
         sections=tuple(sections),
         digest=hashlib.sha1(data).hexdigest(),
     )
@@ -113,7 +95,7 @@ def _storage(section: Section, info: Info | None) -> StorageConfig:
     return StorageConfig(
         id=section.id,
         type=section.type,
-        content=frozenset(content - {_NONE}),
+        content=tuple(sorted(content - {_NONE})),
         nodes=frozenset(split_list(values["nodes"])) if values.get("nodes") else None,
         disabled=values.get("disable", "0") == "1",
         shared=values.get("shared", "0") == "1" or bool(info and info.shared),

@@ -21,6 +21,32 @@ class Option:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StorageConfig:
+    """One storage. ``content``: what it may hold, sorted; ``nodes``: where it exists (None: everywhere).
+
+    ``options`` are all lines of the file as text; typed access by ``flag`` and ``text``.
+    """
+
+    id: str
+    type: str
+    content: tuple[str, ...]
+    nodes: frozenset[str] | None = None
+    disabled: bool = False
+    shared: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def flag(self, key: str, default: bool = False) -> bool:
+        return {"1": True, "0": False, "yes": True, "no": False}.get(self.options.get(key, ""), default)
+
+    def text(self, key: str, default: str = "") -> str:
+        return self.options.get(key, default)
+
+    def used_on(self, node: str) -> bool:
+        """Whether the storage is enabled on that node."""
+        return not self.disabled and (self.nodes is None or node in self.nodes)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Info:
     """A driver's abilities as data. ``formats``: the first one is the default.
 

@@ -17,7 +17,7 @@ import pytest
 from hostd.core.errors import Conflict, NotFound, ParseError
 from hostd.core.run import run
 from hostd.storage.config import parse_storage_cfg
-from hostd.storage.drivers import DRIVERS, INFO
+from hostd.storage.drivers import DRIVERS
 from hostd.storage.interface import Driver, Files, VolumeSpec
 
 MIB = 1024**2
@@ -67,7 +67,7 @@ def make(type: str, folder: Path, stack: ExitStack) -> str:
 def driver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driver]:
     with ExitStack() as stack:
         section = make(request.param, tmp_path, stack)
-        storage = parse_storage_cfg(section.encode(), INFO).get(NAME)
+        storage = parse_storage_cfg(section.encode()).get(NAME)
         made = DRIVERS[request.param](storage, run)
         made.activate()
         yield made

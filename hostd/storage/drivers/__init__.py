@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from hostd.core.run import Run
-from hostd.storage.config import StorageConfig
 from hostd.storage.drivers.dir import Dir
 from hostd.storage.drivers.lvm import Lvm
 from hostd.storage.drivers.lvmthin import LvmThin
 from hostd.storage.drivers.zfspool import ZfsPool
-from hostd.storage.interface import Driver, Info
+from hostd.storage.interface import Driver, Info, StorageConfig
 
 DriverFactory = Callable[[StorageConfig, Run], Driver]
 

@@ -10,10 +10,9 @@ from typing import ClassVar, Final
 
 from hostd.core.errors import Conflict, NotFound, ParseError, Unavailable, Unsupported
 from hostd.core.run import Run
-from hostd.storage.config import StorageConfig
 from hostd.storage.drivers import qcow2
 from hostd.storage.drivers.options import COMMON, FILES, PATH
-from hostd.storage.interface import Info, Option, Usage, Volume, VolumeSpec
+from hostd.storage.interface import Info, Option, StorageConfig, Usage, Volume, VolumeSpec
 from hostd.storage.volume import (
     Content,
     VolumeName,
@@ -81,7 +80,7 @@ class Dir:
                 raise Unavailable(f"storage '{self.storage.id}' is offline: folder '{self.root}' does not exist")
             os.makedirs(self.root, exist_ok=True)
         if self.storage.flag("create-subdirs", make):
-            for content in self.storage.content - {"rootdir"}:
+            for content in set(self.storage.content) - {"rootdir"}:
                 os.makedirs(content_path(self.storage, content), exist_ok=True)
 
     def usage(self) -> Usage:

@@ -9,9 +9,8 @@ from typing import Any, ClassVar, Final
 
 from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Unavailable, Unsupported
 from hostd.core.run import Run
-from hostd.storage.config import StorageConfig
 from hostd.storage.drivers.options import COMMON, FLAG, TEXT, VG_NAME
-from hostd.storage.interface import Info, Option, Usage, Volume, VolumeSpec
+from hostd.storage.interface import Info, Option, StorageConfig, Usage, Volume, VolumeSpec
 from hostd.storage.volume import Content, VolumeName, check_disk_name, free_name, parse_thick_name
 
 _FORMAT: Final = ["--reportformat", "json", "--units", "b", "--nosuffix"]

@@ -6,10 +6,9 @@ from typing import ClassVar
 
 from hostd.core.errors import Unavailable
 from hostd.core.run import Run
-from hostd.storage.config import StorageConfig
 from hostd.storage.drivers.lvm import Lvm
 from hostd.storage.drivers.options import COMMON, VG_NAME
-from hostd.storage.interface import Info, Option, Usage
+from hostd.storage.interface import Info, Option, StorageConfig, Usage
 from hostd.storage.volume import VolumeName, parse_block_name
 
 

@@ -8,9 +8,8 @@ from typing import ClassVar, Final
 
 from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Unavailable, Unsupported
 from hostd.core.run import Run
-from hostd.storage.config import StorageConfig
 from hostd.storage.drivers.options import COMMON, DATASET, FLAG, PATH
-from hostd.storage.interface import Info, Option, Usage, Volume, VolumeSpec
+from hostd.storage.interface import Info, Option, StorageConfig, Usage, Volume, VolumeSpec
 from hostd.storage.volume import Content, VolumeName, check_disk_name, free_name, parse_dataset_name
 
 _FIELDS: Final = "name,type,volsize,refquota,used,creation,origin,mounted"

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from hostd.core.errors import Conflict, NotFound, ParseError, Unavailable, Unsupported
-from hostd.storage.config import StorageConfig, parse_storage_cfg
-from hostd.storage.drivers import INFO, lvm, lvmthin, qcow2, zfspool
+from hostd.storage.config import parse_storage_cfg
+from hostd.storage.drivers import lvm, lvmthin, qcow2, zfspool
 from hostd.storage.drivers.dir import Dir, content_path, create_argv
 from hostd.storage.drivers.lvm import Lvm
 from hostd.storage.drivers.lvmthin import LvmThin
 from hostd.storage.drivers.zfspool import ZfsPool
-from hostd.storage.interface import Usage, VolumeSpec
+from hostd.storage.interface import StorageConfig, Usage, VolumeSpec
 from tests.conftest import GOLDEN
 from tests.fakes.run import FakeRun
 
@@ -23,7 +23,7 @@ ZFS = (GOLDEN / "zfs-list.txt").read_text()
 
 
 def storage(text: str) -> StorageConfig:
-    return next(iter(parse_storage_cfg(text.encode(), INFO).storages.values()))
+    return next(iter(parse_storage_cfg(text.encode()).storages.values()))
 
 
 def thin(run: FakeRun) -> LvmThin:
