@@ -77,7 +77,9 @@ class Streams:
         path = f"/vms/{request.match_info['vmid']}"
         tickets.verify_console(public, ticket, user, path, int(port), now_s=int(self._clock()))
         offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if p.strip()]
-        websocket = web.WebSocketResponse(protocols=offered[:1], max_msg_size=MESSAGE_LIMIT, compress=False, heartbeat=30)
+        websocket = web.WebSocketResponse(
+            protocols=offered[:1], max_msg_size=MESSAGE_LIMIT, compress=False, heartbeat=30
+        )
         reader, writer = await self._connect(int(port))
         await websocket.prepare(request)
         down = asyncio.create_task(_down(websocket, reader))

@@ -15,11 +15,11 @@ from hostd.api.app import Api, create_app
 from hostd.api.context import Services
 from hostd.api.endpoint import collect
 from hostd.api.identity import RootCredentials, TicketIdentity
+from hostd.cluster.store import MemoryStore
 from hostd.core.errors import NotAuthenticated
 from hostd.core.run import Result
 from hostd.daemons.wiring import ENDPOINT_MODULES
 from hostd.node.host import Host
-from tests.unit.api.fakes import FileMirror
 
 NOW = 1_700_000_000
 
@@ -70,19 +70,21 @@ class Site:
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         key = tickets.make_key()
-        self.mirror = FileMirror(
-            {keys.SIGNING: key, keys.VERIFYING: tickets.public_part(key), keys.CSRF: b"csrf", **files}
-        )
+        store = MemoryStore("alpha")
+        keys_made = {keys.SIGNING: key, keys.VERIFYING: tickets.public_part(key), keys.CSRF: b"csrf"}
+        for path, data in {**keys_made, **files}.items():
+            store.write(path, data)
+        self.store, self.mirror = store, store.mirror()
         self.tasks, self.samples = RecordedTasks(), FixedSamples()
-        host = Host(node="alpha", store=self.mirror.store, mirror=self.mirror, run=no_programs)  # type: ignore[arg-type]
+        host = Host(node="alpha", store=self.store, mirror=self.mirror, run=no_programs)
         services = Services(
             host=host,
             tasks=self.tasks,
             samples=self.samples,
             authority=RootAuthority(),
-            credentials=RootCredentials(self.mirror, password_is_secret, clock=lambda: NOW),  # type: ignore[arg-type]
+            credentials=RootCredentials(self.mirror, password_is_secret, clock=lambda: NOW),
         )
-        identify = TicketIdentity(self.mirror, clock=lambda: NOW)  # type: ignore[arg-type]
+        identify = TicketIdentity(self.mirror, clock=lambda: NOW)
         self.api = Api(collect(ENDPOINT_MODULES), services, identify, None)
         self.client: FlaskClient = create_app(self.api).test_client()
         self.key = key
