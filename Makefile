@@ -49,6 +49,31 @@ api-status: tools ## Compare our API with the reference's and write docs/status.
 api-types: tools ## Write webui's types from our own API declarations
 	@$(IN) sh -c 'python3 tests/bin/api-dump > webui/src/api/dump.json && node webui/scripts/api-types.mjs webui/src/api/dump.json'
 
+.PHONY: iso
+iso: tools ## Build the ISO image (ANSWER=file puts an answer file on it)
+	@$(BUILD) iso $(if $(ANSWER),--answer "$(ANSWER)")
+
+.PHONY: run
+run: tools ## Install a host from the ISO in a virtual machine and start it (ISO=path, PORT=, SSH_PORT=)
+	@$(BUILD) run $(if $(ISO),--iso "$(ISO)")
+
+.PHONY: stop
+stop: ## Shut the machine of `make run` down
+	@$(BUILD) stop
+
+.PHONY: console
+console: ## Serial console of the machine of `make run`
+	@$(BUILD) console
+
+.PHONY: dev
+dev: tools ## Start one node from the packages in a system container (PORT=)
+	@sh image-build/host-packages.sh lxc iproute2
+	@$(BUILD) dev
+
+.PHONY: dev-down
+dev-down: ## Remove the node of `make dev` (PORT=)
+	@$(BUILD) dev-down
+
 .PHONY: clean
 clean: ## Remove what builds left in the checkout (the cache stays)
 	rm -rf build .mypy_cache .ruff_cache webui/dist

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from imagebuild import packages, repository, tools
+from imagebuild import answer, console, dev, packages, pipeline, repository, run, tools
 from imagebuild.context import Context
 from imagebuild.progress import say
 from imagebuild.shell import StepFailed
@@ -35,11 +37,55 @@ def command_repo(ctx: Context, _args: list[str]) -> None:
     print(repository.sync(ctx, sorted(packages.build(ctx).glob("*.deb"))))
 
 
+def command_iso(ctx: Context, args: list[str]) -> None:
+    """Build the ISO image; with --answer FILE that answer file is on it."""
+    parser = argparse.ArgumentParser(prog="imagebuild iso")
+    parser.add_argument("--answer", type=Path)
+    options = parser.parse_args(args)
+    path = pipeline.iso(ctx)
+    if options.answer:
+        path = answer.iso_with(ctx, path, options.answer)
+    print(f"{path}\n{path.stat().st_size / 1e6:.0f} MB")
+
+
+def command_run(ctx: Context, args: list[str]) -> None:
+    """Install and start a host in a virtual machine; with --iso FILE from that image."""
+    parser = argparse.ArgumentParser(prog="imagebuild run")
+    parser.add_argument("--iso", type=Path)
+    run.run(ctx, parser.parse_args(args).iso)
+
+
+def command_stop(ctx: Context, _args: list[str]) -> None:
+    """Shut down the machine of `run`."""
+    run.stop(ctx)
+
+
+def command_console(ctx: Context, _args: list[str]) -> None:
+    """Serial console of the machine of `run`."""
+    console.attach(run.machine(ctx).serial)
+
+
+def command_dev(ctx: Context, _args: list[str]) -> None:
+    """Start one node in a system container."""
+    dev.up(ctx)
+
+
+def command_dev_down(ctx: Context, _args: list[str]) -> None:
+    """Remove the node that `dev` started."""
+    dev.command_down(ctx)
+
+
 COMMANDS: dict[str, Callable[[Context, list[str]], None]] = {
     "tools": command_tools,
     "enter": command_enter,
     "deb": command_deb,
     "repo": command_repo,
+    "iso": command_iso,
+    "run": command_run,
+    "stop": command_stop,
+    "console": command_console,
+    "dev": command_dev,
+    "dev-down": command_dev_down,
 }
 
 

@@ -61,3 +61,9 @@ def spawn(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | Non
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def succeeds(argv: Sequence[str | Path]) -> bool:
+    """Whether a program ends with code 0; its output is thrown away."""
+    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return done.returncode == 0

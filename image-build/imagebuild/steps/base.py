@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from imagebuild import tools
-from imagebuild.cache import apt_cache, clear, digest
+from imagebuild.cache import apt_cache, clear, digest, prune
 from imagebuild.context import Context
 from imagebuild.control import Control
 from imagebuild.kernel import ZFS_PROGRAMS
@@ -41,3 +41,4 @@ def run(ctx: Context) -> None:
     with stage(ctx.cache, "image: Debian packages"), apt_cache(ctx):
         call(argv, log=log)
         partial.rename(target)
+    prune(target, "base-*", keep=1)

@@ -14,7 +14,7 @@ from imagebuild.context import Context
 from imagebuild.progress import stage
 from imagebuild.steps import live, product
 
-LEFT_OUT = ["var/lib/apt/lists/*", "var/cache/apt/*", "var/lib/dpkg/*-old", "tmp/*", "run/*", "proc/*", "sys/*", "dev/*"]
+LEFT_OUT = "var/lib/apt/lists/* var/cache/apt/* var/lib/dpkg/*-old tmp/* run/* proc/* sys/* dev/*".split()
 
 
 def product_place(ctx: Context) -> Path:

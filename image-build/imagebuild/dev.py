@@ -1,0 +1,222 @@
+"""`make dev`: one full node from the built packages, in a privileged system container of this machine.
+
+The container runs systemd and the packages' own units; its root file system is the image's package layer plus our
+packages, under a fresh writable layer each time. Not there: LVM, ZFS, kernel modules. One node per web port.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagebuild import layer, packages, web
+from imagebuild.cache import clear, digest, prune
+from imagebuild.context import Context
+from imagebuild.progress import say, stage
+from imagebuild.shell import StepFailed, call, output, spawn, succeeds
+from imagebuild.steps import base
+
+FORMAT = 1
+PACKAGES = ("python3-hostd", "hostd-cluster", "hostd", "hostd-webui")
+READY_LIMIT_S = 120
+CONFIG = """\
+# Made by `make dev`. Privileged on purpose: nested containers, virtual machines and FUSE run inside.
+lxc.include = /usr/share/lxc/config/common.conf
+lxc.include = /usr/share/lxc/config/nesting.conf
+lxc.uts.name = {name}
+lxc.arch = amd64
+lxc.rootfs.path = overlay:{lower}:{upper}
+lxc.apparmor.profile = unconfined
+lxc.mount.auto =
+lxc.mount.auto = proc:rw sys:rw cgroup:rw:force
+lxc.cap.drop =
+lxc.seccomp.profile =
+lxc.cgroup.devices.allow = a
+lxc.cgroup2.devices.allow = a
+lxc.mount.entry = /dev/fuse dev/fuse none bind,create=file 0 0
+lxc.mount.entry = /dev/net/tun dev/net/tun none bind,create=file 0 0
+lxc.mount.entry = tmpfs dev/shm tmpfs nosuid,nodev,create=dir 0 0
+lxc.net.0.type = veth
+lxc.net.0.name = eth0
+lxc.net.0.veth.pair = {veth}
+lxc.net.0.flags = up
+lxc.log.file = {log}
+lxc.log.level = INFO
+"""
+INTERFACES = """\
+auto lo
+iface lo inet loopback
+
+iface eth0 inet manual
+
+auto vmbr0
+iface vmbr0 inet static
+    address {address}/30
+    gateway {gateway}
+    bridge-ports eth0
+    bridge-stp off
+    bridge-fd 0
+"""
+MASKED = (
+    "apt-daily.timer apt-daily-upgrade.timer chrony.service e2scrub_reap.service fstrim.timer lvm2-monitor.service "
+    "blk-availability.service smartmontools.service systemd-udev-trigger.service systemd-udevd.service "
+    "systemd-udevd-kernel.socket systemd-udevd-control.socket lxc-net.service console-setup.service "
+    "keyboard-setup.service mdmonitor.service apparmor.service"
+)
+"""Units of hardware, clock and kernel that a container does not have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A development node, told apart by its web port."""
+
+    port: int
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return "dev" if self.port == 8006 else f"dev{self.port}"
+
+    @property
+    def container(self) -> str:
+        return f"holdfast-{self.port}"
+
+    @property
+    def veth(self) -> str:
+        return f"hf{self.port}"
+
+    def addresses(self) -> tuple[str, str]:
+        """(node, this machine) in a network of four addresses, one network per port."""
+        net = self.port * 4 % 65536
+        return f"10.88.{net // 256}.{net % 256 + 2}", f"10.88.{net // 256}.{net % 256 + 1}"
+
+    def config(self, lower: Sequence[Path]) -> str:
+        """The container's configuration, lxc.container.conf(5)."""
+        return CONFIG.format(
+            name=self.name,
+            lower=":".join(map(str, lower)),
+            upper=self.folder / "upper",
+            veth=self.veth,
+            log=self.folder / "lxc.log",
+        )
+
+    def files(self) -> Mapping[str, str]:
+        """Files of this node: path in the container → text."""
+        address, gateway = self.addresses()
+        return {
+            "etc/hostname": f"{self.name}\n",
+            "etc/hosts": f"127.0.0.1 localhost\n{address} {self.name}.example.invalid {self.name}\n",
+            "etc/network/interfaces": INTERFACES.format(address=address, gateway=gateway),
+        }
+
+
+def node(ctx: Context) -> Node:
+    port = int(os.environ.get("PORT") or 8006)
+    return Node(port=port, folder=ctx.place("dev", str(port)))
+
+
+def _packages_layer(ctx: Context) -> Path:
+    """Base layer + our packages, without kernel and ZFS."""
+    debs = packages.build(ctx)
+    base.run(ctx)
+    target = ctx.place("image", f"dev-{digest(FORMAT, base.place(ctx).name, debs.name)}")
+    if not target.is_dir():
+        names = [f"{layer.REPOSITORY}/{next(debs.glob(f'{name}_*.deb')).name}" for name in PACKAGES]
+        recipe = layer.Recipe(
+            lower=[str(base.place(ctx))],
+            repository=str(debs),
+            commands=[
+                ["dpkg", "--force-unsafe-io", "--install", *names],
+                ["systemctl", "mask", *MASKED.split()],
+                ["find", "/etc/ssh", "-name", "ssh_host_*", "-delete"],
+                ["truncate", "-s", "0", "/etc/machine-id"],
+            ],
+        )
+        log = ctx.place("logs", "dev-layer.log")
+        log.unlink(missing_ok=True)
+        with stage(ctx.cache, "dev: install the packages"):
+            layer.build(ctx, recipe, target, log=log)
+        prune(target, "dev-*", keep=1)
+    return target
+
+
+def up(ctx: Context) -> None:
+    """Start a fresh node and wait until its API answers."""
+    here = node(ctx)
+    lower = [_packages_layer(ctx), base.place(ctx)]
+    down(ctx)
+    upper = here.folder / "upper"
+    for path, text in here.files().items():
+        (upper / path).parent.mkdir(parents=True, exist_ok=True)
+        (upper / path).write_text(text)
+    here.folder.chmod(0o700)
+    config = here.folder / "config"
+    config.write_text(here.config(lower))
+    password = secrets.token_urlsafe(12)
+    secret = here.folder / "password"
+    secret.touch(mode=0o600)
+    secret.write_text(password + "\n")
+    with stage(ctx.cache, "dev: start the node"):
+        _start(here, config, password)
+        if not web.wait_for_api(here.port, READY_LIMIT_S):
+            raise StepFailed(f"the API did not answer; look inside: lxc-attach -n {here.container} -- journalctl -b")
+    print(summary(here, password))
+
+
+def _start(here: Node, config: Path, password: str) -> None:
+    log = here.folder / "start.log"
+    call(["lxc-start", "-n", here.container, "-f", config, "-d", "--", "/sbin/init"], log=log)
+    address, gateway = here.addresses()
+    call(["ip", "address", "add", f"{gateway}/30", "dev", here.veth])
+    call(["ip", "link", "set", here.veth, "up"])
+    call([*attach_argv(here), "chpasswd"], log=log, input=f"root:{password}\n".encode())
+    forward = [sys.executable, "-m", "imagebuild.forward", str(here.port), address, "8006"]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    process = spawn(forward, log=here.folder / "forward.log", env=env)
+    (here.folder / "forward.pid").write_text(str(process.pid))
+
+
+def attach_argv(here: Node) -> list[str]:
+    """Prefix of a command that runs inside the node as root."""
+    return ["lxc-attach", "-n", here.container, "--clear-env", "--"]
+
+
+def down(ctx: Context) -> None:
+    """Stop the node of this port and forget everything it wrote."""
+    here = node(ctx)
+    if succeeds(["lxc-info", "-n", here.container]) and "STOPPED" not in output(
+        ["lxc-info", "-s", "-n", here.container]
+    ):
+        call(["lxc-stop", "-k", "-n", here.container])
+    try:
+        pid = int((here.folder / "forward.pid").read_text())
+        if "imagebuild.forward" in Path(f"/proc/{pid}/cmdline").read_text():
+            os.kill(pid, signal.SIGTERM)
+            time.sleep(0.2)
+    except (OSError, ValueError):
+        pass
+    clear(here.folder)
+
+
+def summary(here: Node, password: str) -> str:
+    return f"""
+A Holdfast node runs in the container {here.container}.
+
+  Web page and API   https://localhost:{here.port}/
+  Certificate        SHA-256 {web.fingerprint(here.port)}
+  User               root@pam (realm: Linux PAM)
+  Password           {password}
+  Shell              lxc-attach -n {here.container}
+  Stop               make dev-down
+"""
+
+
+def command_down(ctx: Context) -> None:
+    down(ctx)
+    say(f"the node on port {node(ctx).port} is gone")
