@@ -1,0 +1,86 @@
+// What all UI tests share: Debian's Chromium by playwright-core (from webui's lock file), log-in, pictures.
+import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const { chromium } = createRequire(join(ROOT, "webui", "package.json"))(
+  "playwright-core",
+);
+
+/** Where pictures go; not in git. */
+export const PICTURES =
+  process.env.HOLDFAST_PICTURES ?? join(ROOT, "build", "ui");
+
+export const SIZES = {
+  wide: { width: 1440, height: 900 },
+  phone: { width: 390, height: 844 },
+};
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-dev-shm-usage",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--no-first-run",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** A fresh page that remembers what went wrong in it: `page.problems` (console errors, page errors, CSP reports). */
+export async function openPage(
+  browser,
+  { size = "wide", theme = "light" } = {},
+) {
+  const context = await browser.newContext({
+    viewport: SIZES[size],
+    colorScheme: theme,
+    ignoreHTTPSErrors: true,
+    locale: "en-GB",
+    hasTouch: size === "phone",
+  });
+  context.setDefaultTimeout(
+    Number(process.env.HOLDFAST_UI_TIMEOUT_MS ?? 15000),
+  );
+  const page = await context.newPage();
+  page.problems = [];
+  page.on("pageerror", (error) => page.problems.push(String(error)));
+  page.on("console", (message) => {
+    // A refused request is logged by the browser itself; the tests look at what the page makes of it.
+    if (
+      message.type() === "error" &&
+      !/Failed to load resource|WebSocket/.test(message.text())
+    ) {
+      page.problems.push(message.text());
+    }
+  });
+  return page;
+}
+
+export async function logIn(page, { url, user, password }, path = "/") {
+  await page.goto(`${url}/#${path}`);
+  await page.getByLabel("User name").fill(user);
+  await page.locator("#login-password").fill(password);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("button", { name: /User menu/ }).waitFor();
+}
+
+export async function picture(page, name) {
+  mkdirSync(PICTURES, { recursive: true });
+  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
+}
+
+/** Does the page scroll sideways? Nothing should at any width. */
+export function overflows(page) {
+  return page.evaluate(
+    () =>
+      document.documentElement.scrollWidth >
+      document.documentElement.clientWidth,
+  );
+}

@@ -1,0 +1,33 @@
+import { client } from "./client";
+
+/** What the server hands out at log-in. The ticket is opaque but for its user name. */
+export interface Login {
+  user: string;
+  ticket: string;
+  csrfToken: string;
+  clusterName: string | null;
+}
+
+/** A second factor is asked for; the answer holds no usable ticket. */
+export class SecondFactorNeeded extends Error {}
+
+async function requestTicket(username: string, password: string, realm?: string): Promise<Login> {
+  const answer = await client.call("POST /access/ticket", { username, password, ...(realm ? { realm } : {}) });
+  if ("NeedTFA" in answer || !answer.ticket) throw new SecondFactorNeeded();
+  return {
+    user: answer.username,
+    ticket: answer.ticket,
+    csrfToken: answer.CSRFPreventionToken ?? "",
+    clusterName: answer.clustername ?? null,
+  };
+}
+
+/** `name` may carry its realm (`root@pam`), which then wins over the chosen one. */
+export function logIn(name: string, password: string, realm: string): Promise<Login> {
+  return requestTicket(name, password, name.includes("@") ? undefined : realm);
+}
+
+/** A valid ticket serves as the password of its own user: a new ticket, two hours from now. */
+export function renew(user: string, ticket: string): Promise<Login> {
+  return requestTicket(user, ticket);
+}

@@ -1,0 +1,41 @@
+import { client } from "./client";
+import type { GuestRef } from "./guests";
+
+/** Where a console listens, for ten seconds and one connection. */
+export interface ConsoleTarget {
+  /** Path and query of the websocket on this server. */
+  path: string;
+  user: string;
+  ticket: string;
+  password: string;
+}
+
+interface Proxy {
+  port: number | string;
+  ticket: string;
+  user: string;
+  password?: string;
+}
+
+function target({ kind, node, vmid }: GuestRef, proxy: Proxy): ConsoleTarget {
+  const query = new URLSearchParams({ port: String(proxy.port), vncticket: proxy.ticket });
+  return {
+    path: `/api2/json/nodes/${encodeURIComponent(node)}/${kind}/${vmid}/vncwebsocket?${query}`,
+    user: proxy.user,
+    ticket: proxy.ticket,
+    // Where no password is given, the ticket begins with it (VNC uses the first eight characters).
+    password: proxy.password ?? proxy.ticket,
+  };
+}
+
+/** A virtual machine's screen. */
+export async function openVnc(guest: GuestRef): Promise<ConsoleTarget> {
+  const { node, vmid } = guest;
+  return target(guest, await client.call("POST /nodes/{node}/qemu/{vmid}/vncproxy", { node, vmid, websocket: true }));
+}
+
+/** A container's terminal, or a virtual machine's serial port. */
+export async function openTerminal(guest: GuestRef): Promise<ConsoleTarget> {
+  const { node, vmid } = guest;
+  return target(guest, await client.call(`POST /nodes/{node}/${guest.kind}/{vmid}/termproxy`, { node, vmid }));
+}

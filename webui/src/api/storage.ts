@@ -1,0 +1,102 @@
+import { client, type UploadOptions } from "./client";
+import { bool, list, num, numOrNull } from "./wire";
+
+export interface Storage {
+  storage: string;
+  type: string;
+  content: string[];
+  active: boolean;
+  enabled: boolean;
+  shared: boolean;
+  usedBytes: number;
+  availableBytes: number;
+  totalBytes: number;
+}
+
+export interface Volume {
+  /** `<storage>:<name>` */
+  volid: string;
+  content: string;
+  format: string;
+  sizeBytes: number;
+  createdS: number | null;
+  /** The guest that owns it, or null. */
+  vmid: number | null;
+}
+
+/** Content kinds that a browser can upload. */
+export const UPLOADABLE = ["iso", "vztmpl", "import"] as const;
+export type Uploadable = (typeof UPLOADABLE)[number];
+
+/** The storages that a node can use. */
+export async function getStorages(node: string): Promise<Storage[]> {
+  const wire = await client.call("GET /nodes/{node}/storage", { node, enabled: true });
+  return wire.map((entry) => storageFromWire(entry.storage, entry)).sort((a, b) => (a.storage < b.storage ? -1 : 1));
+}
+
+export async function getStorage(node: string, storage: string): Promise<Storage> {
+  return storageFromWire(storage, await client.call("GET /nodes/{node}/storage/{storage}/status", { node, storage }));
+}
+
+interface WireStorage {
+  type: string;
+  content: string;
+  active?: number | boolean | string;
+  enabled?: number | boolean | string;
+  shared?: number | boolean | string;
+  used?: number | string;
+  avail?: number | string;
+  total?: number | string;
+}
+
+function storageFromWire(storage: string, wire: WireStorage): Storage {
+  return {
+    storage,
+    type: wire.type,
+    content: list(wire.content),
+    active: bool(wire.active as 0 | 1),
+    enabled: bool(wire.enabled as 0 | 1),
+    shared: bool(wire.shared as 0 | 1),
+    usedBytes: num(wire.used),
+    availableBytes: num(wire.avail),
+    totalBytes: num(wire.total),
+  };
+}
+
+/** What a storage holds, of one kind or of all, by volume id. */
+export async function getContent(node: string, storage: string, content?: string): Promise<Volume[]> {
+  const wire = await client.call("GET /nodes/{node}/storage/{storage}/content", {
+    node,
+    storage,
+    ...(content ? { content } : {}),
+  });
+  return wire
+    .map((entry) => ({
+      volid: entry.volid,
+      content: String((entry as { content?: unknown }).content ?? ""),
+      format: entry.format,
+      sizeBytes: num(entry.size),
+      createdS: numOrNull(entry.ctime),
+      vmid: numOrNull(entry.vmid),
+    }))
+    .sort((a, b) => (a.volid < b.volid ? -1 : 1));
+}
+
+/** Send a file; returns the id of the task that puts it in place. Form fields must come before the file. */
+export function uploadFile(
+  target: { node: string; storage: string; content: Uploadable },
+  file: File,
+  options: UploadOptions,
+): Promise<string> {
+  const form = new FormData();
+  form.append("content", target.content);
+  form.append("filename", file, file.name);
+  const { node, storage } = target;
+  return client.upload("POST /nodes/{node}/storage/{storage}/upload", { node, storage }, form, options);
+}
+
+/** Returns the id of the task, or null where the volume is gone already. */
+export async function deleteVolume(node: string, storage: string, volid: string): Promise<string | null> {
+  const params = { node, storage, volume: volid };
+  return (await client.call("DELETE /nodes/{node}/storage/{storage}/content/{volume}", params)) ?? null;
+}

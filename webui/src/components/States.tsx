@@ -1,0 +1,54 @@
+/** What a view shows instead of its content: still loading, nothing there, failed. */
+import {
+  Button,
+  EmptyState,
+  EmptyStateActions,
+  EmptyStateBody,
+  EmptyStateFooter,
+  Spinner,
+} from "@patternfly/react-core";
+import ExclamationCircleIcon from "@patternfly/react-icons/dist/esm/icons/exclamation-circle-icon";
+import type { ComponentType, ReactNode } from "react";
+import { t } from "../i18n";
+
+export function Loading({ text = t("loading") }: { text?: string }) {
+  return <EmptyState variant="sm" titleText={text} headingLevel="h2" icon={Spinner} />;
+}
+
+interface EmptyProps {
+  title: string;
+  text?: string;
+  icon?: ComponentType;
+  /** Buttons. */
+  children?: ReactNode;
+}
+
+export function Empty({ title, text, icon, children }: EmptyProps) {
+  return (
+    <EmptyState variant="sm" titleText={title} headingLevel="h2" {...(icon && { icon })}>
+      {text && <EmptyStateBody>{text}</EmptyStateBody>}
+      {children && (
+        <EmptyStateFooter>
+          <EmptyStateActions>{children}</EmptyStateActions>
+        </EmptyStateFooter>
+      )}
+    </EmptyState>
+  );
+}
+
+export function Failed({ text, onRetry }: { text: string; onRetry?: () => void }) {
+  return (
+    <EmptyState variant="sm" status="danger" icon={ExclamationCircleIcon} titleText={t("failed")} headingLevel="h2">
+      <EmptyStateBody>{text}</EmptyStateBody>
+      {onRetry && (
+        <EmptyStateFooter>
+          <EmptyStateActions>
+            <Button variant="link" onClick={onRetry}>
+              {t("retry")}
+            </Button>
+          </EmptyStateActions>
+        </EmptyStateFooter>
+      )}
+    </EmptyState>
+  );
+}

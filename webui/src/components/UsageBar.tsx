@@ -1,0 +1,33 @@
+import { Progress, ProgressMeasureLocation, ProgressVariant } from "@patternfly/react-core";
+
+interface Props {
+  label: string;
+  /** 0…1 */
+  fraction: number;
+  /** What the bar says in words, e.g. "1.2 GiB of 4 GiB". */
+  text: string;
+}
+
+const WARNING_FROM = 0.85;
+const DANGER_FROM = 0.95;
+
+export function UsageBar({ label, fraction, text }: Props) {
+  const variant =
+    fraction >= DANGER_FROM ? ProgressVariant.danger : fraction >= WARNING_FROM ? ProgressVariant.warning : undefined;
+  return (
+    <div className="hf-usage">
+      <div className="hf-usage-text">
+        <span>{label}</span>
+        <span>{text}</span>
+      </div>
+      <Progress
+        aria-label={label}
+        valueText={text}
+        value={Math.round(fraction * 100)}
+        measureLocation={ProgressMeasureLocation.none}
+        size="sm"
+        variant={variant}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,70 @@
+import RFB from "@novnc/novnc";
+import { Button } from "@patternfly/react-core";
+import { useEffect, useRef, useState } from "react";
+import { t } from "../i18n";
+import { errorText } from "../state/errorText";
+import { ConsoleFrame, type ConsoleProps, type ConsoleState, socketUrl } from "./ConsoleFrame";
+
+/** A screen over VNC. */
+export default function Vnc({ open, choice }: ConsoleProps) {
+  const screen = useRef<HTMLDivElement>(null);
+  const session = useRef<RFB | null>(null);
+  const [state, setState] = useState<ConsoleState>({ phase: "connecting" });
+  const [attempt, setAttempt] = useState(0);
+
+  useEffect(() => {
+    let live = true;
+    let rfb: RFB | null = null;
+    let reason: string | null = null;
+    const closed = (text: string | null) => live && setState({ phase: "closed", reason: text });
+    setState({ phase: "connecting" });
+    open().then(
+      (target) => {
+        if (!live || !screen.current) return;
+        rfb = new RFB(screen.current, socketUrl(target.path), {
+          shared: true,
+          credentials: { password: target.password },
+          wsProtocols: ["binary"],
+        });
+        session.current = rfb;
+        rfb.scaleViewport = true;
+        rfb.background = "transparent";
+        rfb.addEventListener("connect", () => {
+          if (!live) return;
+          setState({ phase: "connected" });
+          rfb?.focus();
+        });
+        rfb.addEventListener("securityfailure", ({ detail }) => (reason = detail.reason ?? t("console.refused")));
+        rfb.addEventListener("disconnect", ({ detail }) => closed(reason ?? (detail.clean ? null : t("console.lost"))));
+      },
+      (error: unknown) => closed(errorText(error)),
+    );
+    return () => {
+      live = false;
+      session.current = null;
+      rfb?.disconnect();
+    };
+  }, [open, attempt]);
+
+  return (
+    <ConsoleFrame
+      state={state}
+      choice={choice}
+      screen={screen}
+      onReconnect={() => setAttempt(attempt + 1)}
+      actions={
+        <Button
+          variant="control"
+          size="sm"
+          isDisabled={state.phase !== "connected"}
+          onClick={() => {
+            session.current?.sendCtrlAltDel();
+            session.current?.focus();
+          }}
+        >
+          {t("console.ctrlAltDel")}
+        </Button>
+      }
+    />
+  );
+}

@@ -1,0 +1,6 @@
+import { common } from "./common";
+import { guests } from "./guests";
+import { nodes } from "./nodes";
+
+/** The English catalogue; other languages have the same keys. */
+export const en = { ...common, ...guests, ...nodes } as const;

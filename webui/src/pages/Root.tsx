@@ -1,0 +1,48 @@
+import { useCallback, useEffect, useState } from "react";
+import { Route, Routes } from "react-router";
+import { Failed, Loading } from "../components/States";
+import { useApp } from "../state/app";
+import { errorText } from "../state/errorText";
+import { useStore } from "../state/store";
+import { DatacenterPage } from "./datacenter/DatacenterPage";
+import { GuestPage } from "./guest/GuestPage";
+import { LoginPage } from "./login/LoginPage";
+import { NodePage } from "./node/NodePage";
+import { NotFoundPage } from "./notfound/NotFoundPage";
+import { Shell } from "./shell/Shell";
+import { StoragePage } from "./storage/StoragePage";
+import { TaskPage } from "./tasks/TaskPage";
+
+/** The log-in page or the shell with its pages, as the session says. */
+export function Root() {
+  const { session, queryClient } = useApp();
+  const state = useStore(session);
+  const [error, setError] = useState<unknown>(null);
+  const resume = useCallback(() => {
+    setError(null);
+    session.resume().catch(setError);
+  }, [session]);
+  useEffect(() => {
+    if (session.get().status === "starting") resume();
+  }, [resume, session]);
+  const anonymous = state.status === "anonymous";
+  useEffect(() => {
+    if (anonymous) queryClient.clear(); // the next user must not see this one's data
+  }, [anonymous, queryClient]);
+
+  if (state.status === "starting") return error ? <Failed text={errorText(error)} onRetry={resume} /> : <Loading />;
+  if (state.status === "anonymous") return <LoginPage expired={state.reason === "expired"} />;
+  return (
+    <Routes>
+      <Route element={<Shell />}>
+        <Route index element={<DatacenterPage />} />
+        <Route path="nodes/:node/:tab?" element={<NodePage />} />
+        <Route path="nodes/:node/storage/:storage" element={<StoragePage />} />
+        <Route path="vms/:vmid/:tab?" element={<GuestPage kind="qemu" />} />
+        <Route path="containers/:vmid/:tab?" element={<GuestPage kind="lxc" />} />
+        <Route path="tasks/:upid" element={<TaskPage />} />
+        <Route path="*" element={<NotFoundPage />} />
+      </Route>
+    </Routes>
+  );
+}

@@ -1,0 +1,36 @@
+import { ActionList, ActionListGroup, ActionListItem } from "@patternfly/react-core";
+import type { GuestResource } from "../../api/cluster";
+import { DeleteGuestButton } from "./actions/DeleteGuestButton";
+import { ShutdownGuestButton } from "./actions/ShutdownGuestButton";
+import { StartGuestButton } from "./actions/StartGuestButton";
+import { StopGuestButton } from "./actions/StopGuestButton";
+
+/** What can be done with the guest in its present state. */
+export function GuestActions({ guest }: { guest: GuestResource }) {
+  return (
+    <ActionList>
+      <ActionListGroup>
+        {!guest.running && !guest.template && (
+          <ActionListItem>
+            <StartGuestButton guest={guest} />
+          </ActionListItem>
+        )}
+        {guest.running && (
+          <>
+            <ActionListItem>
+              <ShutdownGuestButton guest={guest} />
+            </ActionListItem>
+            <ActionListItem>
+              <StopGuestButton guest={guest} />
+            </ActionListItem>
+          </>
+        )}
+        {!guest.running && (
+          <ActionListItem>
+            <DeleteGuestButton guest={guest} />
+          </ActionListItem>
+        )}
+      </ActionListGroup>
+    </ActionList>
+  );
+}

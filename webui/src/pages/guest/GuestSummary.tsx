@@ -1,0 +1,87 @@
+import { Card, CardBody, CardTitle, Grid, GridItem } from "@patternfly/react-core";
+import { useQuery } from "@tanstack/react-query";
+import type { GuestResource } from "../../api/cluster";
+import type { GuestConfig, GuestStatus } from "../../api/guests";
+import { Facts } from "../../components/Facts";
+import { Failed, Loading } from "../../components/States";
+import { UsageBar } from "../../components/UsageBar";
+import { t, tn } from "../../i18n";
+import { errorText } from "../../state/errorText";
+import { bytes, duration, fraction, percent } from "../../state/format";
+import { guestConfigQuery, guestStatusQuery } from "../../state/queries";
+
+export function GuestSummary({ guest }: { guest: GuestResource }) {
+  const status = useQuery(guestStatusQuery(guest));
+  const config = useQuery(guestConfigQuery(guest));
+  if (status.error && !status.data) {
+    return <Failed text={errorText(status.error)} onRetry={() => void status.refetch()} />;
+  }
+  if (!status.data) return <Loading />;
+  const notes = config.data?.["description"];
+  return (
+    <Grid hasGutter>
+      <GridItem span={12} lg={6}>
+        <Card isCompact isFullHeight>
+          <CardTitle component="h2">{t("guest.usage")}</CardTitle>
+          <CardBody>
+            <Usage guest={guest} status={status.data} />
+          </CardBody>
+        </Card>
+      </GridItem>
+      <GridItem span={12} lg={6}>
+        <Card isCompact isFullHeight>
+          <CardTitle component="h2">{t("guest.about")}</CardTitle>
+          <CardBody>
+            <Facts facts={aboutFacts(guest, status.data, config.data)} />
+          </CardBody>
+        </Card>
+      </GridItem>
+      {notes && (
+        <GridItem span={12}>
+          <Card isCompact>
+            <CardTitle component="h2">{t("guest.notes")}</CardTitle>
+            <CardBody className="hf-notes">{notes}</CardBody>
+          </Card>
+        </GridItem>
+      )}
+    </Grid>
+  );
+}
+
+function Usage({ guest, status }: { guest: GuestResource; status: GuestStatus }) {
+  return (
+    <div className="hf-stack">
+      <UsageBar
+        label={t("usage.cpu")}
+        fraction={status.cpu}
+        text={t("usage.ofCpus", { percent: percent(status.cpu), cpus: tn("cpus", status.cpus) })}
+      />
+      <UsageBar
+        label={t("usage.memory")}
+        fraction={fraction(status.memBytes, status.maxMemBytes)}
+        text={t("usage.of", { used: bytes(status.memBytes), total: bytes(status.maxMemBytes) })}
+      />
+      {guest.kind === "lxc" && status.maxDiskBytes > 0 && (
+        <UsageBar
+          label={t("usage.rootFs")}
+          fraction={fraction(status.diskBytes, status.maxDiskBytes)}
+          text={t("usage.of", { used: bytes(status.diskBytes), total: bytes(status.maxDiskBytes) })}
+        />
+      )}
+    </div>
+  );
+}
+
+function aboutFacts(guest: GuestResource, status: GuestStatus, config: GuestConfig | undefined) {
+  const inOut = (received: number, sent: number) => t("usage.inOut", { in: bytes(received), out: bytes(sent) });
+  return [
+    { label: t("column.node"), value: guest.node },
+    { label: t("column.uptime"), value: status.running ? duration(status.uptimeS) : "" },
+    { label: t("guest.system"), value: config?.["ostype"] ?? "" },
+    { label: t("guest.bootDisk"), value: status.maxDiskBytes > 0 ? bytes(status.maxDiskBytes) : "" },
+    { label: t("guest.network"), value: status.running ? inOut(status.netInBytes, status.netOutBytes) : "" },
+    { label: t("guest.disk"), value: status.running ? inOut(status.diskReadBytes, status.diskWriteBytes) : "" },
+    { label: t("guest.tags"), value: guest.tags.join(", ") },
+    { label: t("guest.template"), value: guest.template ? t("yes") : "" },
+  ];
+}

@@ -1,0 +1,74 @@
+import {
+  Drawer,
+  DrawerContent,
+  DrawerContentBody,
+  DrawerPanelContent,
+  Page,
+  SkipToContent,
+} from "@patternfly/react-core";
+import { useEffect, useState } from "react";
+import { Outlet, useLocation } from "react-router";
+import { t } from "../../i18n";
+import { useApp } from "../../state/app";
+import { useStore } from "../../state/store";
+import { CreateForms } from "../create/CreateForms";
+import { TaskBar } from "../tasks/TaskBar";
+import { TaskDrawer } from "../tasks/TaskDrawer";
+import { ConnectionBanner } from "./ConnectionBanner";
+import { ResourceTree } from "./ResourceTree";
+import { Toasts } from "./Toasts";
+import { TopBar } from "./TopBar";
+
+/** From this width on the sidebar stands beside the content (PatternFly's xl). */
+const WIDE = "(min-width: 1200px)";
+
+/** What surrounds every page of a logged-in user. */
+export function Shell() {
+  const { taskDrawer, poller } = useApp();
+  const { open } = useStore(taskDrawer);
+  const [sidebarOpen, setSidebarOpen] = useState(() => window.matchMedia(WIDE).matches);
+  const { pathname } = useLocation();
+  useEffect(() => {
+    poller.start();
+    return () => poller.stop();
+  }, [poller]);
+  useEffect(() => {
+    if (!window.matchMedia(WIDE).matches) setSidebarOpen(false);
+  }, [pathname]);
+  return (
+    <div className="hf-shell">
+      <Page
+        masthead={<TopBar sidebarOpen={sidebarOpen} onToggleSidebar={() => setSidebarOpen(!sidebarOpen)} />}
+        sidebar={<ResourceTree isOpen={sidebarOpen} />}
+        skipToContent={<SkipToContent href="#main">{t("skip")}</SkipToContent>}
+        mainContainerId="main"
+        isContentFilled
+        className="hf-page"
+      >
+        <Drawer isExpanded={open} isInline position="bottom">
+          <DrawerContent
+            panelContent={
+              <DrawerPanelContent
+                id="task-drawer"
+                isResizable
+                defaultSize="19rem"
+                minSize="9rem"
+                resizeAriaLabel={t("task.resize")}
+              >
+                {open && <TaskDrawer />}
+              </DrawerPanelContent>
+            }
+          >
+            <DrawerContentBody className="hf-content">
+              <ConnectionBanner />
+              <Outlet />
+            </DrawerContentBody>
+          </DrawerContent>
+        </Drawer>
+      </Page>
+      <TaskBar />
+      <CreateForms />
+      <Toasts />
+    </div>
+  );
+}

@@ -1,0 +1,55 @@
+import { Divider, Dropdown, DropdownGroup, DropdownItem, DropdownList, MenuToggle } from "@patternfly/react-core";
+import UserIcon from "@patternfly/react-icons/dist/esm/icons/user-icon";
+import { useState } from "react";
+import { useNavigate } from "react-router";
+import { t } from "../../i18n";
+import { useApp } from "../../state/app";
+import { useStore } from "../../state/store";
+import { THEMES } from "../../state/theme";
+import { urls } from "../urls";
+
+/** Who is logged in, how the page looks, log-out. */
+export function UserMenu() {
+  const { session, theme } = useApp();
+  const state = useStore(session);
+  const chosen = useStore(theme);
+  const navigate = useNavigate();
+  const [open, setOpen] = useState(false);
+  const user = state.status === "active" ? state.user : "";
+  const logOut = () => {
+    void navigate(urls.datacenter); // the next user starts at the top, not where this one was
+    session.logOut();
+  };
+  return (
+    <Dropdown
+      isOpen={open}
+      onOpenChange={setOpen}
+      popperProps={{ position: "end" }}
+      toggle={(ref) => (
+        <MenuToggle
+          ref={ref}
+          icon={<UserIcon />}
+          isExpanded={open}
+          onClick={() => setOpen(!open)}
+          aria-label={t("user.menu", { user })}
+        >
+          <span className="hf-wide-only">{user}</span>
+        </MenuToggle>
+      )}
+    >
+      <DropdownGroup label={t("theme.label")}>
+        <DropdownList>
+          {THEMES.map((name) => (
+            <DropdownItem key={name} isSelected={chosen === name} onClick={() => theme.set(name)}>
+              {t(`theme.${name}`)}
+            </DropdownItem>
+          ))}
+        </DropdownList>
+      </DropdownGroup>
+      <Divider />
+      <DropdownList>
+        <DropdownItem onClick={logOut}>{t("logout")}</DropdownItem>
+      </DropdownList>
+    </Dropdown>
+  );
+}

@@ -1,0 +1,100 @@
+import { QueryClient } from "@tanstack/react-query";
+import { createContext, useContext } from "react";
+import { logIn, renew } from "../api/access";
+import { client } from "../api/client";
+import { Poller } from "./poller";
+import { Session } from "./session";
+import { Store } from "./store";
+import { taskTitle } from "./taskTitle";
+import { ThemeChoice } from "./theme";
+import { Toasts } from "./toasts";
+import { t } from "../i18n";
+
+export interface DrawerState {
+  open: boolean;
+  /** The task whose log is shown. */
+  upid: string | null;
+}
+
+/** Everything that lives as long as the page: made once in main.tsx, reached by `useApp()`. */
+export interface App {
+  queryClient: QueryClient;
+  session: Session;
+  poller: Poller;
+  toasts: Toasts;
+  theme: ThemeChoice;
+  taskDrawer: Store<DrawerState>;
+  /** The guest form that is open. */
+  createForm: Store<"vm" | "container" | null>;
+  /** Announce the end of a task that was started here. */
+  watchTask(upid: string): void;
+}
+
+export function createApp(): App {
+  // The poller decides when to ask again, so the cache itself neither retries nor refetches by its own events.
+  const queryClient = new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 5000,
+        retry: false,
+        networkMode: "always",
+        refetchOnWindowFocus: false,
+        refetchOnReconnect: false,
+      },
+    },
+  });
+  const toasts = new Toasts();
+  const watched = new Set<string>();
+  const session = new Session({
+    logIn,
+    renew,
+    setCsrfToken: (token) => (client.csrfToken = token),
+    getCookies: () => document.cookie,
+    setCookie: (text) => (document.cookie = text),
+    nowMs: () => Date.now(),
+  });
+  client.onUnauthorized = () => session.expire();
+  const poller = new Poller(queryClient, {
+    nowMs: () => Date.now(),
+    isHidden: () => document.hidden,
+    later: (delayMs, callback) => {
+      const timer = window.setTimeout(callback, delayMs);
+      return () => window.clearTimeout(timer);
+    },
+    renewSession: () => session.renewIfDue(),
+    onFinished: (task) => {
+      if (!watched.delete(task.upid)) return;
+      const title = taskTitle(task);
+      if (task.state === "error") toasts.add({ variant: "danger", title, text: task.status, upid: task.upid });
+      else if (task.state === "warnings") toasts.add({ variant: "warning", title, text: task.status, upid: task.upid });
+      else toasts.add({ variant: "success", title: t("task.done", { task: title }) });
+    },
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) poller.kick();
+  });
+  window.addEventListener("online", () => poller.kick());
+  window.addEventListener("offline", () => poller.kick());
+  return {
+    queryClient,
+    session,
+    poller,
+    toasts,
+    theme: new ThemeChoice(),
+    taskDrawer: new Store<DrawerState>({ open: false, upid: null }),
+    createForm: new Store<"vm" | "container" | null>(null),
+    watchTask: (upid) => {
+      watched.add(upid);
+      poller.kick();
+    },
+  };
+}
+
+const AppContext = createContext<App | null>(null);
+export const AppProvider = AppContext.Provider;
+
+export function useApp(): App {
+  const app = useContext(AppContext);
+  if (!app) throw new Error("useApp() outside AppProvider");
+  return app;
+}

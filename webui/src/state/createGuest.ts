@@ -1,0 +1,79 @@
+/** From the values of the create forms to API parameters, and from the server's parameter errors back to fields. */
+import type { ContainerParams, VmParams } from "../api/guests";
+import type { Storage } from "../api/storage";
+
+export type FormValues = Readonly<Record<string, string>>;
+
+const number = (text: string | undefined): number => Number(text ?? "");
+
+/** A Linux-ready default machine: one disk on virtio-scsi, one virtio network card, the ISO as a drive to boot from. */
+export function vmParams(values: FormValues): VmParams {
+  const iso = values["iso"] ?? "";
+  return {
+    node: values["node"] ?? "",
+    vmid: number(values["vmid"]),
+    name: values["name"] || undefined,
+    cores: number(values["cores"]),
+    memory: values["memory"] ?? "",
+    ostype: "l26",
+    scsihw: "virtio-scsi-single",
+    scsi0: `${values["storage"]}:${values["diskSize"]}`,
+    ide2: iso ? `${iso},media=cdrom` : undefined,
+    boot: iso ? "order=scsi0;ide2;net0" : "order=scsi0;net0",
+    net0: `virtio,bridge=${values["bridge"]}`,
+    start: values["start"] === "1" ? true : undefined,
+  } as VmParams;
+}
+
+/** Unprivileged: the API's own default is privileged for old clients, which nobody should get by accident. */
+export function containerParams(values: FormValues): ContainerParams {
+  const fixed = values["ipMode"] === "static";
+  const address = fixed ? `ip=${values["address"]}${values["gateway"] ? `,gw=${values["gateway"]}` : ""}` : "ip=dhcp";
+  return {
+    node: values["node"] ?? "",
+    vmid: number(values["vmid"]),
+    hostname: values["hostname"] || undefined,
+    ostemplate: values["template"] ?? "",
+    password: values["password"] ?? "",
+    rootfs: `${values["storage"]}:${values["diskSize"]}`,
+    cores: number(values["cores"]),
+    memory: number(values["memory"]),
+    swap: number(values["swap"]),
+    net0: `name=eth0,bridge=${values["bridge"]},${address}`,
+    unprivileged: true,
+    start: values["start"] === "1" ? true : undefined,
+  } as ContainerParams;
+}
+
+/** Parameters whose form field has another name. A text that names a part (`net0.ip`) is sent under the whole. */
+const FIELD_OF: Readonly<Record<string, string>> = {
+  scsi0: "diskSize",
+  rootfs: "diskSize",
+  ide2: "iso",
+  net0: "bridge",
+  ostemplate: "template",
+};
+
+export interface PlacedErrors {
+  fields: Record<string, string>;
+  /** Texts for which the form has no field. */
+  others: string[];
+}
+
+export function placeErrors(errors: Readonly<Record<string, string>>, shown: readonly string[]): PlacedErrors {
+  const placed: PlacedErrors = { fields: {}, others: [] };
+  for (const [name, text] of Object.entries(errors)) {
+    let field = FIELD_OF[name] ?? name;
+    if (name === "net0" && shown.includes("address") && /\b(ip|gw|address)/.test(text)) field = "address";
+    if (shown.includes(field)) placed.fields[field] = text;
+    else placed.others.push(`${name}: ${text}`);
+  }
+  return placed;
+}
+
+/** Storages that can take a content kind, the roomiest first. */
+export function storagesFor(storages: readonly Storage[], content: string): Storage[] {
+  return storages
+    .filter((storage) => storage.active && storage.content.includes(content))
+    .sort((a, b) => b.availableBytes - a.availableBytes);
+}

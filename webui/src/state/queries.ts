@@ -1,0 +1,68 @@
+/** What can be read, as options for `useQuery`. `meta.live` entries are refreshed by the poller while a view shows them. */
+import { type QueryClient, queryOptions } from "@tanstack/react-query";
+import { getNextId, getRecentTasks, getResources, getVersion } from "../api/cluster";
+import { type GuestRef, getGuestConfig, getGuestStatus } from "../api/guests";
+import { getNodeStatus } from "../api/nodes";
+import { getContent, getStorage, getStorages } from "../api/storage";
+import { getNodeTasks, getTask, getTaskLog, type LogLine, type TaskQuery } from "../api/tasks";
+import { keys } from "./queryKeys";
+
+declare module "@tanstack/react-query" {
+  interface Register {
+    queryMeta: { live?: boolean };
+  }
+}
+
+const live = { live: true };
+
+/** The poller alone refreshes these two. */
+export const resourcesQuery = () =>
+  queryOptions({ queryKey: keys.resources, queryFn: getResources, staleTime: Infinity });
+
+export const recentTasksQuery = () =>
+  queryOptions({ queryKey: keys.recentTasks, queryFn: getRecentTasks, staleTime: Infinity });
+
+export const versionQuery = () => queryOptions({ queryKey: keys.version, queryFn: getVersion, staleTime: Infinity });
+
+/** A free id is asked for again each time a form opens. */
+export const nextIdQuery = () => queryOptions({ queryKey: keys.nextId, queryFn: getNextId, staleTime: 0, gcTime: 0 });
+
+export const nodeStatusQuery = (node: string) =>
+  queryOptions({ queryKey: keys.nodeStatus(node), queryFn: () => getNodeStatus(node), meta: live });
+
+export const nodeTasksQuery = (node: string, query: TaskQuery) =>
+  queryOptions({ queryKey: keys.nodeTasks(node, query), queryFn: () => getNodeTasks(node, query) });
+
+export const taskStatusQuery = (upid: string) =>
+  queryOptions({ queryKey: keys.taskStatus(upid), queryFn: () => getTask(upid), meta: live });
+
+/** A log only grows: each refresh asks for the lines after the last one known. */
+export const taskLogQuery = (queryClient: QueryClient, upid: string, running: boolean) =>
+  queryOptions({
+    queryKey: keys.taskLog(upid),
+    queryFn: async () => {
+      const known = queryClient.getQueryData<LogLine[]>(keys.taskLog(upid)) ?? [];
+      const fresh = await getTaskLog(upid, known.at(-1)?.n ?? 0);
+      return fresh.length > 0 ? [...known, ...fresh] : known;
+    },
+    meta: { live: running },
+  });
+
+export const guestStatusQuery = (guest: GuestRef) =>
+  queryOptions({ queryKey: keys.guestStatus(guest), queryFn: () => getGuestStatus(guest), meta: live });
+
+export const guestConfigQuery = (guest: GuestRef) =>
+  queryOptions({ queryKey: keys.guestConfig(guest), queryFn: () => getGuestConfig(guest), meta: live });
+
+export const storagesQuery = (node: string) =>
+  queryOptions({ queryKey: keys.storages(node), queryFn: () => getStorages(node), enabled: node !== "" });
+
+export const storageQuery = (node: string, storage: string) =>
+  queryOptions({ queryKey: keys.storage(node, storage), queryFn: () => getStorage(node, storage), meta: live });
+
+/** `content` empty lists everything. Listing can be slow on network storage, so only tasks refresh it. */
+export const contentQuery = (node: string, storage: string, content: string) =>
+  queryOptions({
+    queryKey: keys.content(node, storage, content),
+    queryFn: () => getContent(node, storage, content || undefined),
+  });

@@ -1,0 +1,23 @@
+/** The name of every cache entry. A prefix of a key names all entries below it (used to invalidate). */
+import type { GuestRef } from "../api/guests";
+import type { TaskQuery } from "../api/tasks";
+
+export const keys = {
+  resources: ["resources"],
+  recentTasks: ["recent-tasks"],
+  version: ["version"],
+  nextId: ["next-id"],
+  nodeStatus: (node: string) => ["node", node, "status"],
+  nodeTasks: (node: string, query: TaskQuery) => ["node-tasks", node, query],
+  allNodeTasks: ["node-tasks"],
+  task: (upid: string) => ["task", upid],
+  taskStatus: (upid: string) => ["task", upid, "status"],
+  taskLog: (upid: string) => ["task", upid, "log"],
+  guest: (vmid: number | string) => ["guest", String(vmid)],
+  guestStatus: (guest: GuestRef) => ["guest", String(guest.vmid), "status", guest.node],
+  guestConfig: (guest: GuestRef) => ["guest", String(guest.vmid), "config", guest.node],
+  allStorage: ["storage"],
+  storages: (node: string) => ["storage", node],
+  storage: (node: string, storage: string) => ["storage", node, storage, "status"],
+  content: (node: string, storage: string, content: string) => ["storage", node, storage, "content", content],
+} as const;
