@@ -74,6 +74,32 @@ dev: tools ## Start one node from the packages in a system container (PORT=)
 dev-down: ## Remove the node of `make dev` (PORT=)
 	@$(BUILD) dev-down
 
+.PHONY: host-dev
+host-dev:
+	@sh image-build/host-packages.sh lxc iproute2
+
+.PHONY: test-contract
+test-contract: tools ## Drivers and mounts on real files, loop devices and FUSE (root)
+	@$(IN) python3 -m pytest -q -p no:cacheprovider tests/contract
+
+.PHONY: conformance
+conformance: tools ## Recorded cases of the shared facts, through tests/bin/conformance-adapter
+	@if [ -d "$${HOLDFAST_SHARED:-../shared}/conformance" ]; then \
+	  $(IN) python3 "$${HOLDFAST_SHARED:-../shared}/conformance/check.py" --adapter tests/bin/conformance-adapter installer; \
+	else echo "SKIPPED: the shared facts are not here (HOLDFAST_SHARED)"; fi
+
+.PHONY: test-node
+test-node: host-dev tools ## One real node from the packages: API, a machine, a container
+	@tests/bin/on-dev-node python3 -m pytest -q -p no:cacheprovider tests/node
+
+.PHONY: verify
+verify: ## Run every test target; commit, command, result and time go to the cache's verify.log
+	@tests/bin/verify $(TARGETS)
+
+.PHONY: test
+test: ## All that CI runs
+	@tests/bin/verify check test-contract conformance deb test-node test-ui iso test-smoke
+
 .PHONY: clean
 clean: ## Remove what builds left in the checkout (the cache stays)
 	rm -rf build .mypy_cache .ruff_cache webui/dist
