@@ -1,4 +1,4 @@
-"""`make run`: a Holdfast host in a virtual machine, installed unattended from the ISO of this checkout (or a given one).
+"""`make run`: a Holdfast host in a virtual machine, installed unattended from the ISO of this checkout (or another).
 
 State in ``CACHE/run``: disk, password and SSH key (root only), and what they were made from. The disk stays until
 another ISO is installed, so that a second run only starts the machine.

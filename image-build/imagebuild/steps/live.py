@@ -10,7 +10,7 @@ from imagebuild.context import Context
 from imagebuild.progress import stage
 from imagebuild.steps import product
 
-FORMAT = 1
+FORMAT = 2
 FILES = "image-build/live"
 
 
@@ -33,7 +33,7 @@ def run(ctx: Context) -> None:
         lower=[str(p) for p in product.layers(ctx)],
         overlays=[str(ctx.source / FILES)],
         repository=str(product.repository_place(ctx)),
-        commands=product.install_commands(("hostd-installer",), ctx.profile.suite),
+        commands=[*product.install_commands(("hostd-installer",), ctx.profile.suite), product.UP_TO_DATE],
     )
     with stage(ctx.cache, "image: installer"):
         layer.build(ctx, recipe, target, log=log)

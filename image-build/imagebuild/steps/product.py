@@ -10,8 +10,10 @@ from imagebuild.context import Context
 from imagebuild.progress import stage
 from imagebuild.steps import system
 
-FORMAT = 1
+FORMAT = 2
 PRODUCT = ("holdfast", "holdfast-kernel")
+UP_TO_DATE = ["touch", "/etc/.updated", "/var/.updated"]
+"""Tells systemd-update-done.service(8) and the like that nothing of /usr waits to be taken over at the first boot."""
 
 
 def install_commands(names: tuple[str, ...], suite: str) -> list[list[str]]:
@@ -68,7 +70,7 @@ def run(ctx: Context) -> None:
         lower=[str(p) for p in system.layers(ctx)],
         repository=str(repository_place(ctx)),
         environment={"INITRD": "No"},
-        commands=[*install_commands(PRODUCT, ctx.profile.suite), key],
+        commands=[*install_commands(PRODUCT, ctx.profile.suite), key, UP_TO_DATE],
     )
     with stage(ctx.cache, "image: our packages"):
         layer.build(ctx, recipe, target, log=log)

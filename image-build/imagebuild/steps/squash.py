@@ -14,7 +14,10 @@ from imagebuild.context import Context
 from imagebuild.progress import stage
 from imagebuild.steps import live, product
 
-LEFT_OUT = "var/lib/apt/lists/* var/cache/apt/* var/lib/dpkg/*-old tmp/* run/* proc/* sys/* dev/*".split()
+LEFT_OUT = [
+    *(f"{folder}/*" for folder in ("dev", "proc", "run", "sys", "tmp", "var/cache/apt", "var/lib/apt/lists")),
+    "var/lib/dpkg/*-old",
+]
 
 
 def product_place(ctx: Context) -> Path:
