@@ -77,6 +77,7 @@ class Engine:
         self._ids = itertools.count(1)
         self._waiters: dict[int, _Waiter] = {}
         self._seed: bytes | None = None
+        self.seed_digest = database.seed_digest()
 
     def listen(self, listener: Listener) -> None:
         """``listener`` is called for each published entry that changed something, in order, in the loop's thread."""

@@ -1,0 +1,99 @@
+"""Tells the kernel to forget what it has cached of the mount when a change was published.
+
+A thread of its own does the telling: the kernel may hold a directory's lock for a request that this process is just
+answering, and waiting for it inside the loop would be a deadlock. Nothing in the loop waits for the thread, except
+the answer to a change made through the socket.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from queue import SimpleQueue
+from typing import Final
+
+import pyfuse3
+import trio
+
+from hostd.cluster.fs.replicate import Entry
+from hostd.cluster.fs.tree import Effect
+
+log = logging.getLogger(__name__)
+
+CACHE_S: Final = 5.0  # how long the kernel trusts names and attributes by itself
+
+Entryname = tuple[int, bytes]  # parent inode and name
+Job = tuple[int, bool] | Entryname | trio.Event | None
+
+
+def entries_of(effect: Effect, *, from_mount: bool) -> list[Entryname]:
+    """Names that must be looked up again. The kernel knows those that it changed itself."""
+    if from_mount or effect.is_stamp:
+        return []
+    nodes = [effect.old, effect.new] if effect.old_path != effect.new_path else []
+    return [(node.parent, node.name.encode()) for node in nodes if node is not None]
+
+
+def inodes_of(effect: Effect) -> list[tuple[int, bool]]:
+    """Inodes whose cached data (True) or attributes only (False) are wrong now."""
+    if effect.new is None or effect.old is None:
+        return []
+    return [(effect.new.inode, effect.old.digest != effect.new.digest)]
+
+
+class Caches:
+    """Listens to the engine once the mount is there. Make and use it inside the trio loop."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._token = trio.lowlevel.current_trio_token()
+        self._thread = threading.Thread(target=self._work, name="store-caches", daemon=True)
+        self._thread.start()
+
+    def published(self, entry: Entry, from_mount: bool) -> None:
+        for effect in entry.outcome.effects:
+            for name in entries_of(effect, from_mount=from_mount):
+                self._jobs.put(name)
+            for inode in inodes_of(effect):
+                self._jobs.put(inode)
+
+    def forget_name(self, parent: int, name: str) -> None:
+        """Have one name looked up again."""
+        self._jobs.put((parent, name.encode()))
+
+    def forget_attributes(self, inode: int) -> None:
+        self._jobs.put((inode, False))
+
+    async def settle(self) -> None:
+        """Wait until the kernel has forgotten everything published so far.
+
+        Gives up after the time in which cached names and attributes expire by themselves.
+        """
+        done = trio.Event()
+        self._jobs.put(done)
+        with trio.move_on_after(CACHE_S) as scope:
+            await done.wait()
+        if scope.cancelled_caught:
+            log.warning("the kernel did not drop cached entries of the store within %g s", CACHE_S)
+
+    def stop(self, timeout_s: float = 2) -> bool:
+        """End the thread; False when it hangs in the kernel."""
+        self._jobs.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                if isinstance(job, trio.Event):
+                    self._token.run_sync_soon(job.set)
+                elif isinstance(job[1], bytes):
+                    pyfuse3.invalidate_entry(pyfuse3.InodeT(job[0]), pyfuse3.FileNameT(job[1]))
+                else:
+                    pyfuse3.invalidate_inode(pyfuse3.InodeT(job[0]), attr_only=not job[1])
+            except FileNotFoundError:
+                pass  # the kernel had not cached it
+            except OSError as err:
+                log.warning("cannot invalidate %r: %s", job, err)
+            except trio.RunFinishedError:
+                return

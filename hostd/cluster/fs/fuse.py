@@ -1,0 +1,534 @@
+"""The tree as a file system: requests of the kernel, answered from memory or turned into mutations.
+
+The kernel checks permissions by the modes shown here (``default_permissions``), and caches names, attributes and data;
+``caches`` tells it what became wrong. Source: fuse(4), libfuse's low-level interface, observed behaviour of Linux 6.x.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import logging
+import os
+import stat
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+import pyfuse3
+from pyfuse3 import (
+    EntryAttributes,
+    FileHandleT,
+    FileInfo,
+    FileNameT,
+    FlagT,
+    FUSEError,
+    InodeT,
+    ModeT,
+    RequestContext,
+    SetattrFields,
+    StatvfsData,
+)
+
+from hostd.cluster.fs import paths, special
+from hostd.cluster.fs.caches import CACHE_S, Caches
+from hostd.cluster.fs.engine import Engine, Refusal
+from hostd.cluster.fs.lifetimes import LockTimes
+from hostd.cluster.fs.mutations import (
+    Batch,
+    Cause,
+    Delete,
+    Mkdir,
+    Rename,
+    Rewrite,
+    Single,
+    Touch,
+    Write,
+    new_inode,
+)
+from hostd.cluster.fs.openfiles import Handle, OpenFile, OpenFiles, State
+from hostd.cluster.fs.replicate import Entry
+from hostd.cluster.fs.tree import ROOT, Node, apply
+
+log = logging.getLogger(__name__)
+
+ERRNO: Final = {
+    Cause.MISSING: errno.ENOENT,
+    Cause.EXISTS: errno.EEXIST,
+    Cause.GUEST_EXISTS: errno.EEXIST,
+    Cause.CHANGED: errno.EBUSY,
+    Cause.IS_DIRECTORY: errno.EISDIR,
+    Cause.NOT_DIRECTORY: errno.ENOTDIR,
+    Cause.NOT_EMPTY: errno.ENOTEMPTY,
+    Cause.RESERVED: errno.EPERM,
+    Cause.INVALID: errno.EINVAL,
+    Cause.NAME_TOO_LONG: errno.ENAMETOOLONG,
+    Cause.TOO_BIG: errno.EFBIG,
+    Cause.FULL: errno.ENOSPC,
+    Cause.DENIED: errno.EACCES,
+    Cause.CLOSED: errno.EACCES,
+    Cause.UNKNOWN: errno.EIO,
+}
+LINK_INODES: Final = {name: 16 + number for number, name in enumerate(paths.LINKS)}
+SPECIAL_INODES: Final = {name: 32 + number for number, name in enumerate(paths.SPECIAL) if name in special.PRESENT}
+LINK_NAMES: Final = {inode: name for name, inode in LINK_INODES.items()}
+SPECIAL_NAMES: Final = {inode: name for name, inode in SPECIAL_INODES.items()}
+WRITING: Final = os.O_WRONLY | os.O_RDWR
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Method = Callable[Concatenate["Filesystem", P], Coroutine[Any, Any, R]]
+
+
+def answers(method: Method[P, R]) -> Method[P, R]:
+    """Turn refusals into error numbers; a bug becomes EIO and a traceback in the log, not the end of the mount."""
+
+    @functools.wraps(method)
+    async def call(self: Filesystem, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await method(self, *args, **kwargs)
+        except Refusal as err:
+            log.info("%s refused: %s", method.__name__, err)
+            raise FUSEError(ERRNO[err.cause]) from err
+        except FUSEError:
+            raise
+        except OSError as err:
+            raise FUSEError(err.errno or errno.EIO) from err
+        except Exception as err:
+            log.exception("bug in %s", method.__name__)
+            raise FUSEError(errno.EIO) from err
+
+    return call
+
+
+class Filesystem(pyfuse3.Operations):
+    """The mount of one node. ``gid`` is the group that may read public files."""
+
+    supports_dot_lookup = False
+    enable_writeback_cache = False
+
+    def __init__(
+        self, engine: Engine, contents: special.SpecialFiles, locks: LockTimes, caches: Caches, *, gid: int
+    ) -> None:
+        super().__init__()
+        self._engine, self._tree = engine, engine.tree
+        self._special, self._locks, self._caches = contents, locks, caches
+        self._gid = gid
+        self._open = OpenFiles()
+        self._listings: dict[int, list[tuple[bytes, int]]] = {}
+        self._next_listing = 1
+        engine.listen(self._published)
+
+    def _published(self, entry: Entry, _from_mount: bool) -> None:
+        for effect in entry.outcome.effects:
+            if effect.new is None and effect.old is not None and (file := self._open.files.get(effect.old.inode)):
+                file.last = effect.old
+
+    # --- names and attributes
+
+    def _name(self, raw: bytes) -> str:
+        try:
+            return raw.decode()
+        except UnicodeDecodeError as err:
+            raise FUSEError(errno.EINVAL) from err
+
+    def _path(self, parent: int, name: str) -> str:
+        try:
+            above = self._tree.path(parent)
+        except KeyError as err:
+            raise FUSEError(errno.ENOENT) from err
+        return f"{above}/{name}" if above else name
+
+    def _attributes(
+        self, inode: int, mode: int, size: int, mtime_ns: int, timeout_s: float = CACHE_S
+    ) -> EntryAttributes:
+        entry = EntryAttributes()
+        entry.st_ino = InodeT(inode)
+        entry.st_mode = ModeT(mode)
+        entry.st_gid = self._gid
+        entry.st_size = size
+        entry.st_blocks = (size + 511) // 512
+        entry.st_mtime_ns = entry.st_ctime_ns = entry.st_atime_ns = mtime_ns
+        entry.attr_timeout = entry.entry_timeout = timeout_s
+        return entry
+
+    def _fixed(self, inode: int) -> EntryAttributes | None:
+        """Attributes of a fixed link or special file."""
+        if name := LINK_NAMES.get(inode):
+            size = len(paths.link_target(name, self._engine.node))
+            return self._attributes(inode, stat.S_IFLNK | 0o777, size, 0)
+        if name := SPECIAL_NAMES.get(inode):
+            return self._attributes(inode, stat.S_IFREG | 0o440, len(self._special.content(name)), time.time_ns(), 0)
+        return None
+
+    def _node_attributes(self, node: Node, path: str) -> EntryAttributes:
+        kind = stat.S_IFDIR if node.is_directory else stat.S_IFREG
+        mode = kind | paths.permissions(path, directory=node.is_directory)
+        return self._attributes(node.inode, mode, node.size_bytes, node.mtime_ns)
+
+    def _file_attributes(self, file: OpenFile) -> EntryAttributes:
+        """Attributes of an open file with uncommitted data, or of one that was removed."""
+        node = self._tree.get(file.tree_inode)
+        if file.place is not None:
+            mode = paths.permissions(self._path(*file.place), directory=False)
+        else:
+            mode = paths.permissions(self._tree.path(node.inode), directory=False) if node else 0o600
+        known = node or file.last
+        size = len(file.buffer) if file.buffer is not None else known.size_bytes if known else 0
+        time_ns = file.mtime_ns or file.changed_ns if file.buffer is not None else known.mtime_ns if known else 0
+        return self._attributes(file.inode, stat.S_IFREG | mode, size, time_ns)
+
+    def _attributes_of(self, inode: int) -> EntryAttributes:
+        if fixed := self._fixed(inode):
+            return fixed
+        file = self._open.files.get(inode)
+        node = self._tree.get(inode)
+        if file is not None and (file.buffer is not None or node is None):
+            return self._file_attributes(file)
+        if node is None:
+            raise FUSEError(errno.ENOENT)
+        return self._node_attributes(node, self._tree.path(inode))
+
+    @answers
+    async def lookup(self, parent: InodeT, raw: FileNameT, ctx: RequestContext) -> EntryAttributes:
+        name = self._name(raw)
+        if parent == ROOT and (inode := LINK_INODES.get(name) or SPECIAL_INODES.get(name)):
+            return self._attributes_of(inode)
+        if node := self._tree.child(parent, name):
+            return self._attributes_of(node.inode)
+        if file := self._open.pending.get((parent, name)):
+            return self._file_attributes(file)
+        raise FUSEError(errno.ENOENT)
+
+    @answers
+    async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
+        return self._attributes_of(inode)
+
+    @answers
+    async def readlink(self, inode: InodeT, ctx: RequestContext) -> FileNameT:
+        if name := LINK_NAMES.get(inode):
+            return FileNameT(paths.link_target(name, self._engine.node).encode())
+        raise FUSEError(errno.EINVAL)
+
+    @answers
+    async def setattr(
+        self, inode: InodeT, attr: EntryAttributes, fields: SetattrFields, fh: FileHandleT | None, ctx: RequestContext
+    ) -> EntryAttributes:
+        now = self._attributes_of(inode)
+        if fields.update_mode and stat.S_IMODE(attr.st_mode) != stat.S_IMODE(now.st_mode):
+            raise FUSEError(errno.EPERM)
+        if (fields.update_uid and attr.st_uid != 0) or (fields.update_gid and attr.st_gid != self._gid):
+            raise FUSEError(errno.EPERM)
+        if self._fixed(inode):
+            if fields.update_size or fields.update_mtime:
+                raise FUSEError(errno.EPERM)
+            return now
+        if fields.update_size:
+            await self._truncate(inode, fh, attr.st_size, ctx)
+        if fields.update_mtime:
+            await self._set_time(inode, attr.st_mtime_ns, ctx)
+        return self._attributes_of(inode) if fields.update_size or fields.update_mtime else now
+
+    async def _truncate(self, inode: int, fh: int | None, size: int, ctx: RequestContext) -> None:
+        self._engine.check_gate()
+        file = self._open.handles[fh].file if fh is not None else self._open.files.get(inode)
+        if file is not None and (fh is not None or file.buffer is not None):
+            file.truncate(self._committed(file), size, time.time_ns())
+            return
+        node = self._tree.get(inode)
+        if node is None or node.data is None:
+            raise FUSEError(errno.ENOENT if node is None else errno.EISDIR)
+        if size > paths.MAX_FILE_BYTES:
+            raise FUSEError(errno.EFBIG)
+        await self._submit(Rewrite(inode=inode, data=node.data[:size].ljust(size, b"\0")), _actor(ctx))
+
+    async def _set_time(self, inode: int, mtime_ns: int, ctx: RequestContext) -> None:
+        file = self._open.files.get(inode)
+        if file is not None and file.buffer is not None:
+            file.mtime_ns = mtime_ns
+            return
+        node = self._tree.get(inode)
+        if node is None:
+            raise FUSEError(errno.ENOENT)
+        path = self._tree.path(inode)
+        if mtime_ns == 0 and node.is_directory and paths.is_lock(path):
+            await self._release_expired_lock(node, path, ctx)
+        else:
+            await self._submit(Touch(inode=inode, mtime_ns=mtime_ns), _actor(ctx))
+
+    async def _release_expired_lock(self, node: Node, path: str, ctx: RequestContext) -> None:
+        """Time stamp 0 on a lock asks to remove it, which happens when its holder has let it expire."""
+        if not self._locks.expired(node.inode, node.version):
+            raise FUSEError(errno.EACCES)
+        await self._submit(Delete(path=path, if_version=node.version, directory=True), _actor(ctx))
+        self._caches.forget_name(node.parent, node.name)
+
+    # --- directories
+
+    @answers
+    async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
+        node = self._tree.get(inode)
+        if node is None or not node.is_directory:
+            raise FUSEError(errno.ENOENT if node is None else errno.ENOTDIR)
+        listing = [(child.name.encode(), child.inode) for child in self._tree.children(inode)]
+        listing += [(file.place[1].encode(), file.inode) for file in self._open.pending_below(inode) if file.place]
+        if inode == ROOT:
+            listing += [(name.encode(), number) for name, number in (*LINK_INODES.items(), *SPECIAL_INODES.items())]
+        number, self._next_listing = self._next_listing, self._next_listing + 1
+        self._listings[number] = listing
+        return FileHandleT(number)
+
+    @answers
+    async def readdir(self, fh: FileHandleT, start: int, token: pyfuse3.ReaddirToken) -> None:
+        listing = self._listings[fh]
+        for position in range(start, len(listing)):
+            name, inode = listing[position]
+            try:
+                attributes = self._attributes_of(inode)
+            except (FUSEError, KeyError):  # removed since the directory was opened
+                continue
+            if not pyfuse3.readdir_reply(token, FileNameT(name), attributes, position + 1):
+                break
+
+    @answers
+    async def releasedir(self, fh: FileHandleT) -> None:
+        del self._listings[fh]
+
+    @answers
+    async def mkdir(self, parent: InodeT, raw: FileNameT, mode: ModeT, ctx: RequestContext) -> EntryAttributes:
+        path = self._path(parent, self._name(raw))
+        node = await self._submit(Mkdir(path=path, inode=new_inode()), _actor(ctx))
+        if node is None:
+            raise FUSEError(errno.EIO)
+        return self._node_attributes(node, path)
+
+    @answers
+    async def rmdir(self, parent: InodeT, raw: FileNameT, ctx: RequestContext) -> None:
+        name = self._name(raw)
+        node = self._tree.child(parent, name)
+        if node is not None and self._open.pending_below(node.inode):
+            raise FUSEError(errno.ENOTEMPTY)
+        await self._submit(Delete(path=self._path(parent, name), directory=True), _actor(ctx))
+
+    @answers
+    async def unlink(self, parent: InodeT, raw: FileNameT, ctx: RequestContext) -> None:
+        name = self._name(raw)
+        if file := self._open.pending.get((parent, name)):
+            async with file.lock:
+                if file.place is not None:  # it never came into the tree
+                    self._open.settle(file)
+                    return
+        await self._submit(Delete(path=self._path(parent, name), directory=False), _actor(ctx))
+
+    @answers
+    async def rename(  # type: ignore[override]  # names come as bytes; the stub says str
+        self, parent: InodeT, raw: FileNameT, new_parent: InodeT, new_raw: FileNameT, flags: FlagT, ctx: RequestContext
+    ) -> None:
+        if flags & ~pyfuse3.RENAME_NOREPLACE:
+            raise FUSEError(errno.EINVAL)
+        name, new_name = self._name(raw), self._name(new_raw)
+        replaced = self._open.pending.get((new_parent, new_name))
+        if replaced is not None and flags & pyfuse3.RENAME_NOREPLACE:
+            raise FUSEError(errno.EEXIST)
+        source, target = self._path(parent, name), self._path(new_parent, new_name)
+        move = Rename(source=source, target=target, replace=not flags & pyfuse3.RENAME_NOREPLACE)
+        node = self._tree.child(parent, name)
+        file = self._open.files.get(node.inode) if node else self._open.pending.get((parent, name))
+        if file is None:
+            await self._submit(move, _actor(ctx))
+        else:
+            await self._commit(file, move)
+        if replaced is not None:
+            self._open.settle(replaced)
+
+    # --- files
+
+    def _committed(self, file: OpenFile) -> bytes:
+        """Contents without what is buffered."""
+        node = self._tree.get(file.tree_inode) or file.last
+        return (node.data if node else None) or b""
+
+    def _file(self, inode: int, actor: str) -> OpenFile:
+        if file := self._open.files.get(inode):
+            file.actor = actor or file.actor
+            return file
+        node = self._tree.get(inode)
+        if node is None:
+            raise FUSEError(errno.ENOENT)
+        if node.is_directory:
+            raise FUSEError(errno.EISDIR)
+        return OpenFile(inode, actor, last=node)
+
+    @answers
+    async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
+        writes = bool(flags & (WRITING | os.O_TRUNC))
+        if name := SPECIAL_NAMES.get(inode):
+            if writes:
+                raise FUSEError(errno.EACCES)
+            number = self._open.add(Handle(None, content=self._special.content(name)))
+            return FileInfo(fh=FileHandleT(number), direct_io=True, keep_cache=False)
+        if writes:
+            self._engine.check_gate()
+        return self._opened(self._file(inode, _actor(ctx) if writes else ""), flags)
+
+    def _opened(self, file: OpenFile, flags: int) -> FileInfo:
+        if flags & os.O_TRUNC:
+            file.truncate(b"", 0, time.time_ns())
+        handle = Handle(file, appends=bool(flags & os.O_APPEND), writes=bool(flags & (WRITING | os.O_TRUNC)))
+        return FileInfo(fh=FileHandleT(self._open.add(handle)), keep_cache=True)
+
+    @answers
+    async def create(
+        self, parent: InodeT, raw: FileNameT, mode: ModeT, flags: FlagT, ctx: RequestContext
+    ) -> tuple[FileInfo, EntryAttributes]:
+        self._engine.check_gate()
+        name, actor = self._name(raw), _actor(ctx)
+        path = self._path(parent, name)
+        node = self._tree.child(parent, name)
+        file = self._open.pending.get((parent, name)) or (self._file(node.inode, actor) if node else None)
+        if file is not None:
+            if flags & os.O_EXCL:
+                raise FUSEError(errno.EEXIST)
+            return self._opened(file, flags), self._attributes_of(file.inode)
+        write = Write(path=path, data=b"", inode=new_inode(), if_version=0)
+        if flags & os.O_EXCL:  # the promise holds in the whole cluster only if the file is there
+            node = await self._submit(write, actor)
+            file = OpenFile(write.inode, actor, last=node)
+        else:
+            outcome = apply(self._tree, write, time_ns=0)
+            if outcome.refused:
+                raise Refusal(outcome.refused)
+            file = OpenFile(write.inode, actor, place=(parent, name))
+            file.truncate(b"", 0, time.time_ns())
+            self._open.expect(file)
+        information = self._opened(file, flags & ~os.O_TRUNC)
+        return information, self._attributes_of(file.inode)
+
+    @answers
+    async def read(self, fh: FileHandleT, offset: int, size: int) -> bytes:
+        handle = self._open.handles[fh]
+        if handle.file is None:
+            return handle.content[offset : offset + size]
+        buffer = handle.file.buffer
+        if buffer is not None:
+            return bytes(buffer[offset : offset + size])
+        return self._committed(handle.file)[offset : offset + size]
+
+    @answers
+    async def write(self, fh: FileHandleT, offset: int, data: bytes) -> int:
+        handle = self._open.handles[fh]
+        if handle.file is None:
+            raise FUSEError(errno.EBADF)
+        base = self._committed(handle.file) if handle.file.buffer is None else b""
+        handle.file.write(base, None if handle.appends else offset, data, time.time_ns())
+        return len(data)
+
+    @answers
+    async def flush(self, fh: FileHandleT) -> None:
+        handle = self._open.handles[fh]
+        if handle.writes and handle.file is not None and handle.file.state is State.WRITTEN:
+            await self._commit(handle.file)
+
+    @answers
+    async def fsync(self, fh: FileHandleT, datasync: bool) -> None:
+        file = self._open.handles[fh].file
+        if file is not None and file.needs_commit:
+            await self._commit(file)
+
+    @answers
+    async def fsyncdir(self, fh: FileHandleT, datasync: bool) -> None:
+        """Nothing to do: names are on disk before they are shown."""
+
+    @answers
+    async def release(self, fh: FileHandleT) -> None:
+        file = self._open.handles[fh].file
+        try:
+            if file is not None and file.handles == 1 and file.needs_commit:
+                await self._commit(file)
+        except Refusal as err:
+            log.warning("a file written by %s is lost: %s", file.actor if file else "?", err)
+        finally:
+            self._open.remove(fh)
+
+    async def commit_all(self) -> None:
+        """Commit what programs have written but not closed yet: the daemon is about to end."""
+        for file in list(self._open.files.values()):
+            if file.needs_commit:
+                try:
+                    await self._commit(file)
+                except Refusal as err:
+                    log.warning("a file written by %s is lost: %s", file.actor, err)
+
+    async def _commit(self, file: OpenFile, then: Rename | None = None) -> None:
+        """Make a file's buffered data, and then perhaps its new name, one mutation. Raises Refusal."""
+        async with file.lock:
+            changes, place = file.changes, file.place
+            steps: list[Single] = []
+            if file.needs_commit and file.buffer is not None:
+                mtime_ns = file.changed_ns if file.mtime_ns is None else file.mtime_ns
+                data = bytes(file.buffer)
+                if place is None:
+                    steps.append(Rewrite(inode=file.tree_inode, data=data, mtime_ns=mtime_ns))
+                else:
+                    steps.append(Write(path=self._path(*place), data=data, inode=file.inode, mtime_ns=mtime_ns))
+            writes = bool(steps)
+            steps += [then] if then else []
+            if not steps:
+                return
+            try:
+                node = await self._submit(steps[0] if len(steps) == 1 else Batch(steps=tuple(steps)), file.actor)
+            except Refusal as err:
+                if then is None and place is None and err.cause is Cause.MISSING:
+                    file.committed(None, changes)  # removed while it was open: its data goes with it
+                    return
+                if then is None:
+                    file.failed(changes)
+                raise
+            if writes:
+                self._open.settle(file)
+                file.committed(node, changes)
+            if place is not None and node is not None and node.inode != file.inode:
+                self._caches.forget_name(*place)  # somebody else made a file there first
+
+    async def _submit(self, mutation: Single | Batch, actor: str) -> Node | None:
+        return await self._engine.submit(mutation, actor=actor, from_mount=True)
+
+    # --- the rest
+
+    @answers
+    async def statfs(self, ctx: RequestContext) -> StatvfsData:
+        data = StatvfsData()
+        data.f_bsize = data.f_frsize = 4096
+        data.f_blocks = paths.MAX_TOTAL_BYTES // 4096
+        data.f_bfree = data.f_bavail = max(paths.MAX_TOTAL_BYTES - self._tree.size_bytes, 0) // 4096
+        data.f_files = paths.MAX_ENTRIES
+        data.f_ffree = data.f_favail = max(paths.MAX_ENTRIES - self._tree.entries, 0)
+        data.f_namemax = paths.MAX_NAME_BYTES
+        return data
+
+    @answers
+    async def symlink(self, parent: InodeT, name: FileNameT, target: FileNameT, ctx: RequestContext) -> EntryAttributes:
+        raise FUSEError(errno.EPERM)
+
+    @answers
+    async def link(self, inode: InodeT, parent: InodeT, name: FileNameT, ctx: RequestContext) -> EntryAttributes:
+        raise FUSEError(errno.EPERM)
+
+    @answers
+    async def mknod(
+        self, parent: InodeT, name: FileNameT, mode: ModeT, rdev: int, ctx: RequestContext
+    ) -> EntryAttributes:
+        raise FUSEError(errno.EPERM)
+
+    async def forget(self, inodes: Sequence[tuple[InodeT, int]]) -> None:
+        """Nothing to do: entries live as long as the tree has them."""
+
+
+def _actor(ctx: RequestContext) -> str:
+    """Who asks, for the journal: user id and program name."""
+    try:
+        with open(f"/proc/{ctx.pid}/comm", encoding="utf-8", errors="replace") as file:
+            program = file.read().strip()
+    except OSError:
+        program = "?"
+    return f"mount uid={ctx.uid} {program}"

@@ -1,0 +1,166 @@
+"""The store's daemon put together: database, engine, mount and socket, from start to orderly end."""
+
+from __future__ import annotations
+
+import grp
+import logging
+import pwd
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyfuse3
+import trio
+
+from hostd.cluster.fs import mount, seed, watch
+from hostd.cluster.fs.caches import Caches
+from hostd.cluster.fs.database import Database, Fault, no_fault
+from hostd.cluster.fs.engine import Engine, Refusal
+from hostd.cluster.fs.fuse import Filesystem
+from hostd.cluster.fs.lifetimes import LockTimes
+from hostd.cluster.fs.special import SpecialFiles
+from hostd.core.errors import HostError
+from hostd.core.run import Run, run
+
+log = logging.getLogger(__name__)
+
+READERS_GROUP = "www-data"
+READERS_USER = "hostd"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where things are. ``mount`` None: no file system, the socket only. ``seed`` need not exist."""
+
+    node: str
+    database: Path
+    socket: Path
+    mount: Path | None = None
+    seed: Path | None = None
+
+
+def boot_clock_s() -> float:
+    """Seconds since boot, sleep included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def group_id(name: str) -> int | None:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+def user_id(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+async def first_contents(engine: Engine, directory: Path | None) -> None:
+    """Make what every tree holds, and import the seed into an empty one. Raises HostError."""
+    files: seed.Files = []
+    if directory is not None and directory.is_dir():
+        files = seed.read(directory, engine.node)
+        digest = seed.digest(files)
+        if engine.tree.version == 0:
+            engine.record_seed(digest)
+            log.info("importing %d entries from %s", len(files), directory)
+        else:
+            files = []
+            if engine.seed_digest != digest:
+                log.warning("%s is left alone: the store is not empty", directory)
+                directory = None
+    first = seed.initial(engine.tree, engine.node, files)
+    if first is not None:
+        try:
+            await engine.submit(first, actor="hostd-clusterd")
+        except Refusal as err:
+            raise HostError(f"cannot make the first contents of the store: {err}") from err
+    if directory is not None:
+        await trio.to_thread.run_sync(seed.remove, directory)
+
+
+async def serve(
+    settings: Settings,
+    *,
+    stop: trio.Event,
+    ready: Callable[[], None],
+    fault: Fault = no_fault,
+    boot_s: Callable[[], float] = boot_clock_s,
+    run: Run = run,
+) -> None:
+    """Run the store until ``stop`` is set. Raises HostError when it cannot start, sqlite3.Error when the disk fails."""
+    if settings.mount is not None:
+        mount.prepare(str(settings.mount), run)
+    database = Database(settings.database, fault=fault)
+    try:
+        engine = Engine(database, settings.node, fault=fault)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(engine.run)
+            await first_contents(engine, settings.seed)
+            if settings.mount is None:
+                await _serve_socket(engine, settings, trio.lowlevel.checkpoint, stop, ready)
+            else:
+                await _serve_mount(engine, settings, settings.mount, stop, ready, boot_s)
+            nursery.cancel_scope.cancel()
+    finally:
+        database.close()
+
+
+async def _serve_mount(
+    engine: Engine,
+    settings: Settings,
+    mountpoint: Path,
+    stop: trio.Event,
+    ready: Callable[[], None],
+    boot_s: Callable[[], float],
+) -> None:
+    locks = LockTimes(engine.tree, boot_s)
+    engine.listen(locks.published)
+    contents = SpecialFiles(engine.tree, engine.node, start_s=int(time.time()))
+    caches = Caches()
+    files = Filesystem(engine, contents, locks, caches, gid=group_id(READERS_GROUP) or 0)
+    pyfuse3.init(files, str(mountpoint), {"fsname=holdfast", "default_permissions", "allow_other"})
+    try:
+        engine.listen(caches.published)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_run_mount, stop)
+            await trio.to_thread.run_sync(mountpoint.stat, abandon_on_cancel=True)
+            await _serve_socket(engine, settings, caches.settle, stop, ready)
+            await files.commit_all()
+            await caches.settle()
+            engine.unlisten(caches.published)
+            pyfuse3.terminate()
+    finally:
+        if caches.stop():
+            pyfuse3.close(unmount=True)
+        else:
+            log.error("the kernel does not answer; leaving the mount at %s to be removed at the next start", mountpoint)
+
+
+async def _run_mount(stop: trio.Event) -> None:
+    """Answer the kernel. When somebody unmounts the store by hand, the daemon ends, to be started again."""
+    await pyfuse3.main()
+    if not stop.is_set():
+        log.error("the store was unmounted by somebody else")
+        stop.set()
+
+
+async def _serve_socket(
+    engine: Engine,
+    settings: Settings,
+    settle: watch.Settle,
+    stop: trio.Event,
+    ready: Callable[[], None],
+) -> None:
+    server = watch.Server(engine, settle=settle, readers_uid=user_id(READERS_USER), readers_gid=group_id(READERS_GROUP))
+    listener = watch.listen(settings.socket)
+    async with listener, trio.open_nursery() as nursery:
+        nursery.start_soon(server.serve, listener)
+        log.info("store of node '%s' at version %d", engine.node, engine.tree.version)
+        ready()
+        await stop.wait()
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,237 @@
+"""The store's socket, server side: requests, and the change feed for those who watch.
+
+Every local process may connect; who it is decides what it sees (``access_of``), by the kernel's word (SO_PEERCRED and
+SO_PEERGROUPS, unix(7) and socket(7)), never by what it says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import stat
+import struct
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from hostd.cluster import feed, wire
+from hostd.cluster.fs.engine import Engine, Refusal
+from hostd.cluster.fs.mutations import Cause
+from hostd.cluster.fs.replicate import Entry
+from hostd.cluster.requests import (
+    READS,
+    Access,
+    BadRequest,
+    answer_change,
+    answer_read,
+    answer_refusal,
+    attribution,
+    check_write_access,
+    mutation_of,
+)
+from hostd.core.errors import ParseError
+
+log = logging.getLogger(__name__)
+
+SO_PEERGROUPS: Final = 59
+CHUNK_BYTES: Final = 512 << 10
+MAX_BEHIND_BYTES: Final = 64 << 20
+FINISH_S: Final = 5.0
+
+Settle = Callable[[], Awaitable[None]]
+
+
+def access_of(uid: int, gids: Collection[int], *, readers_uid: int | None, readers_gid: int | None) -> Access | None:
+    """What a process may do: root all; user ``hostd`` and members of www-data read what is public; others nothing."""
+    if uid == 0:
+        return Access.ALL
+    reads = (readers_uid is not None and uid == readers_uid) or (readers_gid is not None and readers_gid in gids)
+    return Access.PUBLIC if reads else None
+
+
+def peer_of(stream: trio.SocketStream) -> tuple[int, set[int]]:
+    """User id and all group ids of the process at the other end, as they were when it connected."""
+    _, uid, gid = struct.unpack("iII", stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    groups = stream.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 1 << 16)
+    return uid, {gid, *(number for (number,) in struct.iter_unpack("I", groups))}
+
+
+def listen(path: Path) -> trio.SocketListener:
+    """A listening socket that every user may connect to; one left behind by an earlier daemon is replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+        path.unlink()
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    listening.bind(str(path))
+    os.chmod(path, 0o666)
+    listening.listen(256)
+    return trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+
+
+class _Watcher:
+    """One connection's share of the feed: frames not yet sent. ``scope`` ends it when it falls too far behind."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        self.scope = trio.CancelScope()
+        self.frames: deque[bytes] = deque()
+        self.waiting_bytes = 0
+        self.wake = trio.Event()
+
+    def add(self, frame: bytes) -> None:
+        self.frames.append(frame)
+        self.waiting_bytes += len(frame)
+        self.wake.set()
+        if self.waiting_bytes > MAX_BEHIND_BYTES:
+            log.warning("a watcher of the store is %d bytes behind; it must start again", self.waiting_bytes)
+            self.scope.cancel()
+
+    async def pump(self, stream: trio.SocketStream) -> None:
+        """Send frames as they come, until cancelled."""
+        while True:
+            while self.frames:
+                frame = self.frames.popleft()
+                await stream.send_all(frame)
+                self.waiting_bytes -= len(frame)
+            self.wake = trio.Event()
+            await self.wake.wait()
+
+
+class Server:
+    """Answers on the socket. ``settle`` is awaited after a change, before its answer: the mount shows it by then."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        settle: Settle,
+        readers_uid: int | None,
+        readers_gid: int | None,
+    ) -> None:
+        self._engine = engine
+        self._settle = settle
+        self._readers_uid, self._readers_gid = readers_uid, readers_gid
+        self._watchers: list[_Watcher] = []
+        engine.listen(self._published)
+
+    async def serve(self, listener: trio.SocketListener) -> None:
+        """Serve until cancelled."""
+        await trio.serve_listeners(self._serve_one, [listener])
+
+    async def _serve_one(self, stream: trio.SocketStream) -> None:
+        try:
+            uid, gids = peer_of(stream)
+            access = access_of(uid, gids, readers_uid=self._readers_uid, readers_gid=self._readers_gid)
+            if access is None:
+                text = "the store's socket is for root, user hostd and members of group www-data"
+                await stream.send_all(wire.encode(answer_refusal(Cause.DENIED, text)))
+                return
+            hello = {"protocol": wire.PROTOCOL, "node": self._engine.node, "access": access.value}
+            await stream.send_all(wire.encode({"hello": hello}))
+            await self._answer(stream, access)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the client went away; it resynchronises when it returns
+        except ParseError as err:
+            log.warning("closing a connection to the store: %s", err)
+        except Exception:
+            log.exception("a connection to the store ended by a bug")
+
+    async def _answer(self, stream: trio.SocketStream, access: Access) -> None:
+        buffer = bytearray()
+        while True:
+            request = await _receive(stream, buffer)
+            if request is None:
+                return
+            if request.get("op") == "watch":
+                await self._watch(stream, access)
+                return
+            # What was begun is finished and answered also while the daemon is ending.
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + FINISH_S):
+                await stream.send_all(wire.encode(await self._handle(request, access)))
+
+    async def _handle(self, request: wire.Message, access: Access) -> wire.Message:
+        try:
+            if request.get("op") in READS:
+                return answer_read(request, self._engine.tree, self._engine.node, access)
+            check_write_access(access)
+            mutation = mutation_of(request, self._engine.node)
+            actor, task = attribution(request)
+            node = await self._engine.submit(mutation, actor=actor, task=task)
+        except BadRequest as err:
+            return answer_refusal(err.refused.cause, err.refused.message)
+        except Refusal as err:
+            return answer_refusal(err.cause, str(err))
+        await self._settle()
+        return answer_change(mutation, node)
+
+    # --- feed
+
+    def _published(self, entry: Entry, _from_mount: bool) -> None:
+        frames: dict[Access, bytes] = {}
+        for watcher in list(self._watchers):
+            if watcher.access not in frames:
+                told = feed.changes(entry.outcome, self._engine.tree, watcher.access)
+                frames[watcher.access] = wire.encode({"changes": told, "version": entry.position.sequence})
+            watcher.add(frames[watcher.access])
+
+    async def _watch(self, stream: trio.SocketStream, access: Access) -> None:
+        """Send the snapshot and then every change, until the client goes or falls too far behind."""
+        watcher = _Watcher(access)
+        # No await from here to the end of this block: the snapshot and the feed must meet.
+        snapshot = feed.snapshot(self._engine.tree, access)
+        version = self._engine.tree.version
+        self._watchers.append(watcher)
+        try:
+            with watcher.scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_end_with, stream, watcher.scope)
+                    try:
+                        for frame in _snapshot_frames(snapshot, version):
+                            await stream.send_all(frame)
+                        await watcher.pump(stream)
+                    except (trio.BrokenResourceError, trio.ClosedResourceError):
+                        watcher.scope.cancel()
+        finally:
+            self._watchers.remove(watcher)
+
+
+def _snapshot_frames(entries: list[wire.Entry], version: int) -> Iterator[bytes]:
+    """The snapshot in frames of about CHUNK_BYTES; the last one says so."""
+    chunk: list[wire.Entry] = []
+    size = 0
+    for entry in entries:
+        chunk.append(entry)
+        size += 64 + len(entry[1] or b"")
+        if size >= CHUNK_BYTES:
+            yield wire.encode({"snapshot": chunk, "last": False, "version": version})
+            chunk, size = [], 0
+    yield wire.encode({"snapshot": chunk, "last": True, "version": version})
+
+
+async def _end_with(stream: trio.SocketStream, scope: trio.CancelScope) -> None:
+    """Cancel ``scope`` when the client closes its end (or says anything: watchers only listen)."""
+    with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        await stream.receive_some(1)
+    scope.cancel()
+
+
+async def _receive(stream: trio.SocketStream, buffer: bytearray) -> wire.Message | None:
+    """The next request; None when the client has closed. Raises ParseError."""
+    size: int | None = None
+    while True:
+        if size is None and len(buffer) >= wire.HEADER_BYTES:
+            size = wire.decode_length(bytes(buffer[: wire.HEADER_BYTES]), wire.MAX_REQUEST_BYTES)
+            del buffer[: wire.HEADER_BYTES]
+        if size is not None and len(buffer) >= size:
+            body = bytes(buffer[:size])
+            del buffer[:size]
+            return wire.decode(body)
+        more = await stream.receive_some(65536)
+        if not more:
+            return None
+        buffer += more

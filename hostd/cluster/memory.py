@@ -1,0 +1,91 @@
+"""The store in memory, for tests of whatever uses it: the same rules and the same answers, without a daemon."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from hostd.cluster import feed, wire
+from hostd.cluster.client import Store
+from hostd.cluster.fs import seed
+from hostd.cluster.fs.mutations import Mutation
+from hostd.cluster.fs.tree import Node, Outcome, Tree, apply
+from hostd.cluster.mirror import Mirror
+from hostd.cluster.requests import (
+    READS,
+    Access,
+    BadRequest,
+    answer_change,
+    answer_read,
+    answer_refusal,
+    check_write_access,
+    mutation_of,
+)
+
+
+class MemoryStore(Store):
+    """A Store that is its own daemon. ``node`` names the node; ``access`` what the caller may do (root: ALL)."""
+
+    def __init__(self, node: str = "localhost", *, access: Access = Access.ALL) -> None:
+        super().__init__()
+        self.node, self.access = node, access
+        self.tree = Tree()
+        self._listeners: list[Callable[[Outcome], None]] = []
+        self._one = threading.RLock()
+        first = seed.initial(self.tree, node, [])
+        if first is not None:
+            self._make(first)
+
+    def mirror(self) -> Mirror:
+        """A Mirror that shows this store; changes are visible at once."""
+        return MemoryMirror(self)
+
+    def listen(self, listener: Callable[[Outcome], None]) -> None:
+        """Call ``listener`` after each change."""
+        self._listeners.append(listener)
+
+    def _exchange(self, request: wire.Message) -> wire.Message:
+        request = wire.decode(wire.encode(request)[wire.HEADER_BYTES :])
+        with self._one:
+            try:
+                if request["op"] in READS:
+                    return answer_read(request, self.tree, self.node, self.access)
+                check_write_access(self.access)
+                mutation = mutation_of(request, self.node)
+            except BadRequest as err:
+                return answer_refusal(err.refused.cause, err.refused.message)
+            outcome = apply(self.tree, mutation, time_ns=time.time_ns())
+            if outcome.refused:
+                return answer_refusal(outcome.refused.cause, outcome.refused.message)
+            return answer_change(mutation, self._publish(outcome))
+
+    def _make(self, mutation: Mutation) -> None:
+        self._publish(apply(self.tree, mutation, time_ns=time.time_ns()))
+
+    def _publish(self, outcome: Outcome) -> Node | None:
+        self.tree.absorb(outcome)
+        for listener in self._listeners:
+            listener(outcome)
+        return outcome.node
+
+
+class MemoryMirror(Mirror):
+    """The Mirror of a MemoryStore: filled by ``start`` (called by the constructor), changed by each write."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__()
+        self._store = store
+        self._node = store.node
+        self._started = False
+        self.start()
+
+    def start(self) -> None:
+        if not self._started:
+            self._started = True
+            self._replace(feed.snapshot(self._store.tree, self._store.access), self._store.tree.version)
+            self._store.listen(self._take)
+
+    def _take(self, outcome: Outcome) -> None:
+        tree = self._store.tree
+        self._apply(feed.changes(outcome, tree, self._store.access), tree.version)

@@ -1,0 +1,73 @@
+"""Frames on the store's socket: four bytes of length (big endian), then one msgpack value.
+
+The server greets with ``{"hello": {...}}``; then each request (a map with ``op``) gets one answer, ``{"ok": ...}`` or
+``{"error": {"cause", "message"}}``. After ``watch`` the connection carries a snapshot and the change feed instead.
+An entry is ``[path, data, version, mtime_ns]`` with data nil for a directory. Source: msgpack.org specification.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Any, Final
+
+import msgpack
+
+from hostd.core.errors import ParseError
+
+PROTOCOL: Final = 1
+SOCKET: Final = "/run/hostd/store.sock"
+MAX_REQUEST_BYTES: Final = 4 << 20
+MAX_FRAME_BYTES: Final = 64 << 20
+_LENGTH: Final = struct.Struct(">I")
+HEADER_BYTES: Final = _LENGTH.size
+
+Message = dict[str, Any]  # the one untyped thing: a decoded frame, taken apart where it arrives
+Entry = tuple[str, bytes | None, int, int]
+
+
+def encode(message: Message) -> bytes:
+    """A frame with its length."""
+    body: bytes = msgpack.packb(message, use_bin_type=True)
+    return _LENGTH.pack(len(body)) + body
+
+
+def decode_length(head: bytes, limit: int) -> int:
+    """Size of the frame that follows. Raises ParseError above ``limit``."""
+    (size,) = _LENGTH.unpack(head)
+    if size > limit:
+        raise ParseError(f"frame of {size} bytes; {limit} are allowed")
+    return int(size)
+
+
+def decode(body: bytes) -> Message:
+    """The message in a frame. Raises ParseError."""
+    try:
+        message = msgpack.unpackb(body, raw=False)
+    except (ValueError, msgpack.UnpackException) as err:
+        raise ParseError(f"frame is not msgpack: {err}") from err
+    if not isinstance(message, dict):
+        raise ParseError("frame is not a map")
+    return message
+
+
+def receive(connection: socket.socket) -> Message | None:
+    """The next message of a blocking socket; None when the other side has closed. Raises OSError, ParseError."""
+    head = _receive_exactly(connection, HEADER_BYTES)
+    if head is None:
+        return None
+    body = _receive_exactly(connection, decode_length(head, MAX_FRAME_BYTES))
+    return None if body is None else decode(body)
+
+
+def _receive_exactly(connection: socket.socket, size: int) -> bytes | None:
+    first = connection.recv(size)
+    if len(first) == size:
+        return first
+    buffer = bytearray(first)
+    while len(buffer) < size:
+        more = connection.recv(min(size - len(buffer), 1 << 20)) if first else b""
+        if not more:
+            return None
+        buffer += more
+    return bytes(buffer)

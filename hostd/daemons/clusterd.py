@@ -1,0 +1,94 @@
+"""hostd-clusterd: keeps the configuration tree, shows it at /etc/pve and serves it on a socket."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import trio
+
+from hostd.cluster import wire
+from hostd.cluster.fs.database import check_file, copy_file
+from hostd.cluster.fs.service import Settings, serve
+from hostd.core.errors import HostError
+from hostd.core.notify import notify
+
+DATABASE = Path("/var/lib/hostd/config.db")
+log = logging.getLogger("hostd-clusterd")
+
+
+def arguments() -> argparse.ArgumentParser:
+    node = os.uname().nodename.partition(".")[0]
+    parser = argparse.ArgumentParser(prog="hostd-clusterd", description=__doc__)
+    parser.add_argument("--database", type=Path, default=DATABASE, help="default: %(default)s")
+    parser.add_argument("--mount", type=Path, default=Path("/etc/pve"), help="default: %(default)s")
+    parser.add_argument("--socket", type=Path, default=Path(wire.SOCKET), help="default: %(default)s")
+    parser.add_argument("--node", default=node, help="name of this node (default: the host name, %(default)s)")
+    parser.add_argument("--seed", type=Path, default=Path("/var/lib/hostd/seed"), help="default: %(default)s")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("check", help="check the database, also while it is in use; exit code 1 if it is damaged")
+    backup = commands.add_parser("backup", help="copy the database, also while it is in use")
+    backup.add_argument("target", type=Path)
+    return parser
+
+
+def check(database: Path) -> int:
+    problems = check_file(database)
+    for problem in problems:
+        print(problem)
+    if not problems:
+        print(f"{database}: ok")
+    return 1 if problems else 0
+
+
+async def run_daemon(settings: Settings) -> None:
+    stop = trio.Event()
+
+    async def stop_on_signal() -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for number in signals:
+                log.info("ending on %s", signal.Signals(number).name)
+                notify("STOPPING=1")
+                stop.set()
+
+    def ready() -> None:
+        notify()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stop_on_signal)
+        await serve(settings, stop=stop, ready=ready)
+        nursery.cancel_scope.cancel()
+
+
+def expected(error: BaseException) -> HostError | None:
+    """The expected error that trio's groups wrap; None for a bug."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if isinstance(error, HostError) else None
+
+
+def main() -> None:
+    options = arguments().parse_args()
+    logging.basicConfig(stream=sys.stderr, level=os.environ.get("HOSTD_LOG", "INFO"), format="%(name)s: %(message)s")
+    named = {name: getattr(options, name) for name in ("node", "database", "socket", "mount", "seed")}
+    try:
+        if options.command == "check":
+            sys.exit(check(options.database))
+        elif options.command == "backup":
+            copy_file(options.database, options.target)
+        else:
+            trio.run(run_daemon, Settings(**named))
+    except (HostError, BaseExceptionGroup) as group:
+        error = expected(group)
+        if error is None:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
