@@ -88,6 +88,8 @@ class Streams:
         finally:
             down.cancel()
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
             await websocket.close()
         return websocket
 

@@ -50,6 +50,7 @@ def test_a_console_is_bridged(tmp_path: Path) -> None:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(100):
             writer.write(data.upper())
+        writer.close()
 
     async def test(client: Any) -> None:
         server = await asyncio.start_unix_server(echo, str(tmp_path / "5900"))
