@@ -92,6 +92,20 @@ conformance: tools ## Recorded cases of the shared facts, through tests/bin/conf
 test-node: host-dev tools ## One real node from the packages: API, a machine, a container
 	@tests/bin/on-dev-node python3 -m pytest -q -p no:cacheprovider tests/node
 
+.PHONY: kernel
+kernel: tools ## Build the kernel pair (ZFS modules; cached for each kernel)
+	@$(BUILD) kernel
+
+.PHONY: test-smoke
+test-smoke: tools ## The ISO starts from both firmwares, as a disc and as a USB stick, to its shell
+	@$(BUILD) test-images --smoke
+	@$(IN) python3 -m pytest -v -p no:cacheprovider tests/vm/test_medium.py
+
+.PHONY: test-vm
+test-vm: tools ## Installations, boots, guests, upgrades in virtual machines (long without KVM)
+	@$(BUILD) test-images
+	@$(IN) python3 -m pytest -v -p no:cacheprovider tests/vm
+
 .PHONY: verify
 verify: ## Run every test target; commit, command, result and time go to the cache's verify.log
 	@tests/bin/verify $(TARGETS)

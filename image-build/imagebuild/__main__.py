@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from imagebuild import answer, console, dev, packages, pipeline, repository, run, tools
+from imagebuild import answer, console, dev, kernel, packages, pipeline, repository, run, testimages, tools
 from imagebuild.context import Context
 from imagebuild.progress import say
 from imagebuild.shell import StepFailed
@@ -48,6 +48,16 @@ def command_iso(ctx: Context, args: list[str]) -> None:
     print(f"{path}\n{path.stat().st_size / 1e6:.0f} MB")
 
 
+def command_kernel(ctx: Context, _args: list[str]) -> None:
+    """Build the kernel pair."""
+    print(kernel.build(ctx))
+
+
+def command_test_images(ctx: Context, args: list[str]) -> None:
+    """Build what the tests with virtual machines need; with --smoke only the ISO."""
+    print(testimages.build(ctx, upgrade="--smoke" not in args))
+
+
 def command_run(ctx: Context, args: list[str]) -> None:
     """Install and start a host in a virtual machine; with --iso FILE from that image."""
     parser = argparse.ArgumentParser(prog="imagebuild run")
@@ -81,6 +91,8 @@ COMMANDS: dict[str, Callable[[Context, list[str]], None]] = {
     "deb": command_deb,
     "repo": command_repo,
     "iso": command_iso,
+    "kernel": command_kernel,
+    "test-images": command_test_images,
     "run": command_run,
     "stop": command_stop,
     "console": command_console,

@@ -63,6 +63,11 @@ iface vmbr0 inet static
     bridge-stp off
     bridge-fd 0
 """
+STORAGES = """\
+dir: local
+\tpath /var/lib/vz
+\tcontent images,rootdir,iso,vztmpl,backup,snippets,import
+"""
 MASKED = (
     "apt-daily.timer apt-daily-upgrade.timer chrony.service e2scrub_reap.service fstrim.timer lvm2-monitor.service "
     "blk-availability.service smartmontools.service systemd-udev-trigger.service systemd-udevd.service "
@@ -113,6 +118,7 @@ class Node:
             "etc/hostname": f"{self.name}\n",
             "etc/hosts": f"127.0.0.1 localhost\n{address} {self.name}.example.invalid {self.name}\n",
             "etc/network/interfaces": INTERFACES.format(address=address, gateway=gateway),
+            "var/lib/hostd/seed/storage.cfg": STORAGES,
         }
 
 
