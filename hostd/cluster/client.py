@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from socket import AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM
 from socket import socket as Connection
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from hostd.cluster import wire
 from hostd.cluster.fs.mutations import Cause
@@ -98,6 +98,12 @@ class Store:
         self._timeout_s = timeout_s
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def read(self, path: str) -> File:
         """A file. Raises NotFound; Denied for a private one unless root."""

@@ -81,17 +81,16 @@ class Database:
         self._limits = limits or Limits()
         self._fault = fault
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(path)
-        try:
-            self._db = _connect(path)
-            self._create_or_recognise()
-            self._journal = self._read_journal_state()
-        except sqlite3.DatabaseError as err:
-            os.close(self._lock)
-            raise Damaged(f"database '{path}' cannot be opened: {err}; restore a backup over it") from err
-        except HostError:
-            os.close(self._lock)
-            raise
+        with contextlib.ExitStack() as undo:
+            undo.callback(os.close, lock := _lock(path))
+            try:
+                self._db = undo.enter_context(contextlib.closing(_connect(path)))
+                self._create_or_recognise()
+                self._journal = self._read_journal_state()
+            except sqlite3.DatabaseError as err:
+                raise Damaged(f"database '{path}' cannot be opened: {err}; restore a backup over it") from err
+            undo.pop_all()
+        self._lock = lock
 
     def close(self) -> None:
         """Write everything into the main file and let go of it."""
@@ -263,9 +262,13 @@ def _lock(path: Path) -> int:
 def _connect(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=FULL")
-    db.execute("PRAGMA journal_size_limit=4194304")
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("PRAGMA journal_size_limit=4194304")
+    except sqlite3.DatabaseError:
+        db.close()
+        raise
     return db
 
 

@@ -163,4 +163,5 @@ async def _serve_socket(
         log.info("store of node '%s' at version %d", engine.node, engine.tree.version)
         ready()
         await stop.wait()
+        settings.socket.unlink(missing_ok=True)
         nursery.cancel_scope.cancel()

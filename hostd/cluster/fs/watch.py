@@ -7,6 +7,7 @@ SO_PEERGROUPS, unix(7) and socket(7)), never by what it says.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -55,9 +56,17 @@ def access_of(uid: int, gids: Collection[int], *, readers_uid: int | None, reade
 
 
 def peer_of(stream: trio.SocketStream) -> tuple[int, set[int]]:
-    """User id and all group ids of the process at the other end, as they were when it connected."""
+    """User id and group ids of the process at the other end, as they were when it connected.
+
+    Of a process in more than 256 groups only the first one counts (Python's limit for an answer of getsockopt(2)).
+    """
     _, uid, gid = struct.unpack("iII", stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    groups = stream.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 1 << 16)
+    try:
+        groups = stream.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 1024)
+    except OSError as err:
+        if err.errno != errno.ERANGE:
+            raise
+        groups = b""
     return uid, {gid, *(number for (number,) in struct.iter_unpack("I", groups))}
 
 

@@ -1,0 +1,188 @@
+"""Disk, then memory, then everybody: the order of things in the engine, and what happens when the disk fails."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+from hostd.cluster.fs.database import Database
+from hostd.cluster.fs.engine import Engine, Refusal
+from hostd.cluster.fs.mutations import Cause, Write, new_inode
+from hostd.cluster.fs.replicate import Deliver, Gate, LocalReplicator, Origin, Position, Proposal
+
+Fault = Callable[[str], None]
+
+
+def write(path: str, data: bytes = b"x") -> Write:
+    return Write(path=path, data=data, inode=new_inode())
+
+
+def with_engine(place: Path, body: Callable[[Engine], Awaitable[None]], fault: Fault = lambda point: None) -> None:
+    async def main() -> None:
+        database = Database(place, fault=fault)
+        try:
+            engine = Engine(database, "a", fault=fault, clock_ns=lambda: 7)
+            async with trio.open_nursery() as nursery:
+                await nursery.start(engine.run)
+                await body(engine)
+                nursery.cancel_scope.cancel()
+        finally:
+            database.close()
+
+    trio.run(main)
+
+
+def test_to_disk_before_memory_and_listeners(tmp_path: Path) -> None:
+    seen: list[str] = []
+    engines: list[Engine] = []
+
+    def fault(point: str) -> None:
+        if engines:
+            seen.append(f"{point} {'in' if engines[0].tree.find('a') else 'not in'} memory")
+
+    async def body(engine: Engine) -> None:
+        engines.append(engine)
+        engine.listen(lambda entry, from_mount: seen.append(f"told {entry.position.sequence} {from_mount}"))
+        node = await engine.submit(write("a"), from_mount=True)
+        seen.append("answered")
+        assert node is not None
+        assert (node.version, node.mtime_ns) == (1, 7)
+
+    with_engine(tmp_path / "db", body, fault)
+    assert seen == [
+        "begin not in memory",
+        "written not in memory",
+        "committed not in memory",
+        "durable not in memory",
+        "told 1 True",
+        "published in memory",
+        "answered",
+    ]
+
+
+def test_what_comes_together_is_committed_together(tmp_path: Path) -> None:
+    transactions = 0
+
+    def fault(point: str) -> None:
+        nonlocal transactions
+        transactions += point == "begin"
+
+    async def body(engine: Engine) -> None:
+        async with trio.open_nursery() as nursery:
+            for number in range(500):
+                nursery.start_soon(engine.submit, write(f"f{number}"))
+        assert engine.tree.version == 500
+
+    with_engine(tmp_path / "db", body, fault)
+    assert 3 <= transactions <= 6
+
+
+def test_a_refusal_hurts_nobody_else(tmp_path: Path) -> None:
+    async def body(engine: Engine) -> None:
+        causes: list[Cause] = []
+
+        async def attempt() -> None:
+            try:
+                await engine.submit(Write(path="a", data=b"", inode=new_inode(), if_version=0))
+            except Refusal as err:
+                causes.append(err.cause)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(attempt)
+        assert causes == [Cause.EXISTS] * 4
+        assert engine.tree.version == 1
+
+    with_engine(tmp_path / "db", body)
+
+
+def test_a_full_disk_refuses_and_goes_on(tmp_path: Path) -> None:
+    full = False
+
+    def fault(point: str) -> None:
+        if full and point == "written":
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+
+    async def body(engine: Engine) -> None:
+        nonlocal full
+        await engine.submit(write("a"))
+        full = True
+        with pytest.raises(Refusal, match="no space left") as caught:
+            await engine.submit(write("b"))
+        assert caught.value.cause is Cause.FULL
+        assert engine.tree.find("b") is None
+        full = False
+        await engine.submit(write("c"))
+        assert engine.tree.version == 2
+
+    with_engine(tmp_path / "db", body, fault)
+
+
+def test_a_failing_disk_ends_the_engine_and_the_outcome_is_unknown(tmp_path: Path) -> None:
+    def fault(point: str) -> None:
+        if point == "written":
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+            raise error
+
+    caught: list[Refusal] = []
+
+    async def body(engine: Engine) -> None:
+        try:
+            await engine.submit(write("a"))
+        except Refusal as err:
+            caught.append(err)
+        await trio.sleep_forever()
+
+    with pytest.raises(BaseExceptionGroup) as group:
+        with_engine(tmp_path / "db", body, fault)
+    assert group.group_contains(sqlite3.OperationalError, match="disk I/O error")
+    assert [err.cause for err in caught] == [Cause.UNKNOWN]
+
+
+def test_a_closed_gate_refuses_at_once(tmp_path: Path) -> None:
+    async def body(engine: Engine) -> None:
+        engine.gate = Gate(False, "no quorum")
+        with pytest.raises(Refusal, match="read-only: no quorum") as caught:
+            await engine.submit(write("a"))
+        assert caught.value.cause is Cause.CLOSED
+
+    with_engine(tmp_path / "db", body)
+
+
+def test_a_caller_that_is_cancelled_still_gets_its_outcome(tmp_path: Path) -> None:
+    async def body(engine: Engine) -> None:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await engine.submit(write("a"))
+        assert engine.tree.find("a") is not None
+
+    with_engine(tmp_path / "db", body)
+
+
+def test_the_local_replicator_keeps_the_order_and_says_when_to_look() -> None:
+    woken: list[bool] = []
+    replicator = LocalReplicator(3, lambda: woken.append(True))
+    assert replicator.poll() == [Gate(True)]
+    assert replicator.poll() == []
+    origin = Origin(node="a", time_ns=0)
+    proposals = [Proposal(id=n, mutation=write(f"f{n}"), origin=origin) for n in range(450)]
+    for proposal in proposals:
+        replicator.propose(proposal)
+    assert len(woken) == 450
+    delivered: list[Proposal] = []
+    while events := replicator.poll():
+        (event,) = events
+        assert isinstance(event, Deliver)
+        assert event.epoch == 3
+        assert len(event.proposals) <= 200
+        delivered += event.proposals
+    assert delivered == proposals
+    replicator.durable(Position(3, 1))
+    assert len(woken) == 451
