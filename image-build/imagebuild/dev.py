@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebuild import layer, packages, web
-from imagebuild.cache import clear, digest, prune
+from imagebuild.cache import clear, digest, prune, tree_digest
 from imagebuild.context import Context
 from imagebuild.progress import say, stage
 from imagebuild.shell import StepFailed, call, output, spawn, succeeds
@@ -71,7 +71,7 @@ dir: local
 MASKED = (
     "apt-daily.timer apt-daily-upgrade.timer chrony.service e2scrub_reap.service fstrim.timer lvm2-monitor.service "
     "blk-availability.service smartmontools.service systemd-udev-trigger.service systemd-udevd.service "
-    "systemd-udevd-kernel.socket systemd-udevd-control.socket lxc-net.service console-setup.service "
+    "systemd-udevd-kernel.socket systemd-udevd-control.socket console-setup.service "
     "keyboard-setup.service mdmonitor.service apparmor.service"
 )
 """Units of hardware, clock and kernel that a container does not have."""
@@ -131,11 +131,13 @@ def _packages_layer(ctx: Context) -> Path:
     """Base layer + our packages, without kernel and ZFS."""
     debs = packages.build(ctx)
     base.run(ctx)
-    target = ctx.place("image", f"dev-{digest(FORMAT, base.place(ctx).name, debs.name)}")
+    rootfs = ctx.source / "rootfs"
+    target = ctx.place("image", f"dev-{digest(FORMAT, base.place(ctx).name, debs.name, MASKED, tree_digest(rootfs))}")
     if not target.is_dir():
         names = [f"{layer.REPOSITORY}/{next(debs.glob(f'{name}_*.deb')).name}" for name in PACKAGES]
         recipe = layer.Recipe(
             lower=[str(base.place(ctx))],
+            overlays=[str(rootfs)],
             repository=str(debs),
             commands=[
                 ["dpkg", "--force-unsafe-io", "--install", *names],

@@ -32,9 +32,9 @@ def inputs(ctx: Context, places: tuple[str, ...] = INPUTS) -> list[Path]:
     return sorted(p for n in names.split("\0") if n and (p := ctx.source / n).is_file())
 
 
-def digest(ctx: Context, places: tuple[str, ...] = INPUTS) -> str:
-    """Changes with the name or the bytes of any input, with the version and with the tools tree."""
-    total = hashlib.sha256(f"{version(ctx)}\n{tools.fingerprint(ctx)}\n".encode())
+def digest(ctx: Context, places: tuple[str, ...] = INPUTS, *, salt: str = "") -> str:
+    """Changes with the name or the bytes of any input, and with ``salt``."""
+    total = hashlib.sha256(salt.encode())
     for path in inputs(ctx, places):
         mode = "x" if os.access(path, os.X_OK) else "-"
         total.update(f"{path.relative_to(ctx.source)}\0{mode}\0".encode())
@@ -44,7 +44,7 @@ def digest(ctx: Context, places: tuple[str, ...] = INPUTS) -> str:
 
 def build(ctx: Context) -> Path:
     """Return the folder with our packages of exactly this checkout, building them where the cache has none."""
-    target = ctx.place("deb", digest(ctx))
+    target = ctx.place("deb", digest(ctx, salt=f"{version(ctx)} {tools.fingerprint(ctx)}"))
     if target.is_dir():
         return target
     work = ctx.place("build", "holdfast")

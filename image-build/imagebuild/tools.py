@@ -20,6 +20,7 @@ CA_VARIABLES = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "PIP_CERT", "REQUESTS_CA
 PASSED_ON = ("CI", "TERM", "PORT", "REQUIRE", "http_proxy", "https_proxy", "no_proxy", "COLUMNS")
 PROFILES = frozenset({"pkg.holdfast.image"})
 TOOLS_LOCK = Path("image-build/python-tools.lock")
+KEPT_TREES = 3
 RECIPE = Path("usr/local/share/holdfast-tools.json")
 
 
@@ -91,9 +92,10 @@ def _create(ctx: Context, tree: Path) -> None:
         call([*enter_argv(ctx, partial, cwd=ctx.source), *pip], log=log, env=environment())
         (partial / RECIPE).write_text(json.dumps(_recipe(ctx)))
         partial.rename(tree)
-    for old in tree.parent.iterdir():
-        if old.is_dir() and old != tree:
-            shutil.rmtree(old, ignore_errors=True)
+    # another checkout may be at work in a tree of its own
+    trees = sorted((p for p in tree.parent.iterdir() if p.is_dir()), key=lambda p: p.stat().st_ctime, reverse=True)
+    for old in trees[KEPT_TREES:]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _extend(ctx: Context, tree: Path) -> bool:
