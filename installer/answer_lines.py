@@ -20,19 +20,21 @@ _TOKEN = re.compile(
 def key_lines(text: str) -> dict[KeyPath, int]:
     """Line number (from 1) of every table header and ``key =`` of a TOML text, by its full path.
 
-    ``[a.b]`` gives ``("a", "b")``; ``c.d = 1`` below it gives ``("a", "b", "c", "d")``. Keys inside inline tables are
-    not listed: they share the line of the key they belong to. The first place counts where a table is named twice.
+    ``[a.b]`` gives ``("a", "b")``; ``c.d = 1`` below it gives ``("a", "b", "c", "d")`` and the table they imply. Keys
+    inside inline tables are not listed: they share the line of the key they belong to. The first place counts.
     The text must be valid TOML (ask ``tomllib`` first); for other text the result is a guess.
     """
     found: dict[KeyPath, int] = {}
     table: KeyPath = ()
     for line, statement in _statements(text):
         words = [word for word in statement if word not in (".", "[", "]")]
+        path = tuple(_unquoted(word) for word in words)
         if statement[0] == "[":
-            table = tuple(_unquoted(word) for word in words)
-            found.setdefault(table, line)
+            table = path
         else:
-            found.setdefault(table + tuple(_unquoted(word) for word in words), line)
+            path = table + path
+        for length in range(1, len(path) + 1):
+            found.setdefault(path[:length], line)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Final
 _DROPPED: Final = re.compile(
     r"""(?: BOOT_IMAGE | root | initrd | ramdisk_size | splash | vga | boot | findiso | fromiso | live-[a-z.-]+
           | hostname | username ) = \S*
-      | ro | rw | quiet | splash | nosplash | toram | noeject | components | live-[a-z.-]+
+      | ro | rw | quiet | splash | nosplash | toram | noeject | components | (?:no)?persistence | live-[a-z.-]+
       | prox\S*
       | holdfast\.\S*""",
     re.VERBOSE,
