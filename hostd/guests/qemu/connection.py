@@ -1,0 +1,230 @@
+"""The only door to libvirt: domains by guest id, plain data in and out, its errors as ours.
+
+A connection belongs to the process that opened it; the task daemon's workers open their own after the fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+import libvirt
+
+from hostd.core.errors import Conflict, HostError, NotFound, Unavailable
+from hostd.guests.qemu.domain_xml import domain_name, vmid_of
+
+URI: Final = "qemu:///system"
+_POLL_S: Final = 0.1
+
+
+class MachineState(StrEnum):
+    """What a domain does, in the words of the API's ``qmpstatus``."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    SHUTDOWN = "shutdown"
+    CRASHED = "internal-error"
+    STOPPED = "stopped"
+
+
+_STATES: Final[Mapping[int, MachineState]] = {
+    libvirt.VIR_DOMAIN_RUNNING: MachineState.RUNNING,
+    libvirt.VIR_DOMAIN_BLOCKED: MachineState.RUNNING,
+    libvirt.VIR_DOMAIN_PAUSED: MachineState.PAUSED,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: MachineState.PAUSED,
+    libvirt.VIR_DOMAIN_SHUTDOWN: MachineState.SHUTDOWN,
+    libvirt.VIR_DOMAIN_CRASHED: MachineState.CRASHED,
+    libvirt.VIR_DOMAIN_SHUTOFF: MachineState.STOPPED,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineStats:
+    """Counters of one domain since its start. Memory in bytes; ``guest_memory_used`` 0 where no balloon driver answers.
+
+    ``net_in`` is what the guest received (libvirt turns the tap device's view around).
+    """
+
+    vmid: int
+    state: MachineState
+    cpu_ns: int
+    cpus: int
+    memory_max: int
+    memory_host: int
+    guest_memory_used: int
+    net_in: int
+    net_out: int
+    disk_read: int
+    disk_write: int
+
+
+class Machines(Protocol):
+    """What life cycle and sampling need of libvirt; tests have a fake of the same form."""
+
+    def start(self, xml: str) -> None:
+        """Start a transient domain. Raises Conflict when it runs already, HostError with libvirt's reason."""
+
+    def state(self, vmid: int) -> MachineState | None:
+        """None: there is no such domain."""
+
+    def shutdown(self, vmid: int) -> None: ...
+
+    def stop(self, vmid: int) -> None: ...
+
+    def reset(self, vmid: int) -> None: ...
+
+    def suspend(self, vmid: int) -> None: ...
+
+    def resume(self, vmid: int) -> None: ...
+
+    def wait_gone(self, vmid: int, timeout_s: float) -> bool:
+        """Whether the domain was gone in time."""
+
+    def stats(self) -> list[MachineStats]: ...
+
+    def qemu_version(self) -> str: ...
+
+    def close(self) -> None: ...
+
+
+def _quiet(_context: object, _error: object) -> None:
+    """libvirt prints every error by itself; ours are raised."""
+
+
+@contextlib.contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except libvirt.libvirtError as err:
+        code, text = err.get_error_code(), err.get_error_message() or str(err)
+        if code == libvirt.VIR_ERR_NO_DOMAIN:
+            raise NotFound(f"{what} is not running") from err
+        if code in (libvirt.VIR_ERR_NO_CONNECT, libvirt.VIR_ERR_RPC):
+            raise Unavailable(f"libvirt does not answer: {text}") from err
+        raise HostError(f"{what}: {text}") from err
+
+
+class LibvirtMachines:
+    """The real one; connects when it is first used, and again after libvirt was restarted."""
+
+    def __init__(self, uri: str = URI) -> None:
+        self._uri = uri
+        self._connection: Any = None
+
+    def _open(self) -> Any:
+        if self._connection is not None and not self._connection.isAlive():
+            self.close()
+        if self._connection is None:
+            libvirt.registerErrorHandler(_quiet, None)
+            try:
+                self._connection = libvirt.open(self._uri)
+            except libvirt.libvirtError as err:
+                raise Unavailable(f"libvirt does not answer: {err.get_error_message()}") from err
+        return self._connection
+
+    def _domain(self, vmid: int) -> Any:
+        connection = self._open()
+        with _translated(f"VM {vmid}"):
+            return connection.lookupByName(domain_name(vmid))
+
+    def start(self, xml: str) -> None:
+        connection = self._open()
+        try:
+            connection.createXML(xml, 0)
+        except libvirt.libvirtError as err:
+            if err.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID and "already" in str(err):
+                raise Conflict(str(err.get_error_message())) from err
+            raise HostError(f"start failed: {err.get_error_message()}") from err
+
+    def state(self, vmid: int) -> MachineState | None:
+        try:
+            domain = self._domain(vmid)
+            with _translated(f"VM {vmid}"):
+                return _STATES.get(domain.state()[0], MachineState.RUNNING)
+        except NotFound:
+            return None
+
+    def shutdown(self, vmid: int) -> None:
+        with _translated(f"VM {vmid}"):
+            self._domain(vmid).shutdown()
+
+    def stop(self, vmid: int) -> None:
+        with _translated(f"VM {vmid}"):
+            self._domain(vmid).destroy()
+
+    def reset(self, vmid: int) -> None:
+        with _translated(f"VM {vmid}"):
+            self._domain(vmid).reset(0)
+
+    def suspend(self, vmid: int) -> None:
+        with _translated(f"VM {vmid}"):
+            self._domain(vmid).suspend()
+
+    def resume(self, vmid: int) -> None:
+        with _translated(f"VM {vmid}"):
+            self._domain(vmid).resume()
+
+    def wait_gone(self, vmid: int, timeout_s: float) -> bool:
+        end_s = time.monotonic() + timeout_s
+        while self.state(vmid) is not None:
+            if time.monotonic() >= end_s:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    def stats(self) -> list[MachineStats]:
+        """All running machines in one call; a machine whose monitor is busy gives what it can."""
+        connection = self._open()
+        wanted = (
+            libvirt.VIR_DOMAIN_STATS_STATE
+            | libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
+            | libvirt.VIR_DOMAIN_STATS_BALLOON
+            | libvirt.VIR_DOMAIN_STATS_VCPU
+            | libvirt.VIR_DOMAIN_STATS_INTERFACE
+            | libvirt.VIR_DOMAIN_STATS_BLOCK
+        )
+        flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+        with _translated("statistics"):
+            found = connection.getAllDomainStats(wanted, flags)
+            pairs = [(vmid_of(domain.name()), values) for domain, values in found]
+        return [to_stats(vmid, values) for vmid, values in pairs if vmid is not None]
+
+    def qemu_version(self) -> str:
+        connection = self._open()
+        with _translated("version"):
+            number = connection.getVersion()
+        return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(libvirt.libvirtError):
+                self._connection.close()
+            self._connection = None
+
+
+def to_stats(vmid: int, values: Mapping[str, Any]) -> MachineStats:
+    """One domain's record of ``getAllDomainStats`` (flat names, see virConnectGetAllDomainStats); absent means 0."""
+
+    def total(group: str, field: str) -> int:
+        return sum(int(values.get(f"{group}.{n}.{field}", 0)) for n in range(int(values.get(f"{group}.count", 0))))
+
+    current = int(values.get("balloon.current", 0)) * 1024
+    usable = int(values.get("balloon.usable", values.get("balloon.unused", 0))) * 1024
+    available = int(values.get("balloon.available", 0)) * 1024
+    return MachineStats(
+        vmid=vmid,
+        state=_STATES.get(int(values.get("state.state", 0)), MachineState.RUNNING),
+        cpu_ns=int(values.get("cpu.time", 0)),
+        cpus=int(values.get("vcpu.current", 1)),
+        memory_max=int(values.get("balloon.maximum", 0)) * 1024 or current,
+        memory_host=int(values.get("balloon.rss", 0)) * 1024,
+        guest_memory_used=max(available - usable, 0) if available else 0,
+        net_in=total("net", "rx.bytes"),
+        net_out=total("net", "tx.bytes"),
+        disk_read=total("block", "rd.bytes"),
+        disk_write=total("block", "wr.bytes"),
+    )

@@ -1,0 +1,1 @@
+"""One file for each kind of device: its keys, its configuration as a dataclass, its XML."""

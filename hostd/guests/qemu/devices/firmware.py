@@ -1,0 +1,199 @@
+"""What the machine boots with: SeaBIOS or UEFI and its variables, boot order, SMBIOS."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Final
+from xml.etree.ElementTree import Element
+
+from hostd.core.errors import Conflict, Invalid, ParseError, Unsupported
+from hostd.core.formats import propstring
+from hostd.core.formats.propstring import Alias, Format
+from hostd.core.schema import Kind
+from hostd.core.units import check_size
+from hostd.guests.qemu.devices.disk import Disk, Source, check_drive, parse_slot
+from hostd.guests.qemu.devices.net import Nic
+from hostd.guests.qemu.devices.xml import element, yes_no
+from hostd.guests.qemu.facts import OVMF_4M, OVMF_4M_SECURE, Firmware
+
+_UUID = r"[a-fA-F0-9]{8}(?:-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}"
+GENERATION: Final = rf"{_UUID}|[01]"
+EFI_FORMAT: Final = Format(
+    keys={
+        "file": Kind(format="pve-volume-id-or-qm-path", check=check_drive),
+        "efitype": Kind(enum=("2m", "4m")),
+        "pre-enrolled-keys": Kind(type="boolean"),
+        "ms-cert": Kind(enum=("2011", "2023", "2023w", "2023k")),
+        "format": Kind(enum=("raw", "qcow", "qed", "qcow2", "vmdk", "cloop")),
+        "size": Kind(format="disk-size", check=check_size),
+        "import-from": Kind(format="pve-volume-id-or-absolute-path"),
+    },
+    default_key="file",
+    aliases={"volume": Alias(to="file")},
+    required=frozenset(("file",)),
+)
+_WORD = Kind(pattern=r"[A-Za-z0-9+\/]+={0,2}")
+_SMBIOS_TEXTS: Final = ("manufacturer", "product", "version", "serial", "sku", "family")
+SMBIOS_FORMAT: Final = Format(
+    keys={"uuid": Kind(pattern=_UUID), "base64": Kind(type="boolean"), **dict.fromkeys(_SMBIOS_TEXTS, _WORD)}
+)
+
+
+def check_bootdev_list(value: str) -> str:
+    """Names of drives and cards, separated by semicolons."""
+    for name in value.split(";"):
+        if name and not (parse_slot(name) or re.fullmatch(r"net\d+|(hostpci|usb)\d+", name)):
+            return f"invalid boot device '{name}'"
+    return ""
+
+
+BOOT_FORMAT: Final = Format(
+    keys={"legacy": Kind(pattern="[acdn]{1,4}"), "order": Kind(format="pve-qm-bootdev-list", check=check_bootdev_list)},
+    default_key="legacy",
+)
+MACHINE_FORMAT: Final = Format(
+    keys={
+        "type": Kind(
+            pattern=r"pc|q35|virt|pc(?:-i440fx|-q35)?-\d+(?:\.\d+)+(?:\+pve\d+)?(?:\.pxe)?|virt-\d+(?:\.\d+)+(?:\+pve\d+)?",
+            max_length=40,
+        ),
+        "viommu": Kind(enum=("intel", "virtio")),
+        "aw-bits": Kind(type="number", minimum=32, maximum=64),
+        "enable-s3": Kind(type="boolean"),
+        "enable-s4": Kind(type="boolean"),
+    },
+    default_key="type",
+)
+# A namespace of ours, so that a machine without a UUID of its own shows the same one at every start.
+_UUID_NAMESPACE = uuid.UUID("b1cf1f0e-9a5d-5e0b-8f5a-6d1f1c9f4d10")
+_REBOOT_TIMEOUT_MS = 1000
+_MENU_MS = 3000
+
+
+def machine_uuid(vmid: int, config: Mapping[str, str]) -> str:
+    """The machine's UUID: that of ``smbios1``, else one made from the guest's id."""
+    values = propstring.parse(config.get("smbios1", ""))
+    return values.get("uuid") or str(uuid.uuid5(_UUID_NAMESPACE, f"vm-{vmid}"))
+
+
+def machine_type(config: Mapping[str, str]) -> str:
+    """``pc``, ``q35`` or a pinned version of them; the reference's own revisions (``+pve1``) mean nothing here."""
+    values = propstring.validate(config.get("machine", ""), MACHINE_FORMAT)
+    for key in ("viommu", "aw-bits"):
+        if key in values:
+            raise Unsupported(f"machine: '{key}' is not supported yet")
+    wanted = re.sub(r"(\+pve\d+)?(\.pxe)?\Z", "", values.get("type", "pc"))
+    if wanted.startswith("virt"):
+        raise Unsupported("machine: other architectures are not supported yet")
+    return re.sub(r"\Apc-(\d)", r"pc-i440fx-\1", wanted)
+
+
+def is_q35(config: Mapping[str, str]) -> bool:
+    return "q35" in machine_type(config)
+
+
+def efi_firmware(values: Mapping[str, str]) -> Firmware:
+    """Which UEFI an ``efidisk0`` is for. The 2 MB build no longer exists in Debian: Unsupported."""
+    if values.get("efitype", "2m") != "4m":
+        raise Unsupported("efidisk0: only efitype=4m is supported; Debian has no 2 MB build of UEFI any more")
+    return OVMF_4M_SECURE if propstring.boolean(values.get("pre-enrolled-keys", "0")) else OVMF_4M
+
+
+def os_element(config: Mapping[str, str], arch: str, sources: Mapping[str, Source]) -> Element:
+    """``<os>``: machine type and firmware. Raises Unsupported or Conflict for firmware that cannot be."""
+    children: list[Element | None] = [element("type", text="hvm", arch=arch, machine=machine_type(config))]
+    if config.get("bios", "seabios") == "ovmf":
+        children += _uefi(config, sources)
+    children.append(element("bootmenu", enable="yes", timeout=_MENU_MS))
+    if "smbios1" in config:
+        children.append(element("smbios", mode="sysinfo"))
+    if config.get("bios", "seabios") == "seabios":
+        children.append(
+            element("bios", useserial="yes" if _serial_display(config) else None, rebootTimeout=_REBOOT_TIMEOUT_MS)
+        )
+    return element("os", *children)
+
+
+def _serial_display(config: Mapping[str, str]) -> bool:
+    return propstring.parse(config.get("vga", ""), default_key="type").get("type", "").startswith("serial")
+
+
+def _uefi(config: Mapping[str, str], sources: Mapping[str, Source]) -> list[Element]:
+    if "efidisk0" not in config:
+        raise Conflict("bios ovmf needs an efidisk0, on which UEFI keeps its variables")
+    values = propstring.validate(config["efidisk0"], EFI_FORMAT)
+    firmware = efi_firmware(values)
+    source = sources[values["file"]]
+    if firmware.secure_boot and not is_q35(config):
+        raise Conflict("Secure Boot (pre-enrolled-keys) needs machine q35")
+    place = element("source", _store_slice(firmware), **{"dev" if source.block else "file": source.path})
+    kind = "block" if source.block else "file"
+    return [
+        element("loader", text=firmware.code, readonly="yes", secure=yes_no(firmware.secure_boot), type_="pflash"),
+        element("nvram", place, type_=kind, format=source.format),
+    ]
+
+
+def _store_slice(firmware: Firmware) -> Element:
+    """UEFI finds its variables only where the store has exactly its size, and volumes are rounded up."""
+    return element("slices", element("slice", type_="storage", offset=0, size=firmware.size_bytes))
+
+
+def sysinfo_element(config: Mapping[str, str], uuid_text: str) -> Element | None:
+    """``<sysinfo>`` from ``smbios1``; its texts may be base64."""
+    if "smbios1" not in config:
+        return None
+    values = propstring.validate(config["smbios1"], SMBIOS_FORMAT)
+    encoded = propstring.boolean(values.get("base64", "0"))
+    rows = [
+        element("entry", text=_decode(key, values[key]) if encoded else values[key], name=key)
+        for key in _SMBIOS_TEXTS
+        if key in values
+    ]
+    return element("sysinfo", element("system", *rows, element("entry", text=uuid_text, name="uuid")), type_="smbios")
+
+
+def _decode(key: str, text: str) -> str:
+    try:
+        decoded = base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as err:
+        raise Invalid({"smbios1": f"'{key}' is not base64: {err}"}) from err
+    if not decoded.isprintable():
+        raise Invalid({"smbios1": f"'{key}' holds control characters"})
+    return decoded
+
+
+def boot_order(config: Mapping[str, str], drives: Sequence[Disk], cards: Sequence[Nic]) -> list[str]:
+    """Keys of what is tried, in order: ``order=scsi0;net0``, or the old letters c (disk), d (CD), n (network)."""
+    values = propstring.parse(config.get("boot", "cdn"), default_key="legacy")
+    present = {d.slot for d in drives} | {n.key for n in cards}
+    if "order" in values:
+        return [name for name in values["order"].split(";") if name in present]
+    found: list[str] = []
+    for letter in values.get("legacy", ""):
+        if letter == "c":
+            found += [d.slot for d in drives if d.slot == config.get("bootdisk") and not d.is_cdrom]
+        elif letter == "d":
+            found += [d.slot for d in drives if d.is_cdrom]
+        elif letter == "n":
+            found += [n.key for n in cards]
+    return found
+
+
+def default_boot(drives: Sequence[Disk], cards: Sequence[Nic]) -> str:
+    """The order that a new machine gets: its first disk, its first CD drive, its first card."""
+    first = [next((d.slot for d in drives if not d.is_cdrom), ""), next((d.slot for d in drives if d.is_cdrom), "")]
+    names = [name for name in (*first, cards[0].key if cards else "") if name]
+    return f"order={';'.join(names)}" if names else ""
+
+
+def parse_efidisk(text: str) -> dict[str, str]:
+    """The parts of ``efidisk0``; ParseError or Invalid."""
+    values = propstring.validate(text, EFI_FORMAT)
+    if values["file"] in ("none", "cdrom"):
+        raise ParseError("efidisk0 needs a volume")
+    return values
