@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -9,6 +10,8 @@ from email.utils import formatdate
 from pathlib import Path
 
 from imagebuild import tools
+from imagebuild.cache import exclusive
+from imagebuild.cache import exclusive
 from imagebuild.context import Context
 from imagebuild.progress import stage
 from imagebuild.shell import output
@@ -45,14 +48,19 @@ def digest(ctx: Context, places: tuple[str, ...] = INPUTS, *, salt: str = "") ->
 def build(ctx: Context) -> Path:
     """Return the folder with our packages of exactly this checkout, building them where the cache has none."""
     target = ctx.place("deb", digest(ctx, salt=f"{version(ctx)} {tools.fingerprint(ctx)}"))
-    if target.is_dir():
-        return target
+    tools.ensure(ctx)
+    web = webui(ctx)
+    with exclusive(ctx, "build"):
+        if not target.is_dir():
+            _build(ctx, web, target)
+    return target
+
+
+def _build(ctx: Context, web: Path, target: Path) -> None:
     work = ctx.place("build", "holdfast")
     shutil.rmtree(work.parent, ignore_errors=True)
     log = ctx.place("logs", "deb.log")
     log.unlink(missing_ok=True)
-    tools.ensure(ctx)
-    web = webui(ctx)
     with stage(ctx.cache, "packages"):
         for path in inputs(ctx):
             copy = work / path.relative_to(ctx.source)
@@ -71,14 +79,18 @@ def build(ctx: Context) -> Path:
         partial.rename(target)
     shutil.rmtree(work.parent, ignore_errors=True)
     _prune(target.parent, keep=4)
-    return target
 
 
 def webui(ctx: Context) -> Path:
     """The web interface as static files, by Vite from its lock file; cached by its own inputs."""
     target = ctx.place("webui", digest(ctx, ("webui",)))
-    if target.is_dir():
-        return target
+    with exclusive(ctx, "build-webui"):
+        if not target.is_dir():
+            _build_webui(ctx, target)
+    return target
+
+
+def _build_webui(ctx: Context, target: Path) -> None:
     log = ctx.place("logs", "webui.log")
     log.unlink(missing_ok=True)
     work = ctx.place("build-webui", "src")
@@ -95,7 +107,6 @@ def webui(ctx: Context) -> Path:
         target.with_suffix(".partial").rename(target)
     shutil.rmtree(work, ignore_errors=True)
     _prune(target.parent, keep=4)
-    return target
 
 
 def _set_version(ctx: Context, work: Path) -> None:
