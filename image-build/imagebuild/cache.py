@@ -15,11 +15,16 @@ from imagebuild.shell import StepFailed, output
 
 
 @contextlib.contextmanager
-def apt_cache(ctx: Context) -> Iterator[None]:
-    """Hold the folder of downloaded packages, which apt lets only one program use at a time."""
-    with ctx.place("apt.lock").open("w") as lock:
+def alone(ctx: Context, name: str) -> Iterator[None]:
+    """Hold ``CACHE/locks/NAME``, so that two builds do not make the same thing at once; waits for the other one."""
+    with ctx.place("locks", name).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def apt_cache(ctx: Context) -> contextlib.AbstractContextManager[None]:
+    """Hold the folder of downloaded packages, which apt lets only one program use at a time."""
+    return alone(ctx, "apt")
 
 
 def source_date(ctx: Context) -> int:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebuild import layer, packages, web
-from imagebuild.cache import clear, digest, prune, tree_digest
+from imagebuild.cache import alone, clear, digest, prune, tree_digest
 from imagebuild.context import Context
 from imagebuild.progress import say, stage
 from imagebuild.shell import StepFailed, call, output, spawn, succeeds
@@ -157,7 +157,8 @@ def _packages_layer(ctx: Context) -> Path:
 def up(ctx: Context) -> None:
     """Start a fresh node and wait until its API answers."""
     here = node(ctx)
-    lower = [_packages_layer(ctx), base.place(ctx)]
+    with alone(ctx, "image"):
+        lower = [_packages_layer(ctx), base.place(ctx)]
     down(ctx)
     upper = here.folder / "upper"
     for path, text in here.files().items():

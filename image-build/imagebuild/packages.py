@@ -10,8 +10,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 from imagebuild import tools
-from imagebuild.cache import exclusive
-from imagebuild.cache import exclusive
+from imagebuild.cache import alone
 from imagebuild.context import Context
 from imagebuild.progress import stage
 from imagebuild.shell import output
@@ -45,12 +44,24 @@ def digest(ctx: Context, places: tuple[str, ...] = INPUTS, *, salt: str = "") ->
     return total.hexdigest()[:16]
 
 
+def place(ctx: Context) -> Path:
+    """Where the packages of this checkout are, or will be; looked up once, so that all steps of a build agree."""
+    return _place(ctx, version(ctx))
+
+
+@functools.cache
+def _place(ctx: Context, wanted: str) -> Path:
+    return ctx.place("deb", digest(ctx, salt=f"{wanted} {tools.fingerprint(ctx)}"))
+
+
 def build(ctx: Context) -> Path:
     """Return the folder with our packages of exactly this checkout, building them where the cache has none."""
-    target = ctx.place("deb", digest(ctx, salt=f"{version(ctx)} {tools.fingerprint(ctx)}"))
+    target = place(ctx)
+    if target.is_dir():
+        return target
     tools.ensure(ctx)
     web = webui(ctx)
-    with exclusive(ctx, "build"):
+    with alone(ctx, "build"):
         if not target.is_dir():
             _build(ctx, web, target)
     return target
@@ -84,7 +95,7 @@ def _build(ctx: Context, web: Path, target: Path) -> None:
 def webui(ctx: Context) -> Path:
     """The web interface as static files, by Vite from its lock file; cached by its own inputs."""
     target = ctx.place("webui", digest(ctx, ("webui",)))
-    with exclusive(ctx, "build-webui"):
+    with alone(ctx, "build-webui"):
         if not target.is_dir():
             _build_webui(ctx, target)
     return target

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from imagebuild import kernel
+from imagebuild.cache import alone
 from imagebuild.context import Context
 from imagebuild.shell import StepFailed
 from imagebuild.steps import base, boot, live, medium, product, squash, system
@@ -31,8 +32,9 @@ STEPS: Final[tuple[Callable[[Context], None], ...]] = (
 
 def iso(ctx: Context) -> Path:
     """Return the ISO image of exactly this checkout, building what the cache lacks."""
-    for step in STEPS:
-        step(ctx)
+    with alone(ctx, "image"):
+        for step in STEPS:
+            step(ctx)
     target = medium.place(ctx)
     size = target.stat().st_size
     if size > medium.SIZE_LIMIT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from imagebuild import tools
@@ -24,6 +25,7 @@ def packages(ctx: Context) -> list[str]:
     return sorted(needed | set(LIVE) | set(PLAIN))
 
 
+@functools.cache
 def place(ctx: Context) -> Path:
     return ctx.place("image", f"base-{digest(FORMAT, *packages(ctx), *ctx.profile.apt_sources())}")
 

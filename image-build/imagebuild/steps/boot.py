@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ def choice(default: str, timeout_s: int) -> str:
     return f"set default={default}\nset timeout={timeout_s}\n"
 
 
+@functools.cache
 def place(ctx: Context) -> Path:
     inputs = [menu(), BIOS_MODULES, str(EFI_PROGRAMS), EFI_IMAGE_KIB, tools.fingerprint(ctx), FORMAT]
     return ctx.place("image", f"boot-{digest(*inputs)}")

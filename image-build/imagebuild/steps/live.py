@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from imagebuild import layer
@@ -14,6 +15,7 @@ FORMAT = 2
 FILES = "image-build/live"
 
 
+@functools.cache
 def place(ctx: Context) -> Path:
     files = tree_digest(ctx.source / FILES)
     return ctx.place("image", f"live-{digest(FORMAT, product.place(ctx).name, files)}")

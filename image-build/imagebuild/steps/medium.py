@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ LABEL = "HOLDFAST"
 SIZE_LIMIT = 1_000_000_000
 
 
+@functools.cache
 def place(ctx: Context) -> Path:
     key = digest(FORMAT, squash.product_place(ctx).name, squash.live_place(ctx).name, boot.place(ctx).name)
     return ctx.place("iso", f"holdfast-{packages.version(ctx)}-{ctx.profile.name}-{key}.iso")

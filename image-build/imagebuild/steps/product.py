@@ -33,7 +33,7 @@ def install_commands(names: tuple[str, ...], suite: str) -> list[list[str]]:
 
 
 def repository_place(ctx: Context) -> Path:
-    name = digest(packages.digest(ctx), kernel.place(ctx).name, FORMAT)
+    name = digest(packages.place(ctx).name, kernel.place(ctx).name, FORMAT)
     return ctx.place("image", f"repository-{name}")
 
 

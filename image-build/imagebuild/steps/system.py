@@ -5,6 +5,7 @@ The initial RAM disk is generic and made once, here: making one takes 10 s nativ
 
 from __future__ import annotations
 
+import functools
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from imagebuild.steps import base
 FORMAT = 2
 
 
+@functools.cache
 def place(ctx: Context) -> Path:
     overlay = tree_digest(ctx.source / "rootfs")
     return ctx.place("image", f"system-{digest(FORMAT, base.place(ctx).name, kernel.place(ctx).name, overlay)}")
