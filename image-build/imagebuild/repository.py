@@ -33,26 +33,9 @@ def signing_home(ctx: Context) -> Path:
     home = ctx.place("signing", "gnupg")
     if not (home / "made").exists():
         home.mkdir(mode=0o700, exist_ok=True)
-        tools.inside(
-            ctx,
-            [
-                "gpg",
-                "--homedir",
-                home,
-                "--batch",
-                "--yes",
-                "--pinentry-mode",
-                "loopback",
-                "--passphrase",
-                "",
-                "--quick-generate-key",
-                "Holdfast builder <builder@holdfast.invalid>",
-                "ed25519",
-                "sign",
-                "never",
-            ],  # fmt: skip
-            log=ctx.place("logs", "repo.log"),
-        )
+        argv = ["gpg", "--homedir", str(home), "--batch", "--yes", "--pinentry-mode", "loopback", "--passphrase", ""]
+        argv += ["--quick-generate-key", "Holdfast builder <builder@holdfast.invalid>", "ed25519", "sign", "never"]
+        tools.inside(ctx, argv, log=ctx.place("logs", "repo.log"))
         (home / "made").touch()
     return home
 
