@@ -115,7 +115,7 @@ class Filesystem(pyfuse3.Operations):
         self._special, self._locks, self._caches = contents, locks, caches
         self._gid = gid
         self._open = OpenFiles()
-        self._listings: dict[int, list[tuple[bytes, int]]] = {}
+        self._listings: dict[int, tuple[int, list[str]]] = {}
         self._next_listing = 1
         engine.listen(self._published)
 
@@ -189,16 +189,21 @@ class Filesystem(pyfuse3.Operations):
             raise FUSEError(errno.ENOENT)
         return self._node_attributes(node, self._tree.path(inode))
 
-    @answers
-    async def lookup(self, parent: InodeT, raw: FileNameT, ctx: RequestContext) -> EntryAttributes:
-        name = self._name(raw)
+    def _entry(self, parent: int, name: str) -> EntryAttributes | None:
+        """What is in a directory under a name."""
         if parent == ROOT and (inode := LINK_INODES.get(name) or SPECIAL_INODES.get(name)):
             return self._attributes_of(inode)
         if node := self._tree.child(parent, name):
             return self._attributes_of(node.inode)
-        if file := self._open.pending.get((parent, name)):
-            return self._file_attributes(file)
-        raise FUSEError(errno.ENOENT)
+        file = self._open.pending.get((parent, name))
+        return self._file_attributes(file) if file else None
+
+    @answers
+    async def lookup(self, parent: InodeT, raw: FileNameT, ctx: RequestContext) -> EntryAttributes:
+        attributes = self._entry(parent, self._name(raw))
+        if attributes is None:
+            raise FUSEError(errno.ENOENT)
+        return attributes
 
     @answers
     async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
@@ -225,9 +230,9 @@ class Filesystem(pyfuse3.Operations):
             return now
         if fields.update_size:
             await self._truncate(inode, fh, attr.st_size, ctx)
-        if fields.update_mtime:
-            await self._set_time(inode, attr.st_mtime_ns, ctx)
-        return self._attributes_of(inode) if fields.update_size or fields.update_mtime else now
+        if fields.update_mtime and not await self._set_time(inode, attr.st_mtime_ns, ctx):
+            return now
+        return self._attributes_of(inode)
 
     async def _truncate(self, inode: int, fh: int | None, size: int, ctx: RequestContext) -> None:
         self._engine.check_gate()
@@ -242,19 +247,21 @@ class Filesystem(pyfuse3.Operations):
             raise FUSEError(errno.EFBIG)
         await self._submit(Rewrite(inode=inode, data=node.data[:size].ljust(size, b"\0")), _actor(ctx))
 
-    async def _set_time(self, inode: int, mtime_ns: int, ctx: RequestContext) -> None:
+    async def _set_time(self, inode: int, mtime_ns: int, ctx: RequestContext) -> bool:
+        """Whether the entry is still there afterwards."""
         file = self._open.files.get(inode)
         if file is not None and file.buffer is not None:
             file.mtime_ns = mtime_ns
-            return
+            return True
         node = self._tree.get(inode)
         if node is None:
             raise FUSEError(errno.ENOENT)
         path = self._tree.path(inode)
         if mtime_ns == 0 and node.is_directory and paths.is_lock(path):
             await self._release_expired_lock(node, path, ctx)
-        else:
-            await self._submit(Touch(inode=inode, mtime_ns=mtime_ns), _actor(ctx))
+            return False
+        await self._submit(Touch(inode=inode, mtime_ns=mtime_ns), _actor(ctx))
+        return True
 
     async def _release_expired_lock(self, node: Node, path: str, ctx: RequestContext) -> None:
         """Time stamp 0 on a lock asks to remove it, which happens when its holder has let it expire."""
@@ -270,24 +277,23 @@ class Filesystem(pyfuse3.Operations):
         node = self._tree.get(inode)
         if node is None or not node.is_directory:
             raise FUSEError(errno.ENOENT if node is None else errno.ENOTDIR)
-        listing = [(child.name.encode(), child.inode) for child in self._tree.children(inode)]
-        listing += [(file.place[1].encode(), file.inode) for file in self._open.pending_below(inode) if file.place]
+        names = [child.name for child in self._tree.children(inode)]
+        names += [file.place[1] for file in self._open.pending_below(inode) if file.place]
         if inode == ROOT:
-            listing += [(name.encode(), number) for name, number in (*LINK_INODES.items(), *SPECIAL_INODES.items())]
+            names += [*LINK_INODES, *SPECIAL_INODES]
         number, self._next_listing = self._next_listing, self._next_listing + 1
-        self._listings[number] = listing
+        self._listings[number] = (inode, names)
         return FileHandleT(number)
 
     @answers
     async def readdir(self, fh: FileHandleT, start: int, token: pyfuse3.ReaddirToken) -> None:
-        listing = self._listings[fh]
-        for position in range(start, len(listing)):
-            name, inode = listing[position]
-            try:
-                attributes = self._attributes_of(inode)
-            except (FUSEError, KeyError):  # removed since the directory was opened
+        parent, names = self._listings[fh]
+        for position in range(start, len(names)):
+            # As of now, not as of opendir: the kernel keeps what it is told here as if it had asked for the name.
+            attributes = self._entry(parent, names[position])
+            if attributes is None:
                 continue
-            if not pyfuse3.readdir_reply(token, FileNameT(name), attributes, position + 1):
+            if not pyfuse3.readdir_reply(token, FileNameT(names[position].encode()), attributes, position + 1):
                 break
 
     @answers
@@ -391,7 +397,9 @@ class Filesystem(pyfuse3.Operations):
                 raise FUSEError(errno.EEXIST)
             return self._opened(file, flags), self._attributes_of(file.inode)
         write = Write(path=path, data=b"", inode=new_inode(), if_version=0)
-        if flags & os.O_EXCL:  # the promise holds in the whole cluster only if the file is there
+        # O_EXCL holds in the whole cluster only if the file is there at once. A guest's file is not made empty for it:
+        # its id is unique anyway, and half a guest would be seen by all.
+        if flags & os.O_EXCL and paths.guest_of(path) is None:
             node = await self._submit(write, actor)
             file = OpenFile(write.inode, actor, last=node)
         else:

@@ -24,7 +24,7 @@ def prepare(mountpoint: str, run: Run) -> None:
     """
     try:
         os.makedirs(mountpoint, mode=0o755, exist_ok=True)
-        os.stat(mountpoint)
+        os.statvfs(mountpoint)  # unlike stat(2) never answered from a cache
     except OSError as err:
         if err.errno not in (errno.ENOTCONN, errno.EEXIST):
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import logging
+import os
 import pwd
 import time
 from collections.abc import Callable
@@ -127,9 +128,12 @@ async def _serve_mount(
     try:
         engine.listen(caches.published)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_run_mount, stop)
-            await trio.to_thread.run_sync(mountpoint.stat, abandon_on_cancel=True)
+            unmounted = trio.Event()
+            nursery.start_soon(_run_mount, stop, unmounted)
+            await trio.to_thread.run_sync(os.statvfs, mountpoint, abandon_on_cancel=True)
             await _serve_socket(engine, settings, caches.settle, stop, ready)
+            if unmounted.is_set():
+                raise HostError(f"'{mountpoint}' was unmounted by somebody else")
             await files.commit_all()
             await caches.settle()
             engine.unlisten(caches.published)
@@ -141,11 +145,11 @@ async def _serve_mount(
             log.error("the kernel does not answer; leaving the mount at %s to be removed at the next start", mountpoint)
 
 
-async def _run_mount(stop: trio.Event) -> None:
-    """Answer the kernel. When somebody unmounts the store by hand, the daemon ends, to be started again."""
+async def _run_mount(stop: trio.Event, unmounted: trio.Event) -> None:
+    """Answer the kernel until the end. When somebody unmounts by hand, the daemon ends, to be started again."""
     await pyfuse3.main()
     if not stop.is_set():
-        log.error("the store was unmounted by somebody else")
+        unmounted.set()
         stop.set()
 
 

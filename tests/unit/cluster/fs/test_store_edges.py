@@ -166,10 +166,10 @@ def test_a_dead_mount_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.undo()
         return Result(argv=[], code=0, stdout="", stderr="")
 
-    def dead(path: str) -> os.stat_result:
+    def dead(path: str) -> os.statvfs_result:
         raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
 
-    monkeypatch.setattr(mount.os, "stat", dead)
+    monkeypatch.setattr(mount.os, "statvfs", dead)
     mount.prepare(str(tmp_path), run)  # type: ignore[arg-type]
     assert ran == [["umount", "--lazy", str(tmp_path)]]
     mount.prepare(str(tmp_path / "new"), run)  # type: ignore[arg-type]
