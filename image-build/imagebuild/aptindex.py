@@ -57,7 +57,17 @@ def write_index(root: Path, suite: str) -> None:
 def sign(root: Path, suite: str, home: Path) -> None:
     """InRelease beside Release, and the public key at the repository's root."""
     base = root / "dists" / suite
-    gpg: list[str | Path] = ["gpg", "--homedir", home, "--batch", "--yes", "--pinentry-mode", "loopback", "--passphrase", ""]
+    gpg: list[str | Path] = [
+        "gpg",
+        "--homedir",
+        home,
+        "--batch",
+        "--yes",
+        "--pinentry-mode",
+        "loopback",
+        "--passphrase",
+        "",
+    ]
     call([*gpg, "--clearsign", "--output", base / "InRelease", base / "Release"])
     call([*gpg, "--output", root / "holdfast.gpg", "--export"])
 

@@ -10,7 +10,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 from imagebuild import tools
-from imagebuild.cache import exclusive
+from imagebuild.cache import alone
 from imagebuild.context import Context
 from imagebuild.progress import stage
 from imagebuild.shell import output
@@ -61,7 +61,7 @@ def build(ctx: Context) -> Path:
         return target
     tools.ensure(ctx)
     web = webui(ctx)
-    with exclusive(ctx, "build"):
+    with alone(ctx, "build"):
         if not target.is_dir():
             _build(ctx, web, target)
     return target
@@ -95,7 +95,7 @@ def _build(ctx: Context, web: Path, target: Path) -> None:
 def webui(ctx: Context) -> Path:
     """The web interface as static files, by Vite from its lock file; cached by its own inputs."""
     target = ctx.place("webui", digest(ctx, ("webui",)))
-    with exclusive(ctx, "build-webui"):
+    with alone(ctx, "build-webui"):
         if not target.is_dir():
             _build_webui(ctx, target)
     return target
