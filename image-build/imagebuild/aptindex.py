@@ -47,7 +47,7 @@ def write_index(root: Path, suite: str) -> None:
     release["Architectures"] = ARCHITECTURE
     release["Components"] = COMPONENT
     release["Date"] = formatdate(float(os.environ.get("SOURCE_DATE_EPOCH", time.time())), usegmt=True)
-    release["SHA256"] = [
+    release["SHA256"] = [  # type: ignore[assignment]  # multivalued fields take lists of dicts
         {"sha256": hashlib.sha256(p.read_bytes()).hexdigest(), "size": p.stat().st_size, "name": p.relative_to(base)}
         for p in sorted(folder.iterdir())
     ]

@@ -23,7 +23,7 @@ def build(ctx: Context, debs: Sequence[Path], target: Path) -> Path:
     pool.mkdir(parents=True)
     for deb in debs:
         shutil.copy2(deb, pool / deb.name)
-    argv = ["python3", "-m", "imagebuild.aptindex", target, ctx.profile.suite, signing_home(ctx)]
+    argv: list[str | Path] = ["python3", "-m", "imagebuild.aptindex", target, ctx.profile.suite, signing_home(ctx)]
     tools.inside(ctx, argv, log=ctx.place("logs", "repo.log"), env={"PYTHONPATH": str(ctx.source / "image-build")})
     return target
 
