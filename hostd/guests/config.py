@@ -12,7 +12,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hostd.cluster.store import File, Mirror, Store, local_lock
+from hostd.cluster import locks
+from hostd.cluster.store import File, Mirror, Store
 from hostd.core.errors import Conflict, Invalid, NotFound
 from hostd.core.formats.keyvalue import LXC_PENDING, QEMU_PENDING, GuestFile, format_guest, parse_guest
 
@@ -132,7 +133,7 @@ def require_free(mirror: Mirror, kind: GuestKind, vmid: int) -> None:
 
 def lock(vmid: int, timeout_s: float = LOCK_S) -> AbstractContextManager[None]:
     """The node's lock on a guest, held by whatever changes its file or state."""
-    return local_lock(f"vm-{vmid}", timeout_s)
+    return locks.local_lock(f"vm-{vmid}", timeout_s, locks.DIRECTORY)
 
 
 def check_digest(guest: StoredGuest, wanted: str) -> None:

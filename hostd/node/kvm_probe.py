@@ -24,7 +24,7 @@ from typing import Final
 from hostd.core.errors import CommandFailed
 from hostd.core.run import Run
 
-CACHE: Final = "/run/hostd/kvm.json"
+CACHE = "/run/hostd/kvm.json"
 DEVICE: Final = "/dev/kvm"
 _LOOPS: Final = 60_000
 _ROUNDS: Final = 5
@@ -147,8 +147,9 @@ def probe() -> Verdict:
     )
 
 
-def verdict(run: Run, cache: str = CACHE) -> Verdict:
+def verdict(run: Run, cache: str = "") -> Verdict:
     """The verdict of this boot: from the cache, else by running the probe and remembering what it said."""
+    cache = cache or CACHE
     try:
         with open(cache, encoding="utf-8") as file:
             return Verdict(**json.load(file))

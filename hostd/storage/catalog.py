@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from hostd.cluster.store import Mirror, Store, local_lock
+from hostd.cluster import locks
+from hostd.cluster.store import Mirror, Store
 from hostd.core.errors import Conflict, NotFound, Unavailable, Unsupported
 from hostd.core.run import Run
 from hostd.storage.config import PATH, StorageFile, parse_storage_cfg
@@ -17,6 +18,11 @@ from hostd.storage.volume import Content, VolumeId
 # Names must not be raced for while a volume is made; making one may take a while.
 _LOCK_S = 60
 Lock = Callable[[str, float], AbstractContextManager[object]]
+
+
+def node_lock(name: str, timeout_s: float) -> AbstractContextManager[object]:
+    """A lock between the processes of this node."""
+    return locks.local_lock(name, timeout_s, locks.DIRECTORY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +44,7 @@ class Catalog:
     def from_mirror(cls, mirror: Mirror, *, node: str, run: Run) -> Catalog:
         """As the copy in memory shows it: for lists and checks."""
         file = mirror.get(PATH)
-        return cls(file.data if file else b"", node=node, run=run, lock=local_lock)
+        return cls(file.data if file else b"", node=node, run=run, lock=node_lock)
 
     @classmethod
     def from_store(cls, store: Store, *, node: str, run: Run) -> Catalog:
@@ -47,7 +53,7 @@ class Catalog:
             data = store.read(PATH).data
         except NotFound:
             data = b""
-        return cls(data, node=node, run=run, lock=local_lock)
+        return cls(data, node=node, run=run, lock=node_lock)
 
     def here(self) -> list[StorageConfig]:
         """Storages that are enabled on this node and have a driver."""

@@ -1,0 +1,143 @@
+"""What has to be made for a configuration: new volumes from ``<storage>:<GiB>``, ids, addresses, defaults. Pure.
+
+Randomness comes in as functions, so that a plan can be tested.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from hostd.core.errors import HostError, Invalid, ParseError
+from hostd.core.formats import propstring
+from hostd.core.units import GIB, format_size
+from hostd.guests.qemu.devices import disk, firmware, net
+from hostd.guests.qemu.facts import Firmware
+from hostd.storage.volume import VolumeId
+
+_NEW = re.compile(r"([a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]):(\d+(?:\.\d+)?)\Z")
+# Locally administered, and what KVM guests are known by.
+_MAC_PREFIX: Final = "52:54:00"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewVolume:
+    """A volume to allocate for a key. ``format`` empty: the storage's own choice. ``efi``: filled with variables."""
+
+    key: str
+    storage: str
+    size_bytes: int
+    format: str = ""
+    efi: Firmware | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """``values``: what will stand in the file, new volumes still as they were asked for. ``existing``: key → volume."""
+
+    values: Mapping[str, str]
+    new: tuple[NewVolume, ...] = ()
+    existing: Mapping[str, VolumeId] = field(default_factory=dict)
+
+
+def new_mac(random: Callable[[int], bytes]) -> str:
+    return ":".join([_MAC_PREFIX, *(f"{byte:02X}" for byte in random(3))])
+
+
+def plan_values(values: Mapping[str, str], random: Callable[[int], bytes]) -> Plan:
+    """The volumes that new values of a configuration ask for, and the values with addresses and ids filled in.
+
+    Raises Invalid with every key that cannot be.
+    """
+    errors: dict[str, str] = {}
+    planned = dict(values)
+    new: list[NewVolume] = []
+    existing: dict[str, VolumeId] = {}
+    for key, value in values.items():
+        try:
+            if disk.parse_slot(key):
+                _plan_volume(key, disk.parse_disk(key, value).values, new, existing)
+            elif key == "efidisk0":
+                _plan_volume(key, firmware.parse_efidisk(value), new, existing)
+            elif re.fullmatch(r"net\d+", key):
+                planned[key] = with_mac(key, value, random)
+            elif key == "vmgenid" and value == "1":
+                planned[key] = str(uuid.UUID(bytes=random(16), version=4))
+        except HostError as err:
+            errors[key] = next(iter(err.errors.values())) if isinstance(err, Invalid) else str(err)
+    if errors:
+        raise Invalid(errors)
+    return Plan(values=planned, new=tuple(new), existing=existing)
+
+
+def _plan_volume(key: str, values: Mapping[str, str], new: list[NewVolume], existing: dict[str, VolumeId]) -> None:
+    file = values["file"]
+    if file in ("none", "cdrom") or file.startswith("/"):
+        if file.startswith("/"):
+            raise ParseError("paths on the host are not supported; use a volume of a storage")
+        return
+    if "import-from" in values:
+        raise ParseError("import-from is not supported yet")
+    match = _NEW.match(file)
+    if match is None:
+        existing[key] = VolumeId.parse(file)
+        return
+    if values.get("media") == "cdrom":
+        raise ParseError("a CD drive needs an ISO image or none")
+    efi = firmware.efi_firmware(values) if key == "efidisk0" else None
+    size = efi.size_bytes if efi else int(float(match.group(2)) * GIB)
+    if not size:
+        raise ParseError("a new disk needs a size, in GiB")
+    new.append(NewVolume(key=key, storage=match.group(1), size_bytes=size, format=values.get("format", ""), efi=efi))
+
+
+def with_mac(key: str, value: str, random: Callable[[int], bytes]) -> str:
+    """A card's value with an address, a new one where it has none."""
+    card = net.parse_nic(key, value)
+    return value if card.mac else card.with_mac(new_mac(random)).text()
+
+
+def with_volume(key: str, value: str, volume: VolumeId, size_bytes: int | None) -> str:
+    """A drive's value that names an allocated volume and its size."""
+    if key == "efidisk0":
+        dropped = ("file", "format", "size")
+        values = {k: v for k, v in firmware.parse_efidisk(value).items() if k not in dropped}
+        return propstring.format({**values, "file": str(volume), **_size(size_bytes)}, default_key="file")
+    return disk.parse_disk(key, value).with_volume(volume, size_bytes).text()
+
+
+def _size(size_bytes: int | None) -> dict[str, str]:
+    return {} if size_bytes is None else {"size": format_size(size_bytes)}
+
+
+def first_values(
+    values: Mapping[str, str], *, now_s: int, qemu_version: str, random: Callable[[int], bytes]
+) -> dict[str, str]:
+    """What a new machine gets without being asked: identity, generation, boot order, when it was made."""
+    found = dict(values)
+    smbios = propstring.parse(found.get("smbios1", ""))
+    if "uuid" not in smbios:
+        found["smbios1"] = propstring.format({**smbios, "uuid": str(uuid.UUID(bytes=random(16), version=4))})
+    found.setdefault("vmgenid", "1")
+    if found["vmgenid"] == "1":
+        found["vmgenid"] = str(uuid.UUID(bytes=random(16), version=4))
+    if "boot" not in found and (order := firmware.default_boot(disk.disks(found), net.nics(found))):
+        found["boot"] = order
+    found["meta"] = f"creation-qemu={qemu_version},ctime={now_s}"
+    return found
+
+
+def owned_volume(key: str, value: str, vmid: int) -> str:
+    """The volume that a guest owns by this line: its disks and UEFI variables, detached ones too; not ISO images."""
+    if not value or not (disk.parse_slot(key) or key == "efidisk0" or re.fullmatch(r"unused\d+", key)):
+        return ""
+    try:
+        values = propstring.parse(value, default_key="file", aliases={"volume": propstring.Alias(to="file")})
+        volume = VolumeId.parse(values.get("file", ""))
+    except ParseError:
+        return ""
+    mine = re.search(rf"(?:^|/)(?:vm|base)-{vmid}-", volume.name)
+    return str(volume) if mine else ""

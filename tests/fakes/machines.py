@@ -1,0 +1,70 @@
+"""libvirt as far as the life cycle needs it: domains are names in a dict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from xml.etree import ElementTree
+
+from hostd.core.errors import Conflict, HostError, NotFound
+from hostd.guests.qemu.connection import MachineState, MachineStats
+from hostd.guests.qemu.domain_xml import vmid_of
+
+
+@dataclass
+class FakeMachines:
+    """``deaf``: guests that do not react to a shutdown. ``refuse``: libvirt's reason for not starting anything."""
+
+    states: dict[int, MachineState] = field(default_factory=dict)
+    xml: dict[int, str] = field(default_factory=dict)
+    deaf: bool = False
+    refuse: str = ""
+    calls: list[str] = field(default_factory=list)
+
+    def start(self, xml: str) -> None:
+        if self.refuse:
+            raise HostError(self.refuse)
+        vmid = vmid_of(ElementTree.fromstring(xml).findtext("name", ""))
+        assert vmid is not None
+        if vmid in self.states:
+            raise Conflict("already running")
+        self.states[vmid], self.xml[vmid] = MachineState.RUNNING, xml
+
+    def state(self, vmid: int) -> MachineState | None:
+        return self.states.get(vmid)
+
+    def _running(self, vmid: int, call: str) -> None:
+        self.calls.append(call)
+        if vmid not in self.states:
+            raise NotFound(f"VM {vmid} is not running")
+
+    def shutdown(self, vmid: int) -> None:
+        self._running(vmid, "shutdown")
+        if not self.deaf:
+            del self.states[vmid]
+
+    def stop(self, vmid: int) -> None:
+        self._running(vmid, "stop")
+        del self.states[vmid]
+
+    def reset(self, vmid: int) -> None:
+        self._running(vmid, "reset")
+
+    def suspend(self, vmid: int) -> None:
+        self._running(vmid, "suspend")
+        self.states[vmid] = MachineState.PAUSED
+
+    def resume(self, vmid: int) -> None:
+        self._running(vmid, "resume")
+        self.states[vmid] = MachineState.RUNNING
+
+    def wait_gone(self, vmid: int, timeout_s: float) -> bool:
+        return vmid not in self.states
+
+    def stats(self) -> list[MachineStats]:
+        return []
+
+    def qemu_version(self) -> str:
+        return "10.0.2"
+
+    def close(self) -> None:
+        self.calls.append("close")
