@@ -3,7 +3,7 @@
 //   node scripts/api-types.mjs DUMP.json            write both files
 //   node scripts/api-types.mjs --check DUMP.json    exit 1 if they are not what the dump says
 //
-// DUMP has the form of the project's API dump: {"methods": [{"method", "path", "parameters", "returns"}, …]}.
+// DUMP.json may be - for standard input. The dump has the form of the project's API dump: {"methods": [{"method", "path", "parameters", "returns"}, …]}.
 // Only methods named in methods.txt are taken, so the list is also the check that the UI calls nothing unserved.
 // Wire facts the types carry: in answers, numbers may arrive as text and booleans as 0/1; in requests the client
 // takes numbers and booleans and encodes them.
@@ -116,7 +116,7 @@ function main(argv) {
   const check = argv[0] === "--check";
   const dumpPath = argv[check ? 1 : 0];
   if (!dumpPath) throw new Error("usage: api-types.mjs [--check] DUMP.json");
-  const dump = JSON.parse(readFileSync(dumpPath, "utf8"));
+  const dump = JSON.parse(readFileSync(dumpPath === "-" ? 0 : dumpPath, "utf8"));
   const files = generate(dump, parseMethodList(readFileSync(join(HERE, "methods.txt"), "utf8")));
   for (const [path, text] of Object.entries(files)) {
     if (!check) writeFileSync(path, text);

@@ -196,6 +196,7 @@ export class World {
       tags: guest.config.tags,
       ...(guest.lock && { lock: guest.lock }),
       ...this.status(guest),
+      ...(this.offlineNodes.has(guest.node) && { status: "unknown" }),
       maxcpu: this.status(guest).cpus,
     }));
     const storages = this.nodes.flatMap((node) =>
@@ -245,6 +246,7 @@ export class World {
 
   nodeStatus() {
     return {
+      kvm: { usable: 0, reason: "the processor shows neither vmx nor svm" },
       "boot-info": { mode: "efi", secureboot: 0 },
       cpu: 0.0512,
       cpuinfo: {

@@ -41,6 +41,9 @@ interface Request {
 }
 
 const BASE = "/api2/json";
+/** A network that swallows packets refuses nothing: without a limit an outage would go unnoticed. */
+const READ_TIMEOUT_MS = 15_000;
+const WRITE_TIMEOUT_MS = 60_000;
 
 function encodeValue(value: unknown): string {
   return typeof value === "boolean" ? (value ? "1" : "0") : String(value);
@@ -115,6 +118,7 @@ export class Client {
         body: request.body ?? null,
         credentials: "same-origin",
         cache: "no-store",
+        signal: AbortSignal.timeout(request.method === "GET" ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS),
       });
       text = await response.text();
     } catch (error) {

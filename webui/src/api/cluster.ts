@@ -32,6 +32,8 @@ export interface GuestResource extends Common, Usage {
   vmid: number;
   name: string;
   running: boolean;
+  /** False while its node is away: then nobody knows whether it runs. */
+  known: boolean;
   template: boolean;
   /** Word of the operation that holds the guest's lock, or null. */
   lock: string | null;
@@ -80,6 +82,7 @@ export function resourceFromWire(wire: Wire): Resource | null {
         vmid: num(wire.vmid),
         name: wire.name ?? String(wire.vmid),
         running: common.status === "running",
+        known: common.status !== "unknown",
         template: bool(wire.template),
         lock: wire.lock ?? null,
         tags: list(wire.tags),
@@ -114,8 +117,4 @@ export async function getRecentTasks(): Promise<Task[]> {
 
 export async function getNextId(): Promise<number> {
   return num(await client.call("GET /cluster/nextid", {}));
-}
-
-export function getVersion(): Promise<Returns<"GET /version">> {
-  return client.call("GET /version", {});
 }

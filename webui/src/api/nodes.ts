@@ -1,13 +1,17 @@
 import { client } from "./client";
-import { num } from "./wire";
+import type { Bool } from "./schema";
+import { bool, num } from "./wire";
 
 export interface Space {
   usedBytes: number;
   totalBytes: number;
 }
 
-/** How virtual machines run here; null where the server does not say. */
-export type Virtualization = "kvm" | "emulation" | null;
+/** How virtual machines run here, with the reason in words where there is one. */
+export interface Virtualization {
+  mode: "kvm" | "emulation";
+  reason: string;
+}
 
 export interface NodeStatus {
   /** Fraction of all CPUs. */
@@ -24,7 +28,8 @@ export interface NodeStatus {
   version: string;
   bootMode: string;
   secureBoot: boolean;
-  virtualization: Virtualization;
+  /** null where the server does not say. */
+  virtualization: Virtualization | null;
 }
 
 interface WireSpace {
@@ -37,10 +42,17 @@ function space(wire: unknown): Space {
   return { usedBytes: num(used), totalBytes: num(total) };
 }
 
-/** `cpuinfo.hvm` is 1 where guests run on KVM, and 0, "0" or empty where they are emulated. */
-export function virtualizationFromWire(cpuinfo: Record<string, unknown>): Virtualization {
-  if (!("hvm" in cpuinfo)) return null;
-  return num(cpuinfo["hvm"] as string | number) > 0 ? "kvm" : "emulation";
+/**
+ * `kvm: {usable, reason}` is the node's own verdict. Without it, a processor without virtualization (`cpuinfo.hvm`
+ * empty or 0) can only emulate; one that has it may still be unable to use it, so then nothing is known.
+ */
+export function virtualizationFromWire(kvm: unknown, cpuinfo: Record<string, unknown>): Virtualization | null {
+  if (kvm && typeof kvm === "object" && "usable" in kvm) {
+    const { usable, reason } = kvm as { usable: Bool; reason?: string };
+    return { mode: bool(usable) ? "kvm" : "emulation", reason: reason ?? "" };
+  }
+  const without = "hvm" in cpuinfo && num(cpuinfo["hvm"] as string | number) === 0;
+  return without ? { mode: "emulation", reason: "" } : null;
 }
 
 export async function getNodeStatus(node: string): Promise<NodeStatus> {
@@ -61,6 +73,6 @@ export async function getNodeStatus(node: string): Promise<NodeStatus> {
     version: wire.pveversion,
     bootMode: boot?.mode === "efi" ? "UEFI" : boot?.mode ? "BIOS" : "",
     secureBoot: num(boot?.secureboot as number | undefined) > 0,
-    virtualization: virtualizationFromWire(wire.cpuinfo as Record<string, unknown>),
+    virtualization: virtualizationFromWire(wire["kvm"], wire.cpuinfo as Record<string, unknown>),
   };
 }

@@ -24,15 +24,6 @@ export interface Methods {
       username: string;
     };
   };
-  "GET /version": {
-    params: Record<never, never>;
-    returns: {
-      console?: "applet" | "vv" | "html5" | "xtermjs";
-      release: string;
-      repoid: string;
-      version: string;
-    };
-  };
   "GET /cluster/resources": {
     params: {
       type?: "vm" | "storage" | "node" | "sdn";

@@ -1,6 +1,6 @@
 /** What can be read, as options for `useQuery`. `meta.live` entries are refreshed by the poller while a view shows them. */
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
-import { getNextId, getRecentTasks, getResources, getVersion } from "../api/cluster";
+import { getNextId, getRecentTasks, getResources } from "../api/cluster";
 import { type GuestRef, getGuestConfig, getGuestStatus } from "../api/guests";
 import { getNodeStatus } from "../api/nodes";
 import { getContent, getStorage, getStorages } from "../api/storage";
@@ -21,8 +21,6 @@ export const resourcesQuery = () =>
 
 export const recentTasksQuery = () =>
   queryOptions({ queryKey: keys.recentTasks, queryFn: getRecentTasks, staleTime: Infinity });
-
-export const versionQuery = () => queryOptions({ queryKey: keys.version, queryFn: getVersion, staleTime: Infinity });
 
 /** A free id is asked for again each time a form opens. */
 export const nextIdQuery = () => queryOptions({ queryKey: keys.nextId, queryFn: getNextId, staleTime: 0, gcTime: 0 });

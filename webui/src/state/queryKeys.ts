@@ -5,7 +5,6 @@ import type { TaskQuery } from "../api/tasks";
 export const keys = {
   resources: ["resources"],
   recentTasks: ["recent-tasks"],
-  version: ["version"],
   nextId: ["next-id"],
   nodeStatus: (node: string) => ["node", node, "status"],
   nodeTasks: (node: string, query: TaskQuery) => ["node-tasks", node, query],

@@ -20,13 +20,3 @@ export function buildTree(resources: readonly Resource[]): TreeItem[] {
     ],
   }));
 }
-
-/** The path of items from the root to the item with this id; empty where it is not in the tree. */
-export function pathTo(tree: readonly TreeItem[], id: string): TreeItem[] {
-  for (const item of tree) {
-    if (item.id === id) return [item];
-    const below = pathTo(item.children, id);
-    if (below.length > 0) return [item, ...below];
-  }
-  return [];
-}

@@ -25,7 +25,7 @@ export const common = {
   "unit.gib": "GiB",
   "unit.mib": "MiB",
 
-  "login.title": "Log in to your account",
+  "login.title": "Log in",
   "login.user": "User name",
   "login.password": "Password",
   "login.realm": "Realm",
@@ -62,6 +62,7 @@ export const common = {
   "state.online": "Online",
   "state.offline": "Offline",
   "state.unavailable": "Unavailable",
+  "state.unknown": "Unknown",
 
   "usage.cpu": "CPU",
   "usage.memory": "Memory",
@@ -71,6 +72,7 @@ export const common = {
   "usage.ofCpus": "{percent} of {cpus}",
   "usage.ofNumber": "{percent} of {n}",
   "usage.inOut": "{in} in, {out} out",
+  "usage.readWritten": "{read} read, {written} written",
 
   "notFound.title": "There is nothing here",
   "notFound.text": "The address leads to no view. It may be mistyped, or what it showed is gone.",

@@ -61,8 +61,16 @@ export const guests = {
   "hardware.network": "Network",
   "hardware.devices": "Devices",
   "hardware.options": "Options",
-  "hardware.key": "Option",
-  "hardware.value": "Value",
+
+  "ostype.l24": "Linux 2.4",
+  "ostype.l26": "Linux",
+  "ostype.other": "Other",
+  "ostype.solaris": "Solaris",
+  "ostype.win10": "Windows 10, 2016, 2019",
+  "ostype.win11": "Windows 11, 2022, 2025",
+  "ostype.win7": "Windows 7, 2008 R2",
+  "ostype.win8": "Windows 8, 2012",
+  "ostype.wxp": "Windows XP, 2003",
 
   "option.arch": "Architecture",
   "option.balloon": "Balloon minimum (MiB)",

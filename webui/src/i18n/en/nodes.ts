@@ -17,7 +17,7 @@ export const nodes = {
   "node.version": "Version",
   "node.virtualization": "Virtual machines",
   "virtualization.kvm": "Hardware virtualization (KVM)",
-  "virtualization.emulation": "Emulation (slow: this machine offers no usable KVM)",
+  "virtualization.emulation": "Emulation (slow, no usable KVM)",
 
   storages: "Storages",
   "storages.none": "This node has no storage",

@@ -33,7 +33,7 @@ export function GuestTable({ guests, showNode }: { guests: readonly GuestResourc
     },
   });
   return (
-    <Table variant="compact" hasNoInset aria-label={t("guests")} gridBreakPoint="grid-md">
+    <Table variant="compact" aria-label={t("guests")} gridBreakPoint="grid-md">
       <Thead>
         <Tr>
           {columns.map((name, index) => (
@@ -73,7 +73,7 @@ function Cell({ guest, column }: { guest: GuestResource; column: GuestColumn }) 
     case "status":
       return (
         <span>
-          <GuestState running={guest.running} lock={guest.lock} />
+          <GuestState guest={guest} />
         </span>
       );
     case "cpu":

@@ -19,6 +19,7 @@ function markOf(resource: Resource): Mark {
     case "storage":
       return resource.available ? "good" : "down";
     default:
+      if (!resource.known) return "down";
       return resource.lock ? "locked" : resource.running ? "running" : "idle";
   }
 }

@@ -21,7 +21,7 @@ export function ConsoleTab({ guest }: { guest: GuestResource }) {
   if (!guest.running) {
     return (
       <Empty title={t("console.stopped")} text={t("console.stoppedText")} icon={PowerOffIcon}>
-        {!guest.template && <StartGuestButton guest={guest} />}
+        {guest.known && !guest.template && <StartGuestButton guest={guest} />}
       </Empty>
     );
   }

@@ -7,6 +7,7 @@ import { StopGuestButton } from "./actions/StopGuestButton";
 
 /** What can be done with the guest in its present state. */
 export function GuestActions({ guest }: { guest: GuestResource }) {
+  if (!guest.known) return null;
   return (
     <ActionList>
       <ActionListGroup>

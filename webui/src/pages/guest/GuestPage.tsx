@@ -51,7 +51,7 @@ function GuestView({ guest, tab }: { guest: GuestResource; tab: string }) {
         ]}
         title={`${guest.vmid} (${guest.name})`}
         icon={<ResourceIcon resource={guest} />}
-        label={<GuestState running={guest.running} lock={guest.lock} detail={status?.detail} />}
+        label={<GuestState guest={guest} detail={status?.detail} />}
         actions={<GuestActions guest={guest} />}
         tabs={<RouteTabs tabs={tabs} active={tab} urlOf={(key) => urls.guest(guest, key)} />}
       />

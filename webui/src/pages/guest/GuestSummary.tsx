@@ -5,7 +5,7 @@ import type { GuestConfig, GuestStatus } from "../../api/guests";
 import { Facts } from "../../components/Facts";
 import { Failed, Loading } from "../../components/States";
 import { UsageBar } from "../../components/UsageBar";
-import { t, tn } from "../../i18n";
+import { t, tn, tOptional } from "../../i18n";
 import { errorText } from "../../state/errorText";
 import { bytes, duration, fraction, percent } from "../../state/format";
 import { guestConfigQuery, guestStatusQuery } from "../../state/queries";
@@ -73,14 +73,17 @@ function Usage({ guest, status }: { guest: GuestResource; status: GuestStatus })
 }
 
 function aboutFacts(guest: GuestResource, status: GuestStatus, config: GuestConfig | undefined) {
-  const inOut = (received: number, sent: number) => t("usage.inOut", { in: bytes(received), out: bytes(sent) });
+  const { running, netInBytes, netOutBytes, diskReadBytes, diskWriteBytes } = status;
+  const network = t("usage.inOut", { in: bytes(netInBytes), out: bytes(netOutBytes) });
+  const disk = t("usage.readWritten", { read: bytes(diskReadBytes), written: bytes(diskWriteBytes) });
+  const system = config?.["ostype"] ?? "";
   return [
     { label: t("column.node"), value: guest.node },
-    { label: t("column.uptime"), value: status.running ? duration(status.uptimeS) : "" },
-    { label: t("guest.system"), value: config?.["ostype"] ?? "" },
+    { label: t("column.uptime"), value: running ? duration(status.uptimeS) : "" },
+    { label: t("guest.system"), value: tOptional(`ostype.${system}`) ?? system },
     { label: t("guest.bootDisk"), value: status.maxDiskBytes > 0 ? bytes(status.maxDiskBytes) : "" },
-    { label: t("guest.network"), value: status.running ? inOut(status.netInBytes, status.netOutBytes) : "" },
-    { label: t("guest.disk"), value: status.running ? inOut(status.diskReadBytes, status.diskWriteBytes) : "" },
+    { label: t("guest.network"), value: running ? network : "" },
+    { label: t("guest.disk"), value: running ? disk : "" },
     { label: t("guest.tags"), value: guest.tags.join(", ") },
     { label: t("guest.template"), value: guest.template ? t("yes") : "" },
   ];

@@ -1,11 +1,11 @@
-import { Title } from "@patternfly/react-core";
-import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import { Card, CardBody, CardTitle } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import type { GuestResource } from "../../api/cluster";
+import { Facts } from "../../components/Facts";
 import { Failed, Loading } from "../../components/States";
 import { t, tOptional } from "../../i18n";
 import { errorText } from "../../state/errorText";
-import { type ConfigRow, configSections, SECTIONS } from "../../state/hardware";
+import { configSections, SECTIONS } from "../../state/hardware";
 import { guestConfigQuery } from "../../state/queries";
 
 /** The guest's configuration, as the server holds it, by kind of hardware. */
@@ -17,37 +17,19 @@ export function HardwareTab({ guest }: { guest: GuestResource }) {
   return (
     <div className="hf-stack">
       {SECTIONS.filter((section) => sections[section].length > 0).map((section) => (
-        <section key={section}>
-          <Title headingLevel="h2" size="lg" className="hf-section-title">
-            {t(`hardware.${section}`)}
-          </Title>
-          <RowTable label={t(`hardware.${section}`)} rows={sections[section]} />
-        </section>
+        <Card isCompact key={section}>
+          <CardTitle component="h2">{t(`hardware.${section}`)}</CardTitle>
+          <CardBody>
+            <Facts
+              facts={sections[section].map(({ key, value }) => ({
+                label: labelOf(key),
+                value: <span className="hf-mono">{value}</span>,
+              }))}
+            />
+          </CardBody>
+        </Card>
       ))}
     </div>
-  );
-}
-
-function RowTable({ label, rows }: { label: string; rows: readonly ConfigRow[] }) {
-  return (
-    <Table variant="compact" hasNoInset aria-label={label} gridBreakPoint="grid-md">
-      <Thead>
-        <Tr>
-          <Th width={25}>{t("hardware.key")}</Th>
-          <Th>{t("hardware.value")}</Th>
-        </Tr>
-      </Thead>
-      <Tbody>
-        {rows.map(({ key, value }) => (
-          <Tr key={key}>
-            <Td dataLabel={t("hardware.key")}>{labelOf(key)}</Td>
-            <Td dataLabel={t("hardware.value")} modifier="breakWord" className="hf-mono">
-              {value}
-            </Td>
-          </Tr>
-        ))}
-      </Tbody>
-    </Table>
   );
 }
 

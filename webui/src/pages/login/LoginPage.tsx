@@ -1,14 +1,16 @@
 import {
   ActionGroup,
   Alert,
+  Bullseye,
   Button,
+  Card,
+  CardBody,
+  CardHeader,
+  CardTitle,
   Form,
   FormGroup,
   FormSelect,
   FormSelectOption,
-  LoginMainBody,
-  LoginMainHeader,
-  LoginPage as Layout,
   TextInput,
 } from "@patternfly/react-core";
 import { type FormEvent, useState } from "react";
@@ -26,14 +28,19 @@ const REALMS = ["pam"] as const;
 export function LoginPage({ expired }: { expired: boolean }) {
   useTitle(t("login.title"));
   return (
-    <Layout className="hf-login" loginTitle={t("login.title")}>
-      <LoginMainHeader>
-        <Brand />
-      </LoginMainHeader>
-      <LoginMainBody>
-        <LoginForm expired={expired} />
-      </LoginMainBody>
-    </Layout>
+    <main className="hf-login">
+      <Bullseye>
+        <Card isLarge className="hf-login-card">
+          <CardHeader>
+            <Brand />
+          </CardHeader>
+          <CardTitle component="h1">{t("login.title")}</CardTitle>
+          <CardBody>
+            <LoginForm expired={expired} />
+          </CardBody>
+        </Card>
+      </Bullseye>
+    </main>
   );
 }
 

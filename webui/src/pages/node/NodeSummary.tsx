@@ -89,10 +89,7 @@ function StatusCards({ status }: { status: NodeStatus }) {
                 { label: t("node.uptime"), value: duration(status.uptimeS) },
                 { label: t("node.load"), value: status.loadAverage.join(" · ") },
                 { label: t("node.processor"), value: processor(status) },
-                {
-                  label: t("node.virtualization"),
-                  value: status.virtualization && t(`virtualization.${status.virtualization}`),
-                },
+                { label: t("node.virtualization"), value: virtualization(status) },
                 { label: t("node.kernel"), value: status.kernel },
                 { label: t("node.boot"), value: boot(status) },
                 { label: t("node.version"), value: status.version },
@@ -108,6 +105,10 @@ function StatusCards({ status }: { status: NodeStatus }) {
 function processor({ cpuModel, cpuCount, sockets }: NodeStatus): string {
   const counts = t("node.cpuCounts", { cpus: tn("cpus", cpuCount), sockets: tn("sockets", sockets) });
   return [cpuModel, counts].filter(Boolean).join(" — ");
+}
+
+function virtualization({ virtualization: found }: NodeStatus): string {
+  return found ? [t(`virtualization.${found.mode}`), found.reason].filter(Boolean).join(": ") : "";
 }
 
 function boot({ bootMode, secureBoot }: NodeStatus): string {

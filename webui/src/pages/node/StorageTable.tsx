@@ -20,7 +20,7 @@ export function StorageTable({ storages }: { storages: readonly StorageResource[
       {storages.length === 0 ? (
         <Empty title={t("storages.none")} />
       ) : (
-        <Table variant="compact" hasNoInset aria-label={t("storages")} gridBreakPoint="grid-md">
+        <Table variant="compact" aria-label={t("storages")} gridBreakPoint="grid-md">
           <Thead>
             <Tr>
               <Th>{t("column.name")}</Th>

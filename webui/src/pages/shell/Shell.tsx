@@ -19,22 +19,23 @@ import { ResourceTree } from "./ResourceTree";
 import { Toasts } from "./Toasts";
 import { TopBar } from "./TopBar";
 
-/** From this width on the sidebar stands beside the content (PatternFly's xl). */
-const WIDE = "(min-width: 1200px)";
-
 /** What surrounds every page of a logged-in user. */
 export function Shell() {
   const { taskDrawer, poller } = useApp();
   const { open } = useStore(taskDrawer);
-  const [sidebarOpen, setSidebarOpen] = useState(() => window.matchMedia(WIDE).matches);
+  const [narrow, setNarrow] = useState<boolean | null>(null);
+  const [sidebarOpen, setSidebarOpen] = useState(false);
   const { pathname } = useLocation();
   useEffect(() => {
     poller.start();
     return () => poller.stop();
   }, [poller]);
   useEffect(() => {
-    if (!window.matchMedia(WIDE).matches) setSidebarOpen(false);
-  }, [pathname]);
+    if (narrow !== null) setSidebarOpen(!narrow); // beside the page where there is room, else only when asked for
+  }, [narrow]);
+  useEffect(() => {
+    if (narrow) setSidebarOpen(false); // it lies over what was just chosen
+  }, [narrow, pathname]);
   return (
     <div className="hf-shell">
       <Page
@@ -42,6 +43,7 @@ export function Shell() {
         sidebar={<ResourceTree isOpen={sidebarOpen} />}
         skipToContent={<SkipToContent href="#main">{t("skip")}</SkipToContent>}
         mainContainerId="main"
+        onPageResize={(_event, { mobileView }: { mobileView: boolean }) => setNarrow(mobileView)}
         isContentFilled
         className="hf-page"
       >

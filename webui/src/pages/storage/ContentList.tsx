@@ -69,7 +69,7 @@ interface TableProps {
 
 function VolumeTable({ node, storage, volumes }: TableProps) {
   return (
-    <Table variant="compact" hasNoInset aria-label={t("storage.contentTitle")} gridBreakPoint="grid-md">
+    <Table variant="compact" aria-label={t("storage.contentTitle")} gridBreakPoint="grid-md">
       <Thead>
         <Tr>
           <Th width={40}>{t("column.name")}</Th>

@@ -27,7 +27,7 @@ export function TaskDrawer() {
         {error && !data ? <Failed text={errorText(error)} onRetry={() => void refetch()} /> : !data && <Loading />}
         {data?.length === 0 && <Empty title={t("task.none")} />}
         {data && data.length > 0 && (
-          <TaskTable tasks={data} label={t("task.recent")} selected={upid} onSelect={select} />
+          <TaskTable tasks={data} label={t("task.recent")} selected={upid} brief={upid !== null} onSelect={select} />
         )}
       </div>
       {upid !== null && (

@@ -13,26 +13,32 @@ interface Props {
   tasks: readonly Task[];
   label: string;
   selected?: string | null;
+  /** Leave out what the log beside the list says. */
+  brief?: boolean;
   onSelect: (upid: string) => void;
 }
 
-export function TaskTable({ tasks, label, selected, onSelect }: Props) {
+export function TaskTable({ tasks, label, selected, brief = false, onSelect }: Props) {
   return (
-    <Table variant="compact" hasNoInset aria-label={label} gridBreakPoint="grid-md" className="hf-task-table">
+    <Table variant="compact" aria-label={label} gridBreakPoint="grid-md" className="hf-task-table">
       <Thead>
         <Tr>
-          <Th>{t("task.what")}</Th>
+          <Th width={30}>{t("task.what")}</Th>
           <Th>{t("task.state")}</Th>
           <Th>{t("task.start")}</Th>
-          <Th visibility={WIDE_ONLY}>{t("task.duration")}</Th>
-          <Th visibility={WIDE_ONLY}>{t("task.node")}</Th>
-          <Th visibility={WIDE_ONLY}>{t("task.user")}</Th>
+          {!brief && (
+            <>
+              <Th visibility={WIDE_ONLY}>{t("task.duration")}</Th>
+              <Th visibility={WIDE_ONLY}>{t("task.node")}</Th>
+              <Th visibility={WIDE_ONLY}>{t("task.user")}</Th>
+            </>
+          )}
         </Tr>
       </Thead>
       <Tbody>
         {tasks.map((task) => (
           <Tr key={task.upid} isRowSelected={task.upid === selected}>
-            <Td dataLabel={t("task.what")}>
+            <Td dataLabel={t("task.what")} modifier="breakWord">
               <Button variant="link" isInline onClick={() => onSelect(task.upid)}>
                 {taskTitle(task)}
               </Button>
@@ -43,15 +49,19 @@ export function TaskTable({ tasks, label, selected, onSelect }: Props) {
             <Td dataLabel={t("task.start")} modifier="nowrap">
               {dateTime(task.startS)}
             </Td>
-            <Td dataLabel={t("task.duration")} modifier="nowrap" visibility={WIDE_ONLY}>
-              {task.endS === null ? "" : duration(task.endS - task.startS)}
-            </Td>
-            <Td dataLabel={t("task.node")} visibility={WIDE_ONLY}>
-              {task.node}
-            </Td>
-            <Td dataLabel={t("task.user")} visibility={WIDE_ONLY}>
-              {task.user}
-            </Td>
+            {!brief && (
+              <>
+                <Td dataLabel={t("task.duration")} modifier="nowrap" visibility={WIDE_ONLY}>
+                  {task.endS === null ? "" : duration(task.endS - task.startS)}
+                </Td>
+                <Td dataLabel={t("task.node")} visibility={WIDE_ONLY}>
+                  {task.node}
+                </Td>
+                <Td dataLabel={t("task.user")} visibility={WIDE_ONLY}>
+                  {task.user}
+                </Td>
+              </>
+            )}
           </Tr>
         ))}
       </Tbody>

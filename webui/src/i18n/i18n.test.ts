@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { t, tn, tOptional } from "./index";
+
+test("values are filled in; unknown names stay visible", () => {
+  expect(t("usage.of", { used: "1 GiB", total: "2 GiB" })).toBe("1 GiB of 2 GiB");
+  expect(t("usage.of", { used: "1 GiB" })).toBe("1 GiB of {total}");
+});
+
+test("counts choose their form", () => {
+  expect([tn("cpus", 1), tn("cpus", 0), tn("cpus", 2)]).toEqual(["1 CPU", "0 CPUs", "2 CPUs"]);
+});
+
+test("words from the server may be unknown", () => {
+  expect(tOptional("content.iso")).toBe("ISO image");
+  expect(tOptional("content.nothing")).toBeNull();
+});

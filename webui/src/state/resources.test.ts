@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import { guest, node, storage } from "./fixtures";
+import { findGuest, guestMatches, sortGuests } from "./resources";
+import { buildTree } from "./tree";
+
+const resources = [
+  storage("z"),
+  guest(101),
+  node("b"),
+  storage("local"),
+  guest(100, { kind: "lxc" }),
+  node("a"),
+  guest(200, { node: "b" }),
+  guest(300, { node: "gone" }),
+];
+
+describe("tree", () => {
+  const tree = buildTree(resources);
+
+  test("nodes by name, guests by id before storages by name", () => {
+    expect(tree.map(({ id }) => id)).toEqual(["node/a", "node/b"]);
+    expect(tree[0]?.children.map(({ id }) => id)).toEqual(["lxc/100", "qemu/101", "storage/a/local", "storage/a/z"]);
+    expect(tree[1]?.children.map(({ id }) => id)).toEqual(["qemu/200"]);
+  });
+});
+
+describe("guests", () => {
+  test("are found by id", () => {
+    expect(findGuest(resources, 100)?.id).toBe("lxc/100");
+    expect(findGuest(resources, 999)).toBeUndefined();
+  });
+
+  test("match when every word occurs in name, id, node or tags", () => {
+    const web = guest(100, { name: "Web-1", tags: ["prod"] });
+    expect(["", "web", "100 prod", "PROD we"].map((text) => guestMatches(web, text))).toEqual([true, true, true, true]);
+    expect(guestMatches(web, "web test")).toBe(false);
+  });
+
+  test("sort by number or by word, equal ones by id", () => {
+    const list = [guest(102, { cpu: 0.5 }), guest(101, { cpu: 0.5, name: "zoo" }), guest(100, { cpu: 0.9 })];
+    const ids = (column: "cpu" | "name", descending: boolean) =>
+      sortGuests(list, column, descending).map(({ vmid }) => vmid);
+    expect(ids("cpu", false)).toEqual([101, 102, 100]);
+    expect(ids("cpu", true)).toEqual([100, 101, 102]);
+    expect(ids("name", false)).toEqual([100, 102, 101]);
+  });
+});
