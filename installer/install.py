@@ -53,11 +53,15 @@ class Options:
 
 def install(options: Options, run: Run) -> int:
     """Install; with ``auto`` then reboot or power off as the answers say. Returns the exit code."""
-    report = Report(sys.stdout, LOG, FOLDER / "status.json")
     library = logging.getLogger("hostd.core.run")
     library.setLevel(logging.DEBUG)
-    library.addHandler(LogHandler(report))
-    return Installation(options, run, report).run_through()
+    with contextlib.closing(Report(sys.stdout, LOG, FOLDER / "status.json")) as report:
+        handler = LogHandler(report)
+        library.addHandler(handler)
+        try:
+            return Installation(options, run, report).run_through()
+        finally:
+            library.removeHandler(handler)
 
 
 class Installation:

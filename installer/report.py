@@ -34,6 +34,9 @@ class Report:
         self._stage = ""
         self._percent = self._start = self._weight = 0.0
 
+    def close(self) -> None:
+        self._file.close()
+
     def stage(self, name: str, title: str, *, start: float, weight: float) -> None:
         """A stage begins; it covers ``weight`` percent from ``start`` on."""
         self._stage, self._start, self._weight, self._percent = name, start, weight, start
