@@ -147,6 +147,7 @@ def enter_argv(ctx: Context, tree: Path, *, cwd: Path, binds: Sequence[Path] = (
     argv = ["bwrap", "--bind", str(tree), "/", "--dev-bind", "/dev", "/dev", "--proc", "/proc"]
     argv += ["--bind", "/sys", "/sys"]
     temporary = ctx.place("tmp", "x").parent
+    temporary.chmod(0o1777)  # apt checks signatures there as another user
     temporary.chmod(0o1777)  # apt drops its privileges and writes there
     argv += ["--bind", str(temporary), "/tmp", "--tmpfs", "/run", "--cap-add", "ALL", "--die-with-parent"]
     argv += ["--ro-bind", "/etc/resolv.conf", "/etc/resolv.conf", "--ro-bind-try", "/etc/hosts", "/etc/hosts"]
