@@ -277,7 +277,7 @@ export class World {
         avail: 77 * GIB,
         free: 81.6 * GIB,
       },
-      pveversion: "pve-manager/9.2.0/0123456789abcdef",
+      pveversion: "pve-manager/9.2.11/holdfast-0.1.0",
       uptime: now() - this.started,
     };
   }

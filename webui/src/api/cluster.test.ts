@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { resourceFromWire } from "./cluster";
-import { virtualizationFromWire } from "./nodes";
+import { parseVersion, virtualizationFromWire } from "./nodes";
 import { bool, list, num, numOrNull } from "./wire";
 
 describe("wire values", () => {
@@ -55,6 +55,11 @@ describe("resources", () => {
   test("kinds without a view are left out", () => {
     expect(resourceFromWire({ id: "/pool/p", type: "pool" })).toBeNull();
   });
+});
+
+test("the product's version inside the compatible one", () => {
+  expect(parseVersion("pve-manager/9.2.11/holdfast-0.1.0")).toEqual({ product: "0.1.0", api: "9.2.11" });
+  expect(parseVersion("pve-manager/9.2.11/0123abcd")).toBeNull();
 });
 
 test("how virtual machines run: the node's verdict counts, the processor only where it rules KVM out", () => {

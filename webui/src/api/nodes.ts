@@ -55,6 +55,12 @@ export function virtualizationFromWire(kvm: unknown, cpuinfo: Record<string, unk
   return without ? { mode: "emulation", reason: "" } : null;
 }
 
+/** `pve-manager/<version we are compatible with>/holdfast-<our version>` -> both; null where it is another text. */
+export function parseVersion(text: string): { product: string; api: string } | null {
+  const match = /^[^/]+\/([^/]+)\/holdfast-(.+)$/.exec(text);
+  return match?.[1] && match[2] ? { product: match[2], api: match[1] } : null;
+}
+
 export async function getNodeStatus(node: string): Promise<NodeStatus> {
   const wire = await client.call("GET /nodes/{node}/status", { node });
   const kernel = wire["current-kernel"];

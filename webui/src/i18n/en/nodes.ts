@@ -15,6 +15,7 @@ export const nodes = {
   "node.uptime": "Uptime",
   "node.usage": "Usage",
   "node.version": "Version",
+  "node.versionOf": "Holdfast {product} (API of {api})",
   "node.virtualization": "Virtual machines",
   "virtualization.kvm": "Hardware virtualization (KVM)",
   "virtualization.emulation": "Emulation (slow, no usable KVM)",

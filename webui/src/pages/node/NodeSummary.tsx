@@ -1,7 +1,7 @@
 import { Alert, Card, CardBody, CardTitle, Grid, GridItem, PageSection } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import type { NodeResource, Resource } from "../../api/cluster";
-import type { NodeStatus, Space } from "../../api/nodes";
+import { type NodeStatus, parseVersion, type Space } from "../../api/nodes";
 import { Facts } from "../../components/Facts";
 import { Failed, Loading } from "../../components/States";
 import { UsageBar } from "../../components/UsageBar";
@@ -92,7 +92,7 @@ function StatusCards({ status }: { status: NodeStatus }) {
                 { label: t("node.virtualization"), value: virtualization(status) },
                 { label: t("node.kernel"), value: status.kernel },
                 { label: t("node.boot"), value: boot(status) },
-                { label: t("node.version"), value: status.version },
+                { label: t("node.version"), value: version(status) },
               ]}
             />
           </CardBody>
@@ -109,6 +109,11 @@ function processor({ cpuModel, cpuCount, sockets }: NodeStatus): string {
 
 function virtualization({ virtualization: found }: NodeStatus): string {
   return found ? [t(`virtualization.${found.mode}`), found.reason].filter(Boolean).join(": ") : "";
+}
+
+function version({ version: text }: NodeStatus): string {
+  const parsed = parseVersion(text);
+  return parsed ? t("node.versionOf", parsed) : text;
 }
 
 function boot({ bootMode, secureBoot }: NodeStatus): string {
