@@ -53,15 +53,17 @@ class Options:
 
 def install(options: Options, run: Run) -> int:
     """Install; with ``auto`` then reboot or power off as the answers say. Returns the exit code."""
-    library = logging.getLogger("hostd.core.run")
-    library.setLevel(logging.DEBUG)
+    loggers = [logging.getLogger(name) for name in ("hostd.core.run", "installer")]
     with contextlib.closing(Report(sys.stdout, LOG, FOLDER / "status.json")) as report:
         handler = LogHandler(report)
-        library.addHandler(handler)
+        for logger in loggers:
+            logger.setLevel(logging.DEBUG)
+            logger.addHandler(handler)
         try:
             return Installation(options, run, report).run_through()
         finally:
-            library.removeHandler(handler)
+            for logger in loggers:
+                logger.removeHandler(handler)
 
 
 class Installation:

@@ -87,11 +87,11 @@ class Report:
 
 
 class LogHandler(logging.Handler):
-    """Sends what the library logs (each program that is started) to the installation's log."""
+    """Sends what the code logs (each program that is started, tracebacks of bugs) to the installation's log."""
 
     def __init__(self, report: Report) -> None:
         super().__init__(logging.DEBUG)
         self._report = report
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._report.note(record.getMessage())
+        self._report.note(self.format(record))

@@ -381,3 +381,4 @@ def test_bugs_are_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vm: 
     code, console, _ = install_with(tmp_path, monkeypatch, MINIMAL, vm, execute=bug)
     assert code == 1
     assert "a bug in the installer: KeyError('x')" in console
+    assert "Traceback" in (tmp_path / "log").read_text()
