@@ -25,7 +25,7 @@ def lvcreate_argv(action: CreateVolume) -> list[str]:
 
 def thin_pool_argv(action: CreateThinPool) -> list[str]:
     return [
-        "lvcreate", "--yes", "--wipesignatures", "y", "--type", "thin-pool",
+        "lvcreate", "--yes", "--type", "thin-pool",
         "--size", f"{action.size_kib}k", "--poolmetadatasize", f"{action.metadata_kib}k",
         "--name", action.name, action.group,
     ]  # fmt: skip
