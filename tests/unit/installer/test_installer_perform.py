@@ -128,7 +128,7 @@ def test_volumes() -> None:
         "lvcreate --yes --wipesignatures y --size 4096k --name root pve"
     )
     thin = volumes.thin_pool_argv(CreateThinPool(group="pve", name="data", size_kib=8192, metadata_kib=4096))
-    assert thin[3:9] == ["y", "--type", "thin-pool", "--size", "8192k", "--poolmetadatasize"]
+    assert thin[1:7] == ["--yes", "--type", "thin-pool", "--size", "8192k", "--poolmetadatasize"]
 
 
 def test_pool() -> None:
