@@ -25,7 +25,7 @@ FQDN = "holdfast.example.invalid"
 DISK_GIB = 32
 INSTALL_LIMIT_S = 1800
 BOOT_LIMIT_S = 900
-FAILED_MARK = "Holdfast installation failed"
+FAILED_MARK = "INSTALLATION FAILED"
 """What the installer writes to the console before it leaves the machine to a person."""
 
 
