@@ -34,8 +34,8 @@ class PeerChannel(HTTPChannel):  # type: ignore[misc]
     task_class = PeerTask
 
 
-def serve(app: Flask, path: str, *, group: str, mode: int) -> None:
-    """Serve for ever on the unix socket ``path`` of ``group`` with ``mode``; says READY when it listens."""
+def serve(app: Flask, path: str, *, mode: int, group: str = "") -> None:
+    """Serve for ever on the unix socket ``path`` with ``mode`` and, as root, ``group``; says READY when it listens."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -44,7 +44,7 @@ def serve(app: Flask, path: str, *, group: str, mode: int) -> None:
         sock.bind(path)
     finally:
         os.umask(previous)
-    with contextlib.suppress(PermissionError):  # an unprivileged daemon may only use its own groups
+    if group:
         os.chown(path, -1, grp.getgrnam(group).gr_gid)
     os.chmod(path, mode)
     server = create_server(

@@ -10,7 +10,7 @@ from hostd.daemons.wiring import logging_to_stderr, make_api
 
 def main() -> None:
     logging_to_stderr()
-    serve(create_app(make_api(forward=RootForward())), "/run/hostd/api/api.sock", group="www-data", mode=0o666)
+    serve(create_app(make_api(forward=RootForward())), "/run/hostd/api/api.sock", mode=0o666)
 
 
 if __name__ == "__main__":
