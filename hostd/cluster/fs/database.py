@@ -8,11 +8,12 @@ dropped; one of a private file goes at once. Source for the durability of WAL wi
 from __future__ import annotations
 
 import contextlib
+import copy
 import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,6 @@ from hostd.core.errors import Conflict, HostError
 
 SCHEMA_VERSION: Final = 1
 APPLICATION_ID: Final = 0x486F6C64
-RECORD_COLUMNS: Final = tuple(field.name for field in fields(Record))
 SCHEMA: Final = f"""
 PRAGMA application_id={APPLICATION_ID};
 CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id=1), epoch INTEGER NOT NULL, sequence INTEGER NOT NULL,
@@ -32,12 +32,12 @@ CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id=1), epoch INTEGER NOT NULL, s
 CREATE TABLE content(id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE node(inode INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name TEXT NOT NULL, content INTEGER,
     digest BLOB NOT NULL, version INTEGER NOT NULL, mtime_ns INTEGER NOT NULL);
-CREATE TABLE journal({", ".join(f"{name} NOT NULL" for name in RECORD_COLUMNS)},
+CREATE TABLE journal({", ".join(f"{name} NOT NULL" for name in journal.COLUMNS)},
     old_content INTEGER, new_content INTEGER, chain BLOB NOT NULL, PRIMARY KEY(sequence, item)) WITHOUT ROWID;
 INSERT INTO state VALUES(1, 1, 0, x'{journal.START.hex()}', x'{journal.START.hex()}', x'');
 PRAGMA user_version={SCHEMA_VERSION};
 """
-INSERT_RECORD: Final = f"INSERT INTO journal VALUES({','.join('?' * (len(RECORD_COLUMNS) + 3))})"
+INSERT_RECORD: Final = f"INSERT INTO journal VALUES({','.join('?' * (len(journal.COLUMNS) + 3))})"
 PUT_NODE: Final = """INSERT INTO node VALUES(?,?,?,?,?,?,?) ON CONFLICT(inode) DO UPDATE SET parent=excluded.parent,
     name=excluded.name, content=excluded.content, digest=excluded.digest, version=excluded.version,
     mtime_ns=excluded.mtime_ns"""
@@ -127,7 +127,7 @@ class Database:
         work = [entry for entry in entries if entry.outcome.effects]
         if not work and seed is None:
             return
-        state = _Journal(**{f.name: getattr(self._journal, f.name) for f in fields(_Journal)})
+        state = copy.copy(self._journal)
         self._fault("begin")
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -136,8 +136,8 @@ class Database:
             self._trim(state)
             if work:
                 position = work[-1].position
-                self._db.execute("UPDATE state SET epoch=?, sequence=?", astuple(position))
-            self._db.execute("UPDATE state SET chain=?, anchor=?", (state.chain, state.anchor))
+                row = (position.epoch, position.sequence, state.chain, state.anchor)
+                self._db.execute("UPDATE state SET epoch=?, sequence=?, chain=?, anchor=?", row)
             if seed is not None:
                 self._db.execute("UPDATE state SET seed=?", (seed,))
             self._fault("written")
@@ -190,7 +190,7 @@ class Database:
             state.chain = journal.link(state.chain, item)
             state.records += 1
             state.content_bytes += effect.old.size_bytes if old is not None and effect.old else 0
-            self._db.execute(INSERT_RECORD, (*astuple(item), old, new, state.chain))
+            self._db.execute(INSERT_RECORD, (*journal.row_of(item), old, new, state.chain))
 
     def _store_effect(self, effect: Effect) -> tuple[int | None, int | None]:
         """Write one effect; returns the numbers of the content it replaced and of the one it wrote."""
@@ -280,7 +280,7 @@ def _nodes(db: sqlite3.Connection) -> Iterator[Node]:
 
 
 def _chain(db: sqlite3.Connection) -> Iterator[tuple[Record, bytes]]:
-    query = f"SELECT {', '.join(RECORD_COLUMNS)}, chain FROM journal ORDER BY sequence, item"
+    query = f"SELECT {', '.join(journal.COLUMNS)}, chain FROM journal ORDER BY sequence, item"
     for row in db.execute(query):
         yield Record(*row[:-1]), row[-1]
 
@@ -351,9 +351,9 @@ def copy_file(source: Path, target: Path) -> None:
         raise Conflict(f"'{target}' exists already")
     os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
-        with contextlib.closing(_open_to_read(source)) as db, contextlib.closing(sqlite3.connect(target)) as copy:
-            db.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")
+        with contextlib.closing(_open_to_read(source)) as db, contextlib.closing(sqlite3.connect(target)) as new:
+            db.backup(new)
+            new.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.DatabaseError as err:
         target.unlink()
         raise HostError(f"database '{source}' cannot be copied: {err}") from err

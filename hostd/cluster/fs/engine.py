@@ -20,6 +20,7 @@ from hostd.cluster.fs.replicate import (
     Acknowledge,
     Deliver,
     Entry,
+    Event,
     Gate,
     LocalReplicator,
     Origin,
@@ -120,14 +121,9 @@ class Engine:
         try:
             while True:
                 self._wake = trio.Event()
-                for event in self._replicator.poll():
-                    match event:
-                        case Gate():
-                            self.gate = event
-                        case Deliver():
-                            await self._deliver(event)
-                        case Acknowledge():
-                            self._acknowledge(event.position)
+                while events := self._replicator.poll():
+                    for event in events:
+                        await self._take(event)
                 if not started:
                     started = True
                     task_status.started()
@@ -135,6 +131,15 @@ class Engine:
         finally:
             self.gate = Gate(False, "the store is stopping")
             self._lose("the store stopped before it answered: the outcome is unknown")
+
+    async def _take(self, event: Event) -> None:
+        match event:
+            case Gate():
+                self.gate = event
+            case Deliver():
+                await self._deliver(event)
+            case Acknowledge():
+                self._acknowledge(event.position)
 
     async def _deliver(self, group: Deliver) -> None:
         entries = evaluate(self.tree, group.epoch, group.proposals)

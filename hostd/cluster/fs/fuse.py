@@ -132,11 +132,14 @@ class Filesystem(pyfuse3.Operations):
         except UnicodeDecodeError as err:
             raise FUSEError(errno.EINVAL) from err
 
-    def _path(self, parent: int, name: str) -> str:
+    def _directory(self, inode: int) -> str:
         try:
-            above = self._tree.path(parent)
+            return self._tree.path(inode)
         except KeyError as err:
             raise FUSEError(errno.ENOENT) from err
+
+    def _path(self, parent: int, name: str) -> str:
+        above = self._directory(parent)
         return f"{above}/{name}" if above else name
 
     def _attributes(
@@ -189,18 +192,22 @@ class Filesystem(pyfuse3.Operations):
             raise FUSEError(errno.ENOENT)
         return self._node_attributes(node, self._tree.path(inode))
 
-    def _entry(self, parent: int, name: str) -> EntryAttributes | None:
-        """What is in a directory under a name."""
+    def _entry(self, parent: int, above: str, name: str) -> EntryAttributes | None:
+        """What is under a name in the directory ``parent``, whose path is ``above``."""
         if parent == ROOT and (inode := LINK_INODES.get(name) or SPECIAL_INODES.get(name)):
-            return self._attributes_of(inode)
-        if node := self._tree.child(parent, name):
-            return self._attributes_of(node.inode)
-        file = self._open.pending.get((parent, name))
-        return self._file_attributes(file) if file else None
+            return self._fixed(inode)
+        node = self._tree.child(parent, name)
+        if node is None:
+            file = self._open.pending.get((parent, name))
+            return self._file_attributes(file) if file else None
+        file = self._open.files.get(node.inode)
+        if file is not None and file.buffer is not None:
+            return self._file_attributes(file)
+        return self._node_attributes(node, f"{above}/{name}" if above else name)
 
     @answers
     async def lookup(self, parent: InodeT, raw: FileNameT, ctx: RequestContext) -> EntryAttributes:
-        attributes = self._entry(parent, self._name(raw))
+        attributes = self._entry(parent, self._directory(parent), self._name(raw))
         if attributes is None:
             raise FUSEError(errno.ENOENT)
         return attributes
@@ -288,9 +295,10 @@ class Filesystem(pyfuse3.Operations):
     @answers
     async def readdir(self, fh: FileHandleT, start: int, token: pyfuse3.ReaddirToken) -> None:
         parent, names = self._listings[fh]
+        above = self._directory(parent)
         for position in range(start, len(names)):
             # As of now, not as of opendir: the kernel keeps what it is told here as if it had asked for the name.
-            attributes = self._entry(parent, names[position])
+            attributes = self._entry(parent, above, names[position])
             if attributes is None:
                 continue
             if not pyfuse3.readdir_reply(token, FileNameT(names[position].encode()), attributes, position + 1):

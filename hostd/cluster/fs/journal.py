@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
+from typing import Final
 
 from hostd.cluster.fs import paths
 from hostd.cluster.fs.replicate import Entry
@@ -45,6 +47,10 @@ class Record:
     target: str
     old_digest: str
     new_digest: str
+
+
+COLUMNS: Final = tuple(column.name for column in fields(Record))
+row_of: Final[Callable[[Record], tuple[int | str, ...]]] = attrgetter(*COLUMNS)  # astuple() is ten times slower
 
 
 def action_of(effect: Effect) -> Action:
@@ -93,7 +99,7 @@ def records(entry: Entry) -> Iterator[tuple[Effect, Record]]:
 
 def link(chain: bytes, item: Record) -> bytes:
     """The chain value after ``item``: SHA-256 over the one before and the record as a JSON list."""
-    text = json.dumps(astuple(item), separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(row_of(item), separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(chain + text.encode()).digest()
 
 
