@@ -106,6 +106,10 @@ test-vm: tools ## Installations, boots, guests, upgrades in virtual machines (lo
 	@$(BUILD) test-images
 	@$(IN) python3 -m pytest -v -p no:cacheprovider tests/vm
 
+.PHONY: test-ui
+test-ui: host-dev tools ## The web page in Chromium: the walk on a real node, all views on a mock
+	@tests/bin/on-dev-node tests/ui/run
+
 .PHONY: verify
 verify: ## Run every test target; commit, command, result and time go to the cache's verify.log
 	@tests/bin/verify $(TARGETS)
