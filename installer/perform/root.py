@@ -73,6 +73,7 @@ def make_link(ctx: Context, action: MakeLink) -> None:
     if not ctx.path(action.to).exists():
         raise NotFound(f"the installed system has no {action.to}")
     path = ctx.path(action.path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     path.symlink_to(action.to)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from installer.actions import Action, CheckInstalled, FirmwareEntry, InstallBoot
+from installer.actions import Action, CheckInstalled, FirmwareEntry, InstallBoot, MakeLink
 from installer.kernel_cmdline import parse_kernel_cmdline
 from installer.machine import Firmware, Machine
 from installer.plan.disks import ESP_NUMBER, esp
@@ -34,6 +34,11 @@ def files(machine: Machine, layout: Layout) -> dict[str, str]:
         CMDLINE_FILE: cmdline(machine, layout) + "\n",
         ESPS_FILE: "# EFI system partitions of this host, by partition UUID; see holdfast-boot-sync\n" + partitions,
     }
+
+
+def leave_esps_alone() -> MakeLink:
+    """systemd would mount one of the ESPs by itself as soon as somebody looks; only the tool above writes them."""
+    return MakeLink(path="/etc/systemd/system-generators/systemd-gpt-auto-generator", to="/dev/null")
 
 
 def actions(machine: Machine, layout: Layout) -> list[Action]:

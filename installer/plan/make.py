@@ -77,6 +77,7 @@ def _configure(machine: Machine, target: Target, layout: Layout) -> tuple[Action
         system.time_zone(answers),
         *_writes(system.seed(target, layout)),
         *_writes(boot.files(machine, layout)),
+        boot.leave_esps_alone(),
         *system.ssh_keys(answers),
         SetRootPassword(password=answers.password),
     )
