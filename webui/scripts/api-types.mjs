@@ -99,7 +99,12 @@ export function generateLimits(methods) {
     }
     table[`${m.method} ${m.path}`] = rows;
   }
-  return `${NOTE}\nexport const limits = ${JSON.stringify(table, null, 2)} as const;\n`;
+  const limit = "minimum?: number; maximum?: number; minLength?: number; maxLength?: number";
+  const type = `Readonly<Record<string, { ${limit}; enum?: readonly string[]; default?: unknown }>>`;
+  return (
+    `${NOTE}\nexport type Limits = ${type};\n\n` +
+    `export const limits: Readonly<Record<string, Limits>> = ${JSON.stringify(table, null, 2)};\n`
+  );
 }
 
 function generate(dump, list) {

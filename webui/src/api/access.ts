@@ -1,4 +1,5 @@
 import { client } from "./client";
+import { Fields } from "./wire";
 
 /** What the server hands out at log-in. The ticket is opaque but for its user name. */
 export interface Login {
@@ -12,13 +13,14 @@ export interface Login {
 export class SecondFactorNeeded extends Error {}
 
 async function requestTicket(username: string, password: string, realm?: string): Promise<Login> {
-  const answer = await client.call("POST /access/ticket", { username, password, ...(realm ? { realm } : {}) });
-  if ("NeedTFA" in answer || !answer.ticket) throw new SecondFactorNeeded();
+  const params = { username, password, ...(realm ? { realm } : {}) };
+  const answer = new Fields(await client.call("POST /access/ticket", params));
+  if (answer.has("NeedTFA") || !answer.has("ticket")) throw new SecondFactorNeeded();
   return {
-    user: answer.username,
-    ticket: answer.ticket,
-    csrfToken: answer.CSRFPreventionToken ?? "",
-    clusterName: answer.clustername ?? null,
+    user: answer.text("username"),
+    ticket: answer.text("ticket"),
+    csrfToken: answer.text("CSRFPreventionToken"),
+    clusterName: answer.textOrNull("clustername"),
   };
 }
 

@@ -1,31 +1,32 @@
 import { describe, expect, test } from "vitest";
 import { resourceFromWire } from "./cluster";
 import { parseVersion, virtualizationFromWire } from "./nodes";
-import { bool, list, num, numOrNull } from "./wire";
+import { Fields, list } from "./wire";
 
 describe("wire values", () => {
+  const wire = new Fields({ a: "12", b: 1.5, c: "x", d: "", e: null, f: "1", g: true, h: ["p", 2], i: { j: 0 } });
+
   test("numbers arrive as numbers, text or not at all", () => {
-    expect([num("12"), num(1.5), num(undefined), num("x")]).toEqual([12, 1.5, 0, 0]);
-    expect([numOrNull("0"), numOrNull(""), numOrNull(null)]).toEqual([0, null, null]);
+    expect(["a", "b", "c", "none"].map(wire.num)).toEqual([12, 1.5, 0, 0]);
+    expect(["a", "d", "e", "none"].map(wire.numOrNull)).toEqual([12, null, null, null]);
   });
 
-  test("booleans and lists", () => {
-    expect([bool(1), bool("1"), bool(true), bool(0), bool(""), bool(undefined)]).toEqual([
-      true,
-      true,
-      true,
-      false,
-      false,
-      false,
-    ]);
-    expect(list("a;b, c")).toEqual(["a", "b", "c"]);
-    expect(list(undefined)).toEqual([]);
+  test("booleans, lists and objects", () => {
+    expect(["f", "g", "a", "d", "none"].map(wire.bool)).toEqual([true, true, false, false, false]);
+    expect([list("a;b, c"), wire.list("h"), wire.list("none")]).toEqual([["a", "b", "c"], ["p", "2"], []]);
+    expect([wire.sub("i").numOrNull("j"), wire.sub("a").has("j"), wire.has("e")]).toEqual([0, false, false]);
+  });
+
+  test("text of another kind is none", () => {
+    expect([wire.text("i"), wire.text("b"), wire.textOrNull("d")]).toEqual(["", "1.5", null]);
   });
 });
 
+const resource = (wire: object) => resourceFromWire(new Fields(wire));
+
 describe("resources", () => {
   test("a guest: values are converted, a missing name is the id", () => {
-    const guest = resourceFromWire({
+    const guest = resource({
       id: "lxc/101",
       type: "lxc",
       node: "a",
@@ -41,11 +42,11 @@ describe("resources", () => {
   });
 
   test("nodes and storages know whether they can be used", () => {
-    expect(resourceFromWire({ id: "node/a", type: "node", node: "a", status: "offline" })).toMatchObject({
+    expect(resource({ id: "node/a", type: "node", node: "a", status: "offline" })).toMatchObject({
       online: false,
     });
-    const storage = { id: "storage/a/s", type: "storage", node: "a", storage: "s", status: "available" } as const;
-    expect(resourceFromWire({ ...storage, content: "iso,vztmpl", shared: 1 })).toMatchObject({
+    const storage = { id: "storage/a/s", type: "storage", node: "a", storage: "s", status: "available" };
+    expect(resource({ ...storage, content: "iso,vztmpl", shared: 1 })).toMatchObject({
       available: true,
       shared: true,
       content: ["iso", "vztmpl"],
@@ -53,7 +54,7 @@ describe("resources", () => {
   });
 
   test("kinds without a view are left out", () => {
-    expect(resourceFromWire({ id: "/pool/p", type: "pool" })).toBeNull();
+    expect(resource({ id: "/pool/p", type: "pool" })).toBeNull();
   });
 });
 
@@ -63,10 +64,11 @@ test("the product's version inside the compatible one", () => {
 });
 
 test("how virtual machines run: the node's verdict counts, the processor only where it rules KVM out", () => {
+  const found = (wire: object) => virtualizationFromWire(new Fields(wire));
   const verdict = { usable: 0, reason: "too slow" };
-  expect(virtualizationFromWire(verdict, { hvm: "1" })).toEqual({ mode: "emulation", reason: "too slow" });
-  expect(virtualizationFromWire({ usable: 1 }, { hvm: "1" })).toEqual({ mode: "kvm", reason: "" });
-  expect(virtualizationFromWire(undefined, { hvm: "" })).toEqual({ mode: "emulation", reason: "" });
-  expect(virtualizationFromWire(undefined, { hvm: "1" })).toBeNull();
-  expect(virtualizationFromWire(undefined, {})).toBeNull();
+  expect(found({ kvm: verdict, cpuinfo: { hvm: "1" } })).toEqual({ mode: "emulation", reason: "too slow" });
+  expect(found({ kvm: { usable: 1 } })).toEqual({ mode: "kvm", reason: "" });
+  expect(found({ cpuinfo: { hvm: "" } })).toEqual({ mode: "emulation", reason: "" });
+  expect(found({ cpuinfo: { hvm: "1" } })).toBeNull();
+  expect(found({})).toBeNull();
 });

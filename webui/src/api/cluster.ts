@@ -1,6 +1,6 @@
-import { client, type Returns } from "./client";
+import { client } from "./client";
 import { type Task, taskFromWire } from "./tasks";
-import { bool, list, num } from "./wire";
+import { type Fields, num, rows } from "./wire";
 
 interface Common {
   /** Unique over all kinds: `node/a`, `qemu/100`, `storage/a/local`. */
@@ -53,51 +53,50 @@ export interface StorageResource extends Common {
 
 export type Resource = NodeResource | GuestResource | StorageResource;
 
-type Wire = Returns<"GET /cluster/resources">[number];
-
-function usage(wire: Wire): Usage {
+function usage(wire: Fields): Usage {
   return {
-    cpu: num(wire.cpu),
-    maxCpu: num(wire.maxcpu),
-    memBytes: num(wire.mem),
-    maxMemBytes: num(wire.maxmem),
-    diskBytes: num(wire.disk),
-    maxDiskBytes: num(wire.maxdisk),
-    uptimeS: num(wire.uptime),
+    cpu: wire.num("cpu"),
+    maxCpu: wire.num("maxcpu"),
+    memBytes: wire.num("mem"),
+    maxMemBytes: wire.num("maxmem"),
+    diskBytes: wire.num("disk"),
+    maxDiskBytes: wire.num("maxdisk"),
+    uptimeS: wire.num("uptime"),
   };
 }
 
 /** One entry of the resource list; null for kinds that no view shows (pools, networks). */
-export function resourceFromWire(wire: Wire): Resource | null {
-  const common = { id: wire.id, node: wire.node ?? "", status: wire.status ?? "unknown" };
-  switch (wire.type) {
+export function resourceFromWire(wire: Fields): Resource | null {
+  const kind = wire.text("type");
+  const common = { id: wire.text("id"), node: wire.text("node"), status: wire.text("status") || "unknown" };
+  switch (kind) {
     case "node":
-      return { ...common, ...usage(wire), kind: "node", online: common.status === "online" };
+      return { ...common, ...usage(wire), kind, online: common.status === "online" };
     case "qemu":
     case "lxc":
       return {
         ...common,
         ...usage(wire),
-        kind: wire.type,
-        vmid: num(wire.vmid),
-        name: wire.name ?? String(wire.vmid),
+        kind,
+        vmid: wire.num("vmid"),
+        name: wire.text("name") || wire.text("vmid"),
         running: common.status === "running",
         known: common.status !== "unknown",
-        template: bool(wire.template),
-        lock: wire.lock ?? null,
-        tags: list(wire.tags),
+        template: wire.bool("template"),
+        lock: wire.textOrNull("lock"),
+        tags: wire.list("tags"),
       };
     case "storage":
       return {
         ...common,
-        kind: "storage",
-        storage: wire.storage ?? "",
-        type: wire.plugintype ?? "",
-        content: list(wire.content),
-        shared: bool(wire.shared),
+        kind,
+        storage: wire.text("storage"),
+        type: wire.text("plugintype"),
+        content: wire.list("content"),
+        shared: wire.bool("shared"),
         available: common.status === "available",
-        usedBytes: num(wire.disk),
-        totalBytes: num(wire.maxdisk),
+        usedBytes: wire.num("disk"),
+        totalBytes: wire.num("maxdisk"),
       };
     default:
       return null;
@@ -105,14 +104,14 @@ export function resourceFromWire(wire: Wire): Resource | null {
 }
 
 export async function getResources(): Promise<Resource[]> {
-  const wire = await client.call("GET /cluster/resources", {});
+  const wire = rows(await client.call("GET /cluster/resources", {}));
   return wire.map(resourceFromWire).filter((resource) => resource !== null);
 }
 
 /** Recent tasks of all nodes, running ones included, newest first. */
 export async function getRecentTasks(): Promise<Task[]> {
-  const wire = await client.call("GET /cluster/tasks", {});
-  return wire.map((entry) => taskFromWire(entry)).sort((a, b) => b.startS - a.startS);
+  const wire = rows(await client.call("GET /cluster/tasks", {}));
+  return wire.map(taskFromWire).sort((a, b) => b.startS - a.startS);
 }
 
 export async function getNextId(): Promise<number> {

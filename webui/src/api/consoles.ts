@@ -1,5 +1,6 @@
 import { client } from "./client";
 import type { GuestRef } from "./guests";
+import { Fields } from "./wire";
 
 /** Where a console listens, for ten seconds and one connection. */
 export interface ConsoleTarget {
@@ -10,21 +11,16 @@ export interface ConsoleTarget {
   password: string;
 }
 
-interface Proxy {
-  port: number | string;
-  ticket: string;
-  user: string;
-  password?: string;
-}
-
-function target({ kind, node, vmid }: GuestRef, proxy: Proxy): ConsoleTarget {
-  const query = new URLSearchParams({ port: String(proxy.port), vncticket: proxy.ticket });
+function target({ kind, node, vmid }: GuestRef, answer: unknown): ConsoleTarget {
+  const proxy = new Fields(answer);
+  const ticket = proxy.text("ticket");
+  const query = new URLSearchParams({ port: proxy.text("port"), vncticket: ticket });
   return {
     path: `/api2/json/nodes/${encodeURIComponent(node)}/${kind}/${vmid}/vncwebsocket?${query}`,
-    user: proxy.user,
-    ticket: proxy.ticket,
+    user: proxy.text("user"),
+    ticket,
     // Where no password is given, the ticket begins with it (VNC uses the first eight characters).
-    password: proxy.password ?? proxy.ticket,
+    password: proxy.text("password") || ticket,
   };
 }
 

@@ -1,7 +1,7 @@
 /** Virtual machines and containers: the same verbs on two branches of the API. */
 import { client, type Params } from "./client";
 import type { GuestKind } from "./cluster";
-import { num } from "./wire";
+import { Fields } from "./wire";
 
 /** What identifies a guest in a call. */
 export interface GuestRef {
@@ -34,29 +34,31 @@ export type GuestConfig = Readonly<Record<string, string>>;
 const path = ({ node, vmid }: GuestRef) => ({ node, vmid });
 
 export async function getGuestStatus(guest: GuestRef): Promise<GuestStatus> {
-  const wire = await client.call(`GET /nodes/{node}/${guest.kind}/{vmid}/status/current`, path(guest));
+  const answer = await client.call(`GET /nodes/{node}/${guest.kind}/{vmid}/status/current`, path(guest));
+  const wire = new Fields(answer);
   return {
-    running: wire.status === "running",
-    detail: "qmpstatus" in wire && wire.qmpstatus ? wire.qmpstatus : wire.status,
-    cpu: num(wire.cpu),
-    cpus: num(wire.cpus),
-    memBytes: num(wire.mem),
-    maxMemBytes: num(wire.maxmem),
-    diskBytes: num((wire as { disk?: number }).disk),
-    maxDiskBytes: num(wire.maxdisk),
-    netInBytes: num(wire.netin),
-    netOutBytes: num(wire.netout),
-    diskReadBytes: num(wire.diskread),
-    diskWriteBytes: num(wire.diskwrite),
-    uptimeS: num(wire.uptime),
-    lock: wire.lock ?? null,
+    running: wire.text("status") === "running",
+    detail: wire.text("qmpstatus") || wire.text("status"),
+    cpu: wire.num("cpu"),
+    cpus: wire.num("cpus"),
+    memBytes: wire.num("mem"),
+    maxMemBytes: wire.num("maxmem"),
+    diskBytes: wire.num("disk"),
+    maxDiskBytes: wire.num("maxdisk"),
+    netInBytes: wire.num("netin"),
+    netOutBytes: wire.num("netout"),
+    diskReadBytes: wire.num("diskread"),
+    diskWriteBytes: wire.num("diskwrite"),
+    uptimeS: wire.num("uptime"),
+    lock: wire.textOrNull("lock"),
   };
 }
 
 export async function getGuestConfig(guest: GuestRef): Promise<GuestConfig> {
-  const wire = await client.call(`GET /nodes/{node}/${guest.kind}/{vmid}/config`, path(guest));
+  const wire = new Fields(await client.call(`GET /nodes/{node}/${guest.kind}/{vmid}/config`, path(guest)));
   return Object.fromEntries(
-    Object.entries(wire)
+    wire
+      .entries()
       .filter(([, value]) => typeof value !== "object")
       .map(([key, value]) => [key, String(value)]),
   );

@@ -1,6 +1,5 @@
 import { client } from "./client";
-import type { Bool } from "./schema";
-import { bool, num } from "./wire";
+import { Fields } from "./wire";
 
 export interface Space {
   usedBytes: number;
@@ -32,27 +31,18 @@ export interface NodeStatus {
   virtualization: Virtualization | null;
 }
 
-interface WireSpace {
-  used?: number | string;
-  total?: number | string;
-}
-
-function space(wire: unknown): Space {
-  const { used, total } = (wire ?? {}) as WireSpace;
-  return { usedBytes: num(used), totalBytes: num(total) };
+function space(wire: Fields): Space {
+  return { usedBytes: wire.num("used"), totalBytes: wire.num("total") };
 }
 
 /**
  * `kvm: {usable, reason}` is the node's own verdict. Without it, a processor without virtualization (`cpuinfo.hvm`
  * empty or 0) can only emulate; one that has it may still be unable to use it, so then nothing is known.
  */
-export function virtualizationFromWire(kvm: unknown, cpuinfo: Record<string, unknown>): Virtualization | null {
-  if (kvm && typeof kvm === "object" && "usable" in kvm) {
-    const { usable, reason } = kvm as { usable: Bool; reason?: string };
-    return { mode: bool(usable) ? "kvm" : "emulation", reason: reason ?? "" };
-  }
-  const without = "hvm" in cpuinfo && num(cpuinfo["hvm"] as string | number) === 0;
-  return without ? { mode: "emulation", reason: "" } : null;
+export function virtualizationFromWire(wire: Fields): Virtualization | null {
+  const [kvm, cpu] = [wire.sub("kvm"), wire.sub("cpuinfo")];
+  if (kvm.has("usable")) return { mode: kvm.bool("usable") ? "kvm" : "emulation", reason: kvm.text("reason") };
+  return cpu.has("hvm") && !cpu.bool("hvm") ? { mode: "emulation", reason: "" } : null;
 }
 
 /** `pve-manager/<version we are compatible with>/holdfast-<our version>` -> both; null where it is another text. */
@@ -62,23 +52,22 @@ export function parseVersion(text: string): { product: string; api: string } | n
 }
 
 export async function getNodeStatus(node: string): Promise<NodeStatus> {
-  const wire = await client.call("GET /nodes/{node}/status", { node });
-  const kernel = wire["current-kernel"];
-  const boot = wire["boot-info"] as { mode?: string; secureboot?: unknown } | undefined;
+  const wire = new Fields(await client.call("GET /nodes/{node}/status", { node }));
+  const [cpu, kernel, boot] = [wire.sub("cpuinfo"), wire.sub("current-kernel"), wire.sub("boot-info")];
   return {
-    cpu: num(wire.cpu),
-    cpuModel: wire.cpuinfo.model,
-    cpuCount: num(wire.cpuinfo.cpus),
-    sockets: num(wire.cpuinfo.sockets),
-    loadAverage: wire.loadavg.map(String),
-    memory: space(wire.memory),
-    swap: space(wire["swap"]),
-    rootFs: space(wire.rootfs),
-    uptimeS: num(wire["uptime"] as number | undefined),
-    kernel: kernel ? `${kernel.sysname} ${kernel.release}` : "",
-    version: wire.pveversion,
-    bootMode: boot?.mode === "efi" ? "UEFI" : boot?.mode ? "BIOS" : "",
-    secureBoot: num(boot?.secureboot as number | undefined) > 0,
-    virtualization: virtualizationFromWire(wire["kvm"], wire.cpuinfo as Record<string, unknown>),
+    cpu: wire.num("cpu"),
+    cpuModel: cpu.text("model"),
+    cpuCount: cpu.num("cpus"),
+    sockets: cpu.num("sockets"),
+    loadAverage: wire.list("loadavg"),
+    memory: space(wire.sub("memory")),
+    swap: space(wire.sub("swap")),
+    rootFs: space(wire.sub("rootfs")),
+    uptimeS: wire.num("uptime"),
+    kernel: [kernel.text("sysname"), kernel.text("release")].join(" ").trim(),
+    version: wire.text("pveversion"),
+    bootMode: boot.text("mode") === "efi" ? "UEFI" : boot.has("mode") ? "BIOS" : "",
+    secureBoot: boot.bool("secureboot"),
+    virtualization: virtualizationFromWire(wire),
   };
 }

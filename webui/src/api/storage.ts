@@ -1,5 +1,5 @@
 import { client, type UploadOptions } from "./client";
-import { bool, list, num, numOrNull } from "./wire";
+import { Fields, rows } from "./wire";
 
 export interface Storage {
   storage: string;
@@ -28,56 +28,45 @@ export interface Volume {
 export const UPLOADABLE = ["iso", "vztmpl", "import"] as const;
 export type Uploadable = (typeof UPLOADABLE)[number];
 
+function storageFromWire(storage: string, wire: Fields): Storage {
+  return {
+    storage,
+    type: wire.text("type"),
+    content: wire.list("content"),
+    active: wire.bool("active"),
+    enabled: wire.bool("enabled"),
+    shared: wire.bool("shared"),
+    usedBytes: wire.num("used"),
+    availableBytes: wire.num("avail"),
+    totalBytes: wire.num("total"),
+  };
+}
+
 /** The storages that a node can use. */
 export async function getStorages(node: string): Promise<Storage[]> {
-  const wire = await client.call("GET /nodes/{node}/storage", { node, enabled: true });
-  return wire.map((entry) => storageFromWire(entry.storage, entry)).sort((a, b) => (a.storage < b.storage ? -1 : 1));
+  const wire = rows(await client.call("GET /nodes/{node}/storage", { node, enabled: true }));
+  return wire
+    .map((entry) => storageFromWire(entry.text("storage"), entry))
+    .sort((a, b) => (a.storage < b.storage ? -1 : 1));
 }
 
 export async function getStorage(node: string, storage: string): Promise<Storage> {
-  return storageFromWire(storage, await client.call("GET /nodes/{node}/storage/{storage}/status", { node, storage }));
-}
-
-interface WireStorage {
-  type: string;
-  content: string;
-  active?: number | boolean | string;
-  enabled?: number | boolean | string;
-  shared?: number | boolean | string;
-  used?: number | string;
-  avail?: number | string;
-  total?: number | string;
-}
-
-function storageFromWire(storage: string, wire: WireStorage): Storage {
-  return {
-    storage,
-    type: wire.type,
-    content: list(wire.content),
-    active: bool(wire.active as 0 | 1),
-    enabled: bool(wire.enabled as 0 | 1),
-    shared: bool(wire.shared as 0 | 1),
-    usedBytes: num(wire.used),
-    availableBytes: num(wire.avail),
-    totalBytes: num(wire.total),
-  };
+  const answer = await client.call("GET /nodes/{node}/storage/{storage}/status", { node, storage });
+  return storageFromWire(storage, new Fields(answer));
 }
 
 /** What a storage holds, of one kind or of all, by volume id. */
 export async function getContent(node: string, storage: string, content?: string): Promise<Volume[]> {
-  const wire = await client.call("GET /nodes/{node}/storage/{storage}/content", {
-    node,
-    storage,
-    ...(content ? { content } : {}),
-  });
+  const params = { node, storage, ...(content ? { content } : {}) };
+  const wire = rows(await client.call("GET /nodes/{node}/storage/{storage}/content", params));
   return wire
     .map((entry) => ({
-      volid: entry.volid,
-      content: String((entry as { content?: unknown }).content ?? ""),
-      format: entry.format,
-      sizeBytes: num(entry.size),
-      createdS: numOrNull(entry.ctime),
-      vmid: numOrNull(entry.vmid),
+      volid: entry.text("volid"),
+      content: entry.text("content"),
+      format: entry.text("format"),
+      sizeBytes: entry.num("size"),
+      createdS: entry.numOrNull("ctime"),
+      vmid: entry.numOrNull("vmid"),
     }))
     .sort((a, b) => (a.volid < b.volid ? -1 : 1));
 }

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { client } from "./client";
 import { getTaskLog, taskFromWire, taskState } from "./tasks";
 import { parseUpid } from "./upid";
+import { Fields } from "./wire";
 
 const UPID = "UPID:pve1:00004A65:00075C9C:6B002DF2:qmstart:100:root@pam:";
 
@@ -32,7 +33,7 @@ describe("parseUpid", () => {
 
 describe("states", () => {
   test.each([
-    [undefined, "running"],
+    ["", "running"],
     ["RUNNING", "running"],
     ["running", "running"],
     ["OK", "ok"],
@@ -42,8 +43,8 @@ describe("states", () => {
   ])("%s is %s", (status, state) => expect(taskState(status)).toBe(state));
 
   test("an end without a word is an error, not a running task", () => {
-    expect(taskFromWire({ upid: UPID, endtime: 5 })).toMatchObject({ state: "error", endS: 5 });
-    expect(taskFromWire({ upid: UPID })).toMatchObject({
+    expect(taskFromWire(new Fields({ upid: UPID, endtime: 5 }))).toMatchObject({ state: "error", endS: 5 });
+    expect(taskFromWire(new Fields({ upid: UPID }))).toMatchObject({
       state: "running",
       endS: null,
       status: "",

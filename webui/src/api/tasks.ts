@@ -1,7 +1,6 @@
 import { client } from "./client";
-import type { Num } from "./schema";
 import { parseUpid } from "./upid";
-import { num, numOrNull } from "./wire";
+import { Fields, rows } from "./wire";
 
 export type TaskState = "running" | "ok" | "warnings" | "error";
 
@@ -25,26 +24,24 @@ export interface LogLine {
   text: string;
 }
 
-interface WireTask {
-  upid: string;
-  endtime?: Num;
-  status?: string;
-}
+/** What the server says of a task that ended without a word. */
+const UNEXPECTED = "unexpected status";
 
 /** End word of a task -> state. A running task has none, or says RUNNING. */
-export function taskState(status: string | undefined): TaskState {
-  if (status === undefined || status === "" || status.toUpperCase() === "RUNNING") return "running";
+export function taskState(status: string): TaskState {
+  if (status === "" || status.toUpperCase() === "RUNNING") return "running";
   if (status === "OK") return "ok";
   return status.startsWith("WARNINGS") ? "warnings" : "error";
 }
 
 /** All but the end is in the UPID, so the two list methods need no separate readers. */
-export function taskFromWire(wire: WireTask): Task {
-  const upid = parseUpid(wire.upid);
-  const endS = numOrNull(wire.endtime);
-  const state = endS === null ? taskState(wire.status) : taskState(wire.status ?? "unexpected status");
+export function taskFromWire(wire: Fields): Task {
+  const upid = parseUpid(wire.text("upid"));
+  const endS = wire.numOrNull("endtime");
+  const status = wire.text("status") || (endS === null ? "" : UNEXPECTED);
+  const state = taskState(status);
   return {
-    upid: wire.upid,
+    upid: wire.text("upid"),
     node: upid?.node ?? "",
     type: upid?.type ?? "",
     id: upid?.id ?? "",
@@ -52,7 +49,7 @@ export function taskFromWire(wire: WireTask): Task {
     startS: upid?.startS ?? 0,
     endS: state === "running" ? null : endS,
     state,
-    status: state === "running" ? "" : (wire.status ?? "unexpected status"),
+    status: state === "running" ? "" : status,
   };
 }
 
@@ -69,13 +66,15 @@ export interface TaskQuery {
 
 export async function getNodeTasks(node: string, query: TaskQuery): Promise<TaskPage> {
   const { data, total } = await client.callPage("GET /nodes/{node}/tasks", { node, source: "all", ...query });
-  return { tasks: data.map((entry) => taskFromWire(entry)), total: total ?? data.length };
+  const tasks = rows(data).map(taskFromWire);
+  return { tasks, total: total ?? tasks.length };
 }
 
 /** One task by its id; works for tasks that the recent list no longer holds. */
 export async function getTask(upid: string): Promise<Task> {
-  const wire = await client.call("GET /nodes/{node}/tasks/{upid}/status", { node: nodeOf(upid), upid });
-  return taskFromWire({ upid, status: wire.status === "running" ? "RUNNING" : wire.exitstatus || "unexpected status" });
+  const wire = new Fields(await client.call("GET /nodes/{node}/tasks/{upid}/status", { node: nodeOf(upid), upid }));
+  const status = wire.text("status") === "running" ? "RUNNING" : wire.text("exitstatus") || UNEXPECTED;
+  return taskFromWire(new Fields({ upid, status }));
 }
 
 const LOG_PAGE = 1000;
@@ -91,7 +90,9 @@ export async function getTaskLog(upid: string, known: number): Promise<LogLine[]
       start,
       limit: LOG_PAGE,
     });
-    const fresh = data.map((line) => ({ n: num(line.n as Num), text: String(line.t) })).filter(({ n }) => n > start);
+    const fresh = rows(data)
+      .map((line) => ({ n: line.num("n"), text: line.text("t") }))
+      .filter(({ n }) => n > start);
     if (start === 0 && fresh.length === 1 && fresh[0]?.text === "no content") return [];
     lines.push(...fresh);
     if (fresh.length === 0 || known + lines.length >= (total ?? 0)) return lines;

@@ -93,6 +93,7 @@ export const nodes = {
   "taskType.qmstart": "VM {id}: start",
   "taskType.qmstop": "VM {id}: stop",
   "taskType.qmsuspend": "VM {id}: suspend",
+  "taskType.termproxy": "Guest {id}: terminal",
   "taskType.vncproxy": "Guest {id}: console",
   "taskType.vncshell": "Shell",
   "taskType.vzcreate": "Container {id}: create",

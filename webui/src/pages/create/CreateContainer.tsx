@@ -1,12 +1,12 @@
 import { createContainer } from "../../api/guests";
-import { limits } from "../../api/limits";
+import { type Limits, limits } from "../../api/limits";
 import type { Field } from "../../components/FieldForm";
 import { t } from "../../i18n";
 import { containerParams } from "../../state/createGuest";
 import { CreateModal } from "./CreateModal";
 import { useChoices, useFormValues, useNodeOptions } from "./useChoices";
 
-const LIMITS = limits["POST /nodes/{node}/lxc"];
+const LIMITS: Limits = limits["POST /nodes/{node}/lxc"] ?? {};
 const DEFAULTS = { cores: "1", memory: "512", swap: "512", diskSize: "8", bridge: "vmbr0", ipMode: "dhcp" };
 
 export default function CreateContainer({ onClose }: { onClose: () => void }) {
@@ -46,8 +46,8 @@ export default function CreateContainer({ onClose }: { onClose: () => void }) {
       kind: "number",
       name: "vmid",
       label: t("create.vmid"),
-      min: LIMITS.vmid.minimum,
-      max: LIMITS.vmid.maximum,
+      min: LIMITS["vmid"]?.minimum,
+      max: LIMITS["vmid"]?.maximum,
       required: true,
     },
     {
@@ -71,16 +71,16 @@ export default function CreateContainer({ onClose }: { onClose: () => void }) {
       required: true,
     },
     { kind: "number", name: "diskSize", label: t("create.diskSize"), unit: t("unit.gib"), min: 1, required: true },
-    { kind: "number", name: "cores", label: t("create.cores"), min: LIMITS.cores.minimum, required: true },
+    { kind: "number", name: "cores", label: t("create.cores"), min: LIMITS["cores"]?.minimum, required: true },
     {
       kind: "number",
       name: "memory",
       label: t("create.memory"),
       unit: t("unit.mib"),
-      min: LIMITS.memory.minimum,
+      min: LIMITS["memory"]?.minimum,
       required: true,
     },
-    { kind: "number", name: "swap", label: t("createCt.swap"), unit: t("unit.mib"), min: LIMITS.swap.minimum },
+    { kind: "number", name: "swap", label: t("createCt.swap"), unit: t("unit.mib"), min: LIMITS["swap"]?.minimum },
     ...network,
     { kind: "checkbox", name: "start", label: t("create.start"), wide: true },
   ];

@@ -1,12 +1,12 @@
 import { createVm } from "../../api/guests";
-import { limits } from "../../api/limits";
+import { type Limits, limits } from "../../api/limits";
 import type { Field } from "../../components/FieldForm";
 import { t } from "../../i18n";
 import { vmParams } from "../../state/createGuest";
 import { CreateModal } from "./CreateModal";
 import { useChoices, useFormValues, useNodeOptions } from "./useChoices";
 
-const LIMITS = limits["POST /nodes/{node}/qemu"];
+const LIMITS: Limits = limits["POST /nodes/{node}/qemu"] ?? {};
 const DEFAULTS = { cores: "1", memory: "2048", diskSize: "32", bridge: "vmbr0" };
 
 export default function CreateVm({ onClose }: { onClose: () => void }) {
@@ -29,12 +29,12 @@ export default function CreateVm({ onClose }: { onClose: () => void }) {
       kind: "number",
       name: "vmid",
       label: t("create.vmid"),
-      min: LIMITS.vmid.minimum,
-      max: LIMITS.vmid.maximum,
+      min: LIMITS["vmid"]?.minimum,
+      max: LIMITS["vmid"]?.maximum,
       required: true,
     },
     { kind: "text", name: "name", label: t("create.name"), placeholder: t("createVm.namePlaceholder"), wide: true },
-    { kind: "number", name: "cores", label: t("create.cores"), min: LIMITS.cores.minimum, required: true },
+    { kind: "number", name: "cores", label: t("create.cores"), min: LIMITS["cores"]?.minimum, required: true },
     { kind: "number", name: "memory", label: t("create.memory"), unit: t("unit.mib"), min: 16, required: true },
     {
       kind: "select",
