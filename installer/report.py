@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -22,7 +23,7 @@ class Report:
     """One installation's progress. ``clock`` gives seconds since the epoch.
 
     The log is appended to and flushed line by line; the status file is replaced as a whole:
-    ``{"state": …, "stage": …, "percent": …, "message": …}``.
+    ``{"pid": …, "state": …, "stage": …, "percent": …, "message": …}``.
     """
 
     def __init__(self, console: TextIO, log: Path, status: Path, clock: Callable[[], float] = time.time) -> None:
@@ -33,6 +34,7 @@ class Report:
         self._file = log.open("a", buffering=1)
         self._stage = ""
         self._percent = self._start = self._weight = 0.0
+        self._write(State.RUNNING, "starting")
 
     def close(self) -> None:
         self._file.close()
@@ -80,7 +82,13 @@ class Report:
         print(text, file=self._console, flush=True)
 
     def _write(self, state: State, message: str) -> None:
-        tree = {"state": state, "stage": self._stage, "percent": round(self._percent), "message": message}
+        tree = {
+            "pid": os.getpid(),
+            "state": state,
+            "stage": self._stage,
+            "percent": round(self._percent),
+            "message": message,
+        }
         partial = self._status.with_name(self._status.name + ".new")
         partial.write_text(json.dumps(tree) + "\n")
         partial.replace(self._status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,8 @@ def test_failure_is_told(tmp_path: Path, report: tuple[Report, io.StringIO]) -> 
     report[0].fraction(0.5)
     report[0].failed("one\ntwo")
     assert "INSTALLATION FAILED at stage unpack:\n  one\n  two\n" in report[1].getvalue()
-    assert status(tmp_path) == {"state": "failed", "stage": "unpack", "percent": 35, "message": "one\ntwo"}
+    tree = {"pid": os.getpid(), "state": "failed", "stage": "unpack", "percent": 35, "message": "one\ntwo"}
+    assert status(tmp_path) == tree
 
 
 def test_log_of_programs(tmp_path: Path, report: tuple[Report, io.StringIO]) -> None:
