@@ -15,7 +15,9 @@ from imagebuild.context import Context
 from imagebuild.progress import stage
 from imagebuild.steps import base
 
-FORMAT = 2
+FORMAT = 3
+ON_DEMAND = ("virtlockd.service", "virtlogd.service", "e2scrub_reap.service", "grub-common.service")
+"""Not started at boot: the first two by their sockets when libvirt asks, the others have nothing to do here."""
 
 
 @functools.cache
@@ -51,6 +53,7 @@ def run(ctx: Context) -> None:
             ["update-initramfs", "-c", "-k", pair.abi],
             ["find", "/etc/ssh", "-name", "ssh_host_*", "-delete"],
             ["truncate", "-s", "0", "/etc/machine-id"],
+            ["rm", "-f", *(f"/etc/systemd/system/multi-user.target.wants/{name}" for name in ON_DEMAND)],
             ["find", "/var/log", "/var/cache/apt", "/var/cache/debconf", "-type", "f", "-name", "*[-.]old", "-delete"],
         ],
     )
