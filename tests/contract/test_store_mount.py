@@ -281,6 +281,11 @@ def test_appending(node: Node, store: Store) -> None:
     store.write("log", b"short")
     shell(node, "echo x >> log")
     assert node.path("log").read_bytes() == store.read("log").data == b"shortx\n"
+    held = os.open(node.path("log"), os.O_WRONLY | os.O_APPEND)
+    store.write("log", b"1")  # the kernel still believes in seven bytes
+    os.write(held, b"2")
+    os.close(held)
+    assert node.path("log").read_bytes() == store.read("log").data == b"12"
 
 
 def test_a_removed_file_is_readable_by_who_has_it_open(node: Node, store: Store) -> None:

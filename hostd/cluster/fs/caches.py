@@ -22,11 +22,11 @@ log = logging.getLogger(__name__)
 
 CACHE_S: Final = 5.0  # how long the kernel trusts names and attributes by itself
 
-Entryname = tuple[int, bytes]  # parent inode and name
-Job = tuple[int, bool] | Entryname | trio.Event | None
+EntryName = tuple[int, bytes]  # parent inode and name
+Job = tuple[int, bool] | EntryName | trio.Event | None
 
 
-def entries_of(effect: Effect, *, from_mount: bool) -> list[Entryname]:
+def entries_of(effect: Effect, *, from_mount: bool) -> list[EntryName]:
     """Names that must be looked up again. The kernel knows those that it changed itself."""
     if from_mount or effect.is_stamp:
         return []
@@ -60,9 +60,6 @@ class Caches:
     def forget_name(self, parent: int, name: str) -> None:
         """Have one name looked up again."""
         self._jobs.put((parent, name.encode()))
-
-    def forget_attributes(self, inode: int) -> None:
-        self._jobs.put((inode, False))
 
     async def settle(self) -> None:
         """Wait until the kernel has forgotten everything published so far.

@@ -167,7 +167,9 @@ class Filesystem(pyfuse3.Operations):
     def _node_attributes(self, node: Node, path: str) -> EntryAttributes:
         kind = stat.S_IFDIR if node.is_directory else stat.S_IFREG
         mode = kind | paths.permissions(path, directory=node.is_directory)
-        return self._attributes(node.inode, mode, node.size_bytes, node.mtime_ns)
+        # Who asks for a lock wants to know now: one that was released for another is gone at once.
+        timeout_s = 0 if paths.is_lock(path) else CACHE_S
+        return self._attributes(node.inode, mode, node.size_bytes, node.mtime_ns, timeout_s)
 
     def _file_attributes(self, file: OpenFile) -> EntryAttributes:
         """Attributes of an open file with uncommitted data, or of one that was removed."""
@@ -275,7 +277,6 @@ class Filesystem(pyfuse3.Operations):
         if not self._locks.expired(node.inode, node.version):
             raise FUSEError(errno.EACCES)
         await self._submit(Delete(path=path, if_version=node.version, directory=True), _actor(ctx))
-        self._caches.forget_name(node.parent, node.name)
 
     # --- directories
 

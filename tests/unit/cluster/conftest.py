@@ -30,7 +30,7 @@ class Daemon:
 
     def start(self) -> None:
         up = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(up,))
+        self._thread = threading.Thread(target=self._run, args=(up,), daemon=True)
         self._thread.start()
         assert up.wait(30)
         assert self.error is None, self.error
