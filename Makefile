@@ -47,7 +47,7 @@ api-status: tools ## Compare our API with the reference's and write docs/status.
 
 .PHONY: api-types
 api-types: tools ## Write webui's types from our own API declarations
-	@$(IN) sh -c 'python3 tests/bin/api-dump > webui/src/api/dump.json && node webui/scripts/api-types.mjs webui/src/api/dump.json'
+	@$(IN) sh -c 'python3 tests/bin/api-dump | node webui/scripts/api-types.mjs -'
 
 .PHONY: iso
 iso: tools ## Build the ISO image (ANSWER=file puts an answer file on it)

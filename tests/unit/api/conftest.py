@@ -86,7 +86,7 @@ class Site:
         )
         identify = TicketIdentity(self.mirror, clock=lambda: NOW)
         self.api = Api(collect(ENDPOINT_MODULES), services, identify, None)
-        self.client: FlaskClient = create_app(self.api).test_client()
+        self.client: FlaskClient = create_app(self.api).test_client(use_cookies=False)
         self.key = key
 
     def ticket(self, user: str) -> str:
