@@ -33,7 +33,7 @@ def storages(ctx: Context) -> list[dict[str, object]]:
     live = ctx.samples.storages()
     rows: list[dict[str, object]] = []
     for storage in storage_config.from_mirror(ctx.mirror):
-        if not storage.on(ctx.node) or not ctx.may(f"/storage/{storage.id}", "Datastore.Audit"):
+        if not storage.used_on(ctx.node) or not ctx.may(f"/storage/{storage.id}", "Datastore.Audit"):
             continue
         space = live.get(storage.id, {})
         rows.append(

@@ -16,7 +16,7 @@ from hostd.guests.changes import Change, apply_pending, change_later, change_now
 from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
-from hostd.guests.qemu import sockets
+from hostd.guests.qemu import process, sockets
 from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
 from hostd.guests.qemu.devices import display, net
 from hostd.guests.qemu.devices.disk import Source
@@ -313,20 +313,22 @@ def change(
     change: Change,
     *,
     digest: str = "",
-    machines: Machines | None = None,
+    running: bool | None = None,
     skip_lock: bool = False,
 ) -> None:
-    """Change the configuration; on a running machine what touches it waits for the next start."""
-    machines = machines or LibvirtMachines()
+    """Change the configuration; on a running machine what touches it waits for the next start.
+
+    ``running`` None: as the process table tells.
+    """
     with files.lock(vmid), Undo() as undo:
         guest = files.load(host.store, where(host, vmid))
         files.check_digest(guest, digest)
-        files.check_unlocked(guest, skip=skip_lock or "lock" in change.delete)
-        running = machines.state(vmid) is not None
+        files.check_unlocked(guest, skip=skip_lock)
         values = allocate(host, log, vmid, planning.plan_values(change.values, os.urandom), undo)
         planned = replace(change, values=values)
         mine = owned(vmid)
-        outcome = change_later(guest.file, planned, is_live, mine) if running else change_now(guest.file, planned, mine)
+        later = process.is_running(vmid) if running is None else running
+        outcome = change_later(guest.file, planned, is_live, mine) if later else change_now(guest.file, planned, mine)
         files.save(host.store, guest, outcome.file)
         undo.keep()
         free_volumes(host, log, outcome.removed)

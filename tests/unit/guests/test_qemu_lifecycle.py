@@ -159,7 +159,7 @@ def test_removal(host: Host, tmp_path: Path) -> None:
     made(host, machines, scsi0="local:1", protection="1")
     with pytest.raises(Conflict, match="protection"):
         lifecycle.destroy(host, log, 100, machines=machines)
-    lifecycle.change(host, log, 100, Change(values={"protection": "0"}, delete={"scsi0": False}), machines=machines)
+    lifecycle.change(host, log, 100, Change(values={"protection": "0"}, delete={"scsi0": False}), running=False)
     assert current(host).current["unused0"] == "local:100/vm-100-disk-0.raw"
     lifecycle.start(host, log, 100, machines=machines)
     with pytest.raises(Conflict, match="running"):
@@ -187,7 +187,7 @@ def test_changes_of_a_running_machine_wait(host: Host) -> None:
     made(host, machines, scsi0="local:1", memory="512")
     lifecycle.start(host, log, 100, machines=machines)
     change = Change(values={"memory": "1024", "name": "b", "scsi1": "local:1"}, delete={"scsi0": True})
-    lifecycle.change(host, log, 100, change, machines=machines)
+    lifecycle.change(host, log, 100, change, running=True)
     file = current(host)
     assert (file.current["memory"], file.current["name"]) == ("512", "b")
     assert file.pending == {"memory": "1024", "scsi1": "local:100/vm-100-disk-1.raw,size=1G", "delete": "!scsi0"}
@@ -204,9 +204,7 @@ def test_changes_of_a_running_machine_wait(host: Host) -> None:
 def test_an_old_digest_is_refused_and_nothing_stays_behind(host: Host, tmp_path: Path) -> None:
     made(host, FakeMachines(), name="a")
     with pytest.raises(Conflict, match="file change by other user"):
-        lifecycle.change(
-            host, ListLog(), 100, Change(values={"scsi0": "local:1"}), digest="00", machines=FakeMachines()
-        )
+        lifecycle.change(host, ListLog(), 100, Change(values={"scsi0": "local:1"}), digest="00", running=False)
     assert not list((tmp_path / "vz").rglob("*.raw"))
 
 

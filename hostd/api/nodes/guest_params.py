@@ -1,0 +1,143 @@
+"""What the methods of both kinds of guest share: their configuration's keys as parameters, checks of privileges."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from hostd.api.context import Context
+from hostd.core.errors import Denied, HostError, Invalid, TimedOut
+from hostd.core.schema import param, rows
+from hostd.guests.changes import Change
+from hostd.guests.config import StoredGuest
+from hostd.guests.options import Table, to_text
+from hostd.storage.volume import VolumeId
+from hostd.tasks.archive import Archive
+from hostd.tasks.upid import Upid
+
+T = TypeVar("T")
+_PREFIX = "option_"
+_POLL_S = 0.05
+_NUMBERS = ("integer", "number", "boolean")
+
+
+def with_options(table: Table) -> Callable[[type[T]], type[T]]:
+    """Add every declared key of a guest's configuration to a class of parameters, all optional."""
+
+    def extend(cls: type[T]) -> type[T]:
+        own = {row.wire for row in rows(cls)}
+        added: list[Any] = []
+        for name, option in table.options.items():
+            if name in own:
+                continue
+            field = param(
+                option.kind,
+                doc=option.doc,
+                default=None,
+                name=name,
+                indices=option.indices,
+                shown_default=option.default,
+            )
+            added.append((f"{_PREFIX}{name}", Any, field))
+        made = dataclasses.make_dataclass(cls.__name__, added, bases=(cls,), frozen=True, kw_only=True)
+        made.__doc__, made.__module__ = cls.__doc__, cls.__module__
+        return made
+
+    return extend
+
+
+def given_options(p: object) -> dict[str, str]:
+    """The keys that a call sets, as the file writes them."""
+    found: dict[str, str] = {}
+    for row in rows(type(p)):
+        if not row.attribute.startswith(_PREFIX):
+            continue
+        value = getattr(p, row.attribute)
+        if row.indices:
+            found |= {key: to_text(v) for key, v in value.items()}
+        elif value is not None:
+            found[row.wire] = to_text(value)
+    return found
+
+
+def typed(table: Table, values: Mapping[str, str]) -> dict[str, object]:
+    """Values of a file as answers carry them: numbers where the key is declared as one."""
+    return {key: _typed(table, key, value) for key, value in values.items()}
+
+
+def _typed(table: Table, key: str, value: str) -> object:
+    option = table.get(key)
+    if option is None or option.kind.type not in _NUMBERS:
+        return value
+    try:
+        parsed = option.kind.parse(value)
+    except ValueError:
+        return value
+    return int(parsed) if isinstance(parsed, bool) or float(parsed).is_integer() else parsed
+
+
+def require_key_privileges(ctx: Context, vmid: int, table: Table, keys: set[str]) -> None:
+    """Denied, naming the first key that the caller may not touch."""
+    for key in sorted(keys):
+        option = table.get(key)
+        privilege = option.privilege if option else "VM.Config.Disk"  # unused<n>
+        if privilege == "root" and ctx.user != "root@pam":
+            raise Denied(f"only root can set '{key}' config")
+        if privilege != "root" and not ctx.may(f"/vms/{vmid}", privilege):
+            raise Denied(f"Permission check failed (/vms/{vmid}, {privilege})")
+
+
+def require_storage(ctx: Context, storage: str, privilege: str) -> None:
+    if not ctx.may(f"/storage/{storage}", privilege):
+        raise Denied(f"Permission check failed (/storage/{storage}, {privilege})")
+
+
+def require_volume(ctx: Context, volume: VolumeId) -> None:
+    """To use a volume one must be able to see its storage."""
+    path = f"/storage/{volume.storage}"
+    if not ctx.may(path, "Datastore.Audit", "Datastore.AllocateSpace", any_of=True):
+        raise Denied(f"Permission check failed ({path}, Datastore.Audit|Datastore.AllocateSpace)")
+
+
+def check_skiplock(ctx: Context, skiplock: bool) -> None:
+    if skiplock and ctx.user != "root@pam":
+        raise Invalid({"skiplock": "Only root may use this option."})
+
+
+def make_change(
+    values: Mapping[str, str], delete: list[str], revert: list[str], force: bool, known: set[str]
+) -> Change:
+    """A change from a call's parameters. Raises Invalid for unknown keys, HostError when nothing is asked for."""
+    for name in [*delete, *revert]:
+        if name in values:
+            raise Invalid({"delete": f"you can't use '-{name}' and '-delete {name}' at the same time"})
+        if name not in known:
+            raise Invalid({"delete": f"unknown option '{name}'"})
+    if not values and not delete and not revert:
+        raise HostError("no options specified")
+    return Change(values=values, delete=dict.fromkeys(delete, force), revert=tuple(revert))
+
+
+def snapshot_values(guest: StoredGuest, name: str) -> tuple[Mapping[str, str], str]:
+    """Values and comment of a snapshot; HostError in the words that clients know."""
+    section = guest.file.snapshots.get(name)
+    if section is None:
+        raise HostError(f"snapshot '{name}' does not exist")
+    return section.values, section.comment
+
+
+def wait_for(upid: str, timeout_s: float, archive: Archive | None = None) -> None:
+    """Wait for the end of a task; HostError with its error, TimedOut while it still runs."""
+    archive, task = archive or Archive(), Upid.parse(upid)
+    end_s = time.monotonic() + timeout_s
+    while True:
+        entry = archive.status(task)
+        if entry is not None and entry.status is not None:
+            break
+        if time.monotonic() > end_s:
+            raise TimedOut(f"the change goes on as task {upid}")
+        time.sleep(_POLL_S)
+    if entry.status != "OK" and not entry.status.startswith("WARNINGS"):
+        raise HostError(entry.status)

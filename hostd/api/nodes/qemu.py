@@ -1,0 +1,486 @@
+"""``/nodes/{node}/qemu``: virtual machines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hostd.api.context import Context
+from hostd.api.endpoint import ALL, NULL, UPID, Check, array, endpoint, fields
+from hostd.api.nodes import guest_params as shared
+from hostd.core.errors import Denied, HostError, Invalid
+from hostd.core.kinds import BOOLEAN, CONFIG_ID_LIST, DIGEST, NODE, SECONDS, STORAGE_ID, VMID
+from hostd.core.schema import Kind, param
+from hostd.guests import changes, index
+from hostd.guests import config as files
+from hostd.guests.config import GuestKind, GuestPath, StoredGuest
+from hostd.guests.index import Entry
+from hostd.guests.qemu import lifecycle, plan
+from hostd.guests.qemu.config import OPTIONS, known_keys, with_old_names
+from hostd.tasks.log import ListLog
+
+_CHANGE_S = 30.0
+_CONFIG_PRIVILEGES = (
+    "VM.Config.Disk", "VM.Config.CDROM", "VM.Config.CPU", "VM.Config.Memory", "VM.Config.Network", "VM.Config.HWType",
+    "VM.Config.Options", "VM.Config.Cloudinit",
+)  # fmt: skip
+_POWER = Check("/vms/{vmid}", "VM.PowerMgmt")
+_STATUS = fields(
+    vmid="integer", status="string", name="string?", cpu="number?", cpus="number?", mem="integer?", maxmem="integer?",
+    memhost="integer?", disk="integer?", maxdisk="integer?", diskread="integer?", diskwrite="integer?",
+    netin="integer?", netout="integer?", uptime="integer?", pid="integer?", qmpstatus="string?", tags="string?",
+    lock="string?", template="boolean?", serial="boolean?",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListParams:
+    """The node's machines."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    full: bool = param(BOOLEAN, default=False, doc="Accepted for compatibility: lists always tell everything.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestParams:
+    """One machine."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigParams:
+    """Which version of a configuration to show."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    current: bool = param(BOOLEAN, default=False, shown_default=0, doc="What counts now, without pending changes.")
+    snapshot: str = param(Kind(format="pve-configid", max_length=40), default="", doc="As it was in a snapshot.")
+
+
+@shared.with_options(OPTIONS)
+@dataclass(frozen=True, kw_only=True)
+class CreateParams:
+    """A new machine."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    start: bool = param(BOOLEAN, default=False, shown_default=0, doc="Start it once it is made.")
+    storage: str = param(STORAGE_ID, default="", doc="Accepted for compatibility: drives name their storage.")
+
+
+@shared.with_options(OPTIONS)
+@dataclass(frozen=True, kw_only=True)
+class ChangeParams:
+    """A change of a configuration."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    delete: list[str] = param(CONFIG_ID_LIST, default=(), doc="Keys to remove.")
+    revert: list[str] = param(CONFIG_ID_LIST, default=(), doc="Pending changes to drop.")
+    force: bool = param(BOOLEAN, default=False, doc="Remove disks for good instead of keeping them as unused.")
+    digest: str = param(DIGEST, default="", doc="Fail unless the configuration still has this digest.")
+    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
+
+
+@shared.with_options(OPTIONS)
+@dataclass(frozen=True, kw_only=True)
+class BackgroundChangeParams:
+    """A change of a configuration as a task."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    delete: list[str] = param(CONFIG_ID_LIST, default=(), doc="Keys to remove.")
+    revert: list[str] = param(CONFIG_ID_LIST, default=(), doc="Pending changes to drop.")
+    force: bool = param(BOOLEAN, default=False, doc="Remove disks for good instead of keeping them as unused.")
+    digest: str = param(DIGEST, default="", doc="Fail unless the configuration still has this digest.")
+    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
+    background_delay: int | None = param(
+        Kind(type="integer", minimum=1, maximum=30), default=None, doc="Wait this long for the end, then answer null."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DestroyParams:
+    """A machine to remove."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    purge: bool = param(BOOLEAN, default=False, doc="Also remove it from jobs that name it.")
+    destroy_unreferenced_disks: bool = param(
+        BOOLEAN, default=False, shown_default=0, name="destroy-unreferenced-disks", doc="Also remove disks of its id."
+    )
+    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerParams:
+    """A machine whose power is switched."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    timeout: int | None = param(SECONDS, default=None, doc="Give up after this many seconds.")
+    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResetParams:
+    """A machine to reset."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShutdownParams:
+    """A machine to shut down."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    timeout: int | None = param(SECONDS, default=None, doc="Wait this many seconds.")
+    force_stop: bool = param(
+        BOOLEAN, default=False, shown_default=0, name="forceStop", doc="Pull the plug when the time is over."
+    )
+    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
+
+
+def where(ctx: Context, vmid: int) -> GuestPath:
+    return GuestPath(node=ctx.node, kind=GuestKind.QEMU, vmid=vmid)
+
+
+def stored(ctx: Context, vmid: int) -> StoredGuest:
+    """The guest as the copy in memory has it; NotFound in the words that clients know."""
+    return files.show(ctx.mirror, where(ctx, vmid))
+
+
+# --- lists and status
+
+
+def list_row(entry: Entry, sample: Mapping[str, Any]) -> dict[str, object]:
+    """One machine as the node's list shows it."""
+    summary = entry.summary
+    row: dict[str, object] = {
+        "vmid": entry.where.vmid,
+        "name": summary.name,
+        "status": "running" if sample else "stopped",
+        "cpus": summary.cpus,
+        "maxmem": summary.memory,
+        "maxdisk": summary.disk,
+        **index.live_values(sample),
+    }
+    row |= {k: v for k, v in (("tags", summary.tags), ("lock", summary.lock)) if v}
+    row |= {k: 1 for k, v in (("template", summary.template), ("serial", summary.serial)) if v}
+    return row | {k: sample[k] for k in ("pid",) if k in sample}
+
+
+@endpoint(
+    "GET",
+    "/nodes/{node}/qemu",
+    params=ListParams,
+    returns=array(_STATUS, child="vmid"),
+    allow=ALL,
+    runs_on="node",
+    checked_in_code=True,
+)
+def vmlist(ctx: Context, p: ListParams) -> object:
+    """The virtual machines of this node that the caller may see."""
+    samples = ctx.samples.guests()
+    return [
+        list_row(entry, samples.get(entry.where.vmid, {}))
+        for entry in index.entries(ctx.mirror)
+        if entry.where.kind is GuestKind.QEMU
+        and entry.where.node == ctx.node
+        and ctx.may(f"/vms/{entry.where.vmid}", "VM.Audit")
+    ]
+
+
+@endpoint(
+    "GET",
+    "/nodes/{node}/qemu/{vmid}",
+    params=GuestParams,
+    returns=array(fields(subdir="string"), child="subdir"),
+    allow=ALL,
+    runs_on="node",
+)
+def vm_index(ctx: Context, p: GuestParams) -> object:
+    """What can be asked about a machine."""
+    return [{"subdir": name} for name in ("config", "pending", "status", "vncproxy", "termproxy", "vncwebsocket")]
+
+
+@endpoint(
+    "GET",
+    "/nodes/{node}/qemu/{vmid}/status",
+    params=GuestParams,
+    returns=array(fields(subdir="string"), child="subdir"),
+    allow=ALL,
+    runs_on="node",
+)
+def status_index(ctx: Context, p: GuestParams) -> object:
+    """What can be done with a machine's power."""
+    return [{"subdir": name} for name in ("current", "start", "stop", "reset", "shutdown")]
+
+
+@endpoint(
+    "GET",
+    "/nodes/{node}/qemu/{vmid}/status/current",
+    params=GuestParams,
+    returns={"type": "object", "properties": {**_STATUS, **fields(ha="object", agent="boolean?")}},
+    allow=Check("/vms/{vmid}", "VM.Audit"),
+    runs_on="node",
+)
+def status_current(ctx: Context, p: GuestParams) -> object:
+    """A machine's state and live values."""
+    place = where(ctx, p.vmid)
+    file = ctx.mirror.get(place.path)
+    if file is None:
+        raise files.missing(place)
+    entry = Entry(where=place, summary=index.summarize(place.kind, place.vmid, file.data))
+    sample = ctx.samples.guests().get(p.vmid, {})
+    row = list_row(entry, sample) | {"ha": {"managed": 0}, "qmpstatus": sample.get("qmpstatus", "stopped")}
+    return row | ({"agent": 1} if entry.summary.agent else {})
+
+
+# --- configuration
+
+
+@endpoint(
+    "GET",
+    "/nodes/{node}/qemu/{vmid}/config",
+    params=ConfigParams,
+    returns={"type": "object", "additionalProperties": True, "properties": fields(digest="string")},
+    allow=Check("/vms/{vmid}", "VM.Audit"),
+    runs_on="node",
+)
+def config(ctx: Context, p: ConfigParams) -> object:
+    """A machine's configuration, as it will be once pending changes count."""
+    guest = stored(ctx, p.vmid)
+    if p.current and p.snapshot:
+        raise Invalid({"snapshot": "cannot use 'snapshot' parameter with 'current'"})
+    comment = guest.file.comment
+    values: Mapping[str, str] = guest.file.current if p.current else changes.merged(guest.file)
+    if p.snapshot:
+        values, comment = shared.snapshot_values(guest, p.snapshot)
+    shown = shared.typed(OPTIONS, with_old_names(values)) | ({"description": comment} if comment else {})
+    if "cipassword" in shown:
+        shown["cipassword"] = "**********"
+    return shown | {"digest": guest.digest}
+
+
+@endpoint(
+    "GET",
+    "/nodes/{node}/qemu/{vmid}/pending",
+    params=GuestParams,
+    returns=array(fields(key="string", value="string?", pending="string?", delete="integer?")),
+    allow=Check("/vms/{vmid}", "VM.Audit"),
+    runs_on="node",
+)
+def pending(ctx: Context, p: GuestParams) -> object:
+    """Each key with what counts and what waits for a restart."""
+    return pending_answer(stored(ctx, p.vmid))
+
+
+def pending_answer(guest: StoredGuest) -> list[dict[str, object]]:
+    """Rows of ``…/pending``; secrets are not shown."""
+    rows: list[dict[str, object]] = []
+    for row in changes.pending_rows(guest.file):
+        secret = row.key == "cipassword"
+        shown: dict[str, object] = {"key": row.key}
+        if row.value is not None:
+            shown["value"] = "**********" if secret else shared.typed(OPTIONS, {row.key: row.value})[row.key]
+        if row.pending is not None:
+            shown["pending"] = "**********" if secret else shared.typed(OPTIONS, {row.key: row.pending})[row.key]
+        if row.delete:
+            shown["delete"] = row.delete
+        rows.append(shown)
+    return rows
+
+
+def require_plan(ctx: Context, vmid: int, values: Mapping[str, str]) -> plan.Plan:
+    """Check what the caller may set and which storages are asked for; Invalid with every wrong value."""
+    shared.require_key_privileges(ctx, vmid, OPTIONS, set(values))
+    planned = plan.plan_values({k: v for k, v in values.items() if k != "description"}, os.urandom)
+    for new in planned.new:
+        shared.require_storage(ctx, new.storage, "Datastore.AllocateSpace")
+    for volume in planned.existing.values():
+        shared.require_volume(ctx, volume)
+    return planned
+
+
+@endpoint(
+    "PUT",
+    "/nodes/{node}/qemu/{vmid}/config",
+    params=ChangeParams,
+    returns=NULL,
+    allow=Check("/vms/{vmid}", *_CONFIG_PRIVILEGES, any_of=True),
+    runs_on="node",
+    privileged=True,
+)
+def update(ctx: Context, p: ChangeParams) -> object:
+    """Change a machine's configuration and wait; on a running machine what touches it waits for the next start."""
+    change, direct = _prepare(ctx, p)
+    if direct:
+        lifecycle.change(ctx.host, ListLog(), p.vmid, change, digest=p.digest, skip_lock=p.skiplock)
+    else:
+        shared.wait_for(_spawn_change(ctx, p, change), _CHANGE_S)
+    return None
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/config",
+    params=BackgroundChangeParams,
+    returns={"type": "string", "optional": True},
+    allow=Check("/vms/{vmid}", *_CONFIG_PRIVILEGES, any_of=True),
+    runs_on="node",
+    privileged=True,
+)
+def update_in_background(ctx: Context, p: BackgroundChangeParams) -> object:
+    """Change a machine's configuration as a task."""
+    change, _direct = _prepare(ctx, p)
+    upid = _spawn_change(ctx, p, change)
+    if p.background_delay is not None:
+        shared.wait_for(upid, p.background_delay)
+        return None
+    return upid
+
+
+def _prepare(ctx: Context, p: ChangeParams | BackgroundChangeParams) -> tuple[changes.Change, bool]:
+    """The change, checked, and whether it is only text (no disk is made or removed, so it needs no task)."""
+    guest = stored(ctx, p.vmid)
+    shared.check_skiplock(ctx, p.skiplock)
+    values = shared.given_options(p)
+    change = shared.make_change(values, list(p.delete), list(p.revert), force=p.force, known=known_keys())
+    shared.require_key_privileges(ctx, p.vmid, OPTIONS, set(change.delete) | set(change.revert))
+    planned = require_plan(ctx, p.vmid, values)
+    files.check_digest(guest, p.digest)
+    gone = [k for k in change.delete if plan.owned_volume(k, guest.file.current.get(k, ""), p.vmid)]
+    removes = any(change.delete[k] or k.startswith("unused") for k in gone)
+    return change, not (planned.new or planned.existing or removes)
+
+
+def _spawn_change(ctx: Context, p: ChangeParams | BackgroundChangeParams, change: changes.Change) -> str:
+    return ctx.spawn(
+        "qmconfig",
+        str(p.vmid),
+        vmid=p.vmid,
+        values=dict(change.values),
+        delete=dict(change.delete),
+        revert=list(change.revert),
+        digest=p.digest,
+        skip_lock=p.skiplock,
+    )
+
+
+# --- make and remove
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/qemu",
+    params=CreateParams,
+    returns=UPID,
+    allow=ALL,
+    runs_on="node",
+    privileged=True,
+    checked_in_code=True,
+)
+def create(ctx: Context, p: CreateParams) -> object:
+    """Make a virtual machine; ``<storage>:<GiB>`` as a drive's volume allocates a new one."""
+    if not ctx.may(f"/vms/{p.vmid}", "VM.Allocate"):
+        raise Denied(f"Permission check failed (/vms/{p.vmid}, VM.Allocate)")
+    values = shared.given_options(p)
+    require_plan(ctx, p.vmid, values)
+    files.require_free(ctx.mirror, GuestKind.QEMU, p.vmid)
+    return ctx.spawn("qmcreate", str(p.vmid), vmid=p.vmid, values=values, start=p.start)
+
+
+@endpoint(
+    "DELETE",
+    "/nodes/{node}/qemu/{vmid}",
+    params=DestroyParams,
+    returns=UPID,
+    allow=Check("/vms/{vmid}", "VM.Allocate"),
+    runs_on="node",
+    privileged=True,
+)
+def destroy(ctx: Context, p: DestroyParams) -> object:
+    """Remove a machine with its disks; it must not run."""
+    shared.check_skiplock(ctx, p.skiplock)
+    guest = stored(ctx, p.vmid)
+    if guest.file.current.get("protection") == "1":
+        raise HostError(f"can't remove VM {p.vmid} - protection mode enabled")
+    unreferenced = p.destroy_unreferenced_disks
+    return ctx.spawn("qmdestroy", str(p.vmid), vmid=p.vmid, unreferenced=unreferenced, skip_lock=p.skiplock)
+
+
+# --- power
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/start",
+    params=PowerParams,
+    returns=UPID,
+    allow=_POWER,
+    runs_on="node",
+    privileged=True,
+)
+def start(ctx: Context, p: PowerParams) -> object:
+    """Start a machine."""
+    shared.check_skiplock(ctx, p.skiplock)
+    stored(ctx, p.vmid)
+    return ctx.spawn("qmstart", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/stop",
+    params=PowerParams,
+    returns=UPID,
+    allow=_POWER,
+    runs_on="node",
+    privileged=True,
+)
+def stop(ctx: Context, p: PowerParams) -> object:
+    """Pull a machine's plug: what the guest had not written is lost."""
+    shared.check_skiplock(ctx, p.skiplock)
+    stored(ctx, p.vmid)
+    return ctx.spawn("qmstop", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/shutdown",
+    params=ShutdownParams,
+    returns=UPID,
+    allow=_POWER,
+    runs_on="node",
+    privileged=True,
+)
+def shutdown(ctx: Context, p: ShutdownParams) -> object:
+    """Ask the guest to shut down (ACPI or its agent)."""
+    shared.check_skiplock(ctx, p.skiplock)
+    stored(ctx, p.vmid)
+    timeout_s = lifecycle.SHUTDOWN_S if p.timeout is None else p.timeout
+    args = {"timeout_s": timeout_s, "force_stop": p.force_stop, "skip_lock": p.skiplock}
+    return ctx.spawn("qmshutdown", str(p.vmid), vmid=p.vmid, **args)
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/reset",
+    params=ResetParams,
+    returns=UPID,
+    allow=_POWER,
+    runs_on="node",
+    privileged=True,
+)
+def reset(ctx: Context, p: ResetParams) -> object:
+    """Press a machine's reset button."""
+    shared.check_skiplock(ctx, p.skiplock)
+    stored(ctx, p.vmid)
+    return ctx.spawn("qmreset", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)

@@ -1,0 +1,106 @@
+"""Tasks on storages: putting an uploaded file in its place, removing a volume.
+
+They stand on the guests' floor because removing asks whether a guest still uses the volume.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import Final
+
+from hostd.cluster.store import Mirror
+from hostd.core.errors import Conflict, NotFound
+from hostd.core.formats.keyvalue import parse_guest
+from hostd.guests.config import GuestKind, GuestPath, parse_path
+from hostd.node.host import Host
+from hostd.storage.catalog import Catalog
+from hostd.storage.interface import VolumeSpec
+from hostd.storage.upload import place, target_path
+from hostd.storage.volume import VolumeId
+from hostd.tasks.log import TaskLog
+from hostd.tasks.registry import task
+
+# Root's own folder beside that of the uploads, so that taking a file over is a rename.
+TAKEN: Final = "taken"
+
+
+def take_over(path: str) -> str:
+    """Move an upload out of the unprivileged daemon's reach; returns where it is now. NotFound when it is not there."""
+    folder = os.path.join(os.path.dirname(os.path.dirname(path)), TAKEN)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    taken = os.path.join(folder, secrets.token_hex(16))
+    try:
+        os.rename(path, taken)
+    except FileNotFoundError as err:
+        raise NotFound(f"there is no uploaded file '{path}'") from err
+    return taken
+
+
+@task("imgcopy")
+def copy_upload(
+    host: Host,
+    log: TaskLog,
+    *,
+    storage: str,
+    content: str,
+    filename: str,
+    source: str,
+    algorithm: str = "",
+    checksum: str = "",
+) -> None:
+    """Verify an uploaded file and put it into a storage; an older file of that name is replaced."""
+    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    try:
+        target = target_path(catalog, storage, content, filename)
+        catalog.driver(storage).activate()
+    except BaseException:
+        os.unlink(source)
+        raise
+    log.info(f"target file: {target}")
+    size = place(source, target, algorithm=algorithm, checksum=checksum)
+    if algorithm:
+        log.info(f"{algorithm} checksum verified")
+    log.info(f"finished, {size} bytes")
+
+
+@task("imgalloc")
+def allocate(host: Host, log: TaskLog, *, storage: str, vmid: int, name: str, size_bytes: int, format: str) -> None:
+    """Make a disk of a wished name for a guest."""
+    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    spec = VolumeSpec(vmid=vmid, size_bytes=size_bytes, format=format, name=name)
+    log.info(f"created '{catalog.allocate(storage, spec, 'images')}'")
+
+
+@task("imgdel")
+def delete_volume(host: Host, log: TaskLog, *, volume: str) -> None:
+    """Remove a volume that no guest refers to."""
+    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    parsed = VolumeId.parse(volume)
+    catalog.free(parsed)
+    log.info(f"removed volume '{volume}'")
+
+
+def users(mirror: Mirror, volume: VolumeId) -> list[GuestPath]:
+    """Guests whose files name the volume, in any section."""
+    word = str(volume).encode()
+    found = []
+    for file in mirror.glob("nodes/"):
+        where = parse_path(file.path)
+        if where is not None and word in file.data and str(volume) in _words(where.kind, file.data):
+            found.append(where)
+    return found
+
+
+def _words(kind: GuestKind, data: bytes) -> set[str]:
+    guest = parse_guest(data.decode(errors="replace"), pending=kind.pending)
+    sections = [guest.current, guest.pending, *(s.values for s in guest.snapshots.values())]
+    parts = (part for values in sections for value in values.values() for part in value.split(","))
+    return {part.removeprefix("file=").removeprefix("volume=") for part in parts}
+
+
+def require_unused(mirror: Mirror, volume: VolumeId) -> None:
+    """Conflict, naming the guests, while one of them refers to the volume."""
+    if guests := users(mirror, volume):
+        names = ", ".join(f"{g.kind.label} {g.vmid}" for g in guests)
+        raise Conflict(f"cannot remove '{volume}': it is used by {names}; detach it there first")
