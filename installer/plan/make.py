@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
@@ -19,6 +20,7 @@ from installer.actions import (
 )
 from installer.answer_file import AnswerError
 from installer.answers import Answers
+from installer.kernel_cmdline import parse_kernel_cmdline
 from installer.locales import Locales
 from installer.machine import Machine
 from installer.plan import boot, layout_lvm, layout_zfs, network, system
@@ -32,11 +34,21 @@ LIVE_PACKAGES: Final = ("live-boot", "live-boot-initramfs-tools", "hostd-install
 STAGES: Final = ("prepare", "partition", "format", "unpack", "configure", "boot", "finish")
 
 
+def with_boot_options(answers: Answers, cmdline: str) -> Answers:
+    """The answers, with sizes from the kernel's command line (``hdsize=20`` …) where the answer file names none."""
+    sizes = {f"{name}_gib": float(text) for name, text in parse_kernel_cmdline(cmdline).sizes.items()}
+    missing = {name: size for name, size in sizes.items() if getattr(answers.lvm, name) is None}
+    hdsize = sizes.get("hdsize_gib")
+    zfs = answers.zfs if answers.zfs.hdsize_gib else dataclasses.replace(answers.zfs, hdsize_gib=hdsize)
+    return dataclasses.replace(answers, lvm=dataclasses.replace(answers.lvm, **missing), zfs=zfs)
+
+
 def make_plan(machine: Machine, answers: Answers, locales: Locales, *, seed: int, source: str = DEFAULT_SOURCE) -> Plan:
     """The actions of an installation; nothing is touched. ``seed`` feeds the identifiers.
 
     Raises AnswerError with every reason why it cannot be done.
     """
+    answers = with_boot_options(answers, machine.cmdline)
     target = resolve(machine, answers, locales)
     problems = refusals(machine, target)
     if problems:

@@ -158,6 +158,17 @@ def test_pool_members_by_readable_names(machine: Machines) -> None:
     assert layout_zfs.member(dataclasses.replace(disk, by_id=()), part) == "/dev/disk/by-partuuid/u"
 
 
+def test_sizes_from_the_boot_menu(machine: Machines, locales: Locales) -> None:
+    vm = machine("vm-bios")
+    asked = dataclasses.replace(vm, cmdline=f"{vm.cmdline} hdsize=20 swapsize=0 maxvz=1.5")
+    text = planned(asked, MINIMAL + "lvm.swapsize = 1\n", locales).describe()
+    assert "swap, 1.00 GiB" in text, "the answer file goes first"
+    assert "3 lvm 19453 MiB" in text
+    assert "thin pool" not in text
+    zfs = dataclasses.replace(machine("server-two-nvme"), cmdline="hdsize=100")
+    assert "zfs 101373 MiB" in planned(zfs, GLOBAL + DHCP + ZFS, locales).describe()
+
+
 def test_ids() -> None:
     ids = Ids(7)
     assert ids.uuid() == Ids(7).uuid() != ids.uuid()
