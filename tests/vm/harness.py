@@ -154,9 +154,9 @@ class Lab:
         done = self.folder / f"{layout.name}-{firmware}-{name}"
         if done.is_dir():
             return done
-        for old in self.folder.glob(f"{layout.name}-{firmware}-*"):
-            if not iso.exists() or ((old / "iso").exists() and not Path((old / "iso").read_text()).exists()):
-                shutil.rmtree(old)
+        for note in self.folder.glob(f"{layout.name}-{firmware}-*/iso"):
+            if not Path(note.read_text()).exists():
+                shutil.rmtree(note.parent)
         folder = self.folder / f"{done.name}.partial"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
