@@ -9,6 +9,7 @@ from hostd.core.errors import HostError
 from hostd.core.notify import notify
 from hostd.daemons.wiring import logging_to_stderr, make_host
 from hostd.guests.sampling import Sampler
+from hostd.node import kvm_probe
 from hostd.node.feed import Publisher
 from hostd.node.status import NodeSampler
 from hostd.storage.sampling import StorageSampler
@@ -24,7 +25,8 @@ def main() -> None:
     host = make_host()
     host.mirror.start()
     node, guests, storages = NodeSampler(), Sampler(host), StorageSampler(host.mirror, host.run)
-    publisher = Publisher()
+    publisher = Publisher(group="hostd")
+    kvm_probe.verdict(host.run)  # told by the API, whose front may not open /dev/kvm
     notify("READY=1")
     space: dict[str, object] = {}
     asked = -STORAGE_INTERVAL_S

@@ -29,7 +29,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     if os.path.exists(SOCKET):
         os.unlink(SOCKET)
-    os.umask(0o027)
+    os.umask(0o022)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(SOCKET)
     os.chmod(SOCKET, 0o600)

@@ -12,8 +12,8 @@ def own_addresses() -> list[str]:
     found = []
     with IPRoute() as netlink:
         for message in netlink.get_addr():
-            text = dict(message["attrs"]).get("IFA_LOCAL") or dict(message["attrs"]).get("IFA_ADDRESS")
-            address = ipaddress.ip_address(text)
+            attributes = dict(message["attrs"])
+            address = ipaddress.ip_address(str(attributes.get("IFA_LOCAL") or attributes["IFA_ADDRESS"]))
             if not (address.is_loopback or address.is_link_local):
                 found.append(address)
     return [str(a) for a in sorted(found, key=lambda a: (a.version, int(a)))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import logging
 import os
 import socket
@@ -20,13 +21,18 @@ STALE_S = 60
 
 
 class Publisher:
-    """Accepts listeners on a unix socket and sends each of them every sample; a slow one is dropped."""
+    """Accepts listeners on a unix socket and sends each of them every sample; a slow one is dropped.
 
-    def __init__(self, path: str = SOCKET) -> None:
+    Only root and ``group`` may listen.
+    """
+
+    def __init__(self, path: str = SOCKET, *, group: str = "") -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(path)
+        if group:
+            os.chown(path, -1, grp.getgrnam(group).gr_gid)
         os.chmod(path, 0o660)
         self._listener.listen(16)
         self._lock = threading.Lock()

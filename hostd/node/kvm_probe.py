@@ -150,11 +150,9 @@ def probe() -> Verdict:
 def verdict(run: Run, cache: str = "") -> Verdict:
     """The verdict of this boot: from the cache, else by running the probe and remembering what it said."""
     cache = cache or CACHE
-    try:
-        with open(cache, encoding="utf-8") as file:
-            return Verdict(**json.load(file))
-    except (OSError, ValueError, TypeError):
-        found = _ask(run)
+    if known := remembered(cache):
+        return known
+    found = _ask(run)
     os.makedirs(os.path.dirname(cache), exist_ok=True)
     temporary = f"{cache}.{os.getpid()}"
     with open(temporary, "w", encoding="utf-8") as file:
@@ -162,6 +160,15 @@ def verdict(run: Run, cache: str = "") -> Verdict:
     os.chmod(temporary, 0o644)
     os.replace(temporary, cache)
     return found
+
+
+def remembered(cache: str = "") -> Verdict | None:
+    """What the probe said at this boot; None before it ran. For processes that may not open the device."""
+    try:
+        with open(cache or CACHE, encoding="utf-8") as file:
+            return Verdict(**json.load(file))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _ask(run: Run) -> Verdict:

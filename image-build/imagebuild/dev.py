@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import stat
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ from imagebuild.steps import base
 FORMAT = 1
 PACKAGES = ("python3-hostd", "hostd-cluster", "hostd", "hostd-webui")
 READY_LIMIT_S = 120
+LOOPS = 32
+"""Loop devices of this machine that the node may use; the kernel makes no device files in a container."""
 CONFIG = """\
 # Made by `make dev`. Privileged on purpose: nested containers, virtual machines and FUSE run inside.
 lxc.include = /usr/share/lxc/config/common.conf
@@ -103,7 +106,9 @@ class Node:
 
     def config(self, lower: Sequence[Path]) -> str:
         """The container's configuration, lxc.container.conf(5)."""
-        return CONFIG.format(
+        loops = ["/dev/loop-control", *(f"/dev/loop{number}" for number in range(LOOPS))]
+        entries = "".join(f"lxc.mount.entry = {d} {d[1:]} none bind,create=file,optional 0 0\n" for d in loops)
+        return entries + CONFIG.format(
             name=self.name,
             lower=":".join(map(str, lower)),
             upper=self.folder / "upper",
@@ -178,7 +183,15 @@ def up(ctx: Context) -> None:
     print(summary(here, password))
 
 
+def _make_loops() -> None:
+    """Device files of loop devices, for the node to see (loop(4): block, major 7)."""
+    for number in range(LOOPS):
+        if not os.path.exists(f"/dev/loop{number}"):
+            os.mknod(f"/dev/loop{number}", 0o600 | stat.S_IFBLK, os.makedev(7, number))
+
+
 def _start(here: Node, config: Path, password: str) -> None:
+    _make_loops()
     log = here.folder / "start.log"
     call(["lxc-start", "-n", here.container, "-f", config, "-d", "--", "/sbin/init"], log=log)
     address, gateway = here.addresses()

@@ -17,7 +17,7 @@ from imagebuild.shell import call
 
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 CA_VARIABLES = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-PASSED_ON = ("CI", "TERM", "PORT", "REQUIRE", "http_proxy", "https_proxy", "no_proxy", "COLUMNS")
+PASSED_ON = ("BASE_URL", "CI", "TERM", "PORT", "REQUIRE", "http_proxy", "https_proxy", "no_proxy", "COLUMNS")
 PROFILES = frozenset({"pkg.holdfast.image"})
 TOOLS_LOCK = Path("image-build/python-tools.lock")
 KEPT_TREES = 3

@@ -37,6 +37,7 @@ class Api:
         self.url, self.user, self._timeout = url.rstrip("/"), user, timeout_s
         self._session = requests.Session()
         self._session.verify = False
+        self._session.trust_env = False  # REQUESTS_CA_BUNDLE would win over verify
         data = self.post("/access/ticket", username=user, password=password)
         self.ticket: str = data["ticket"]
         self._session.cookies.set("PVEAuthCookie", self.ticket)

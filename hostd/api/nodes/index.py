@@ -9,7 +9,7 @@ from hostd.api.endpoint import ALL, Check, array, endpoint, fields
 from hostd.core.kinds import NODE
 from hostd.core.release import COMPATIBLE_VERSION, VERSION
 from hostd.core.schema import param
-from hostd.node import certificate, status
+from hostd.node import certificate, kvm_probe, status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,9 @@ def node_status(ctx: Context, p: NodeParams) -> object:
     live = ctx.samples.node()
     mem = status.memory()
     kernel = status.kernel()
+    kvm = kvm_probe.remembered()
     return {
+        "kvm": {"usable": kvm.usable, "reason": kvm.reason} if kvm else None,
         "uptime": status.uptime_s(),
         "loadavg": status.load_average(),
         "cpu": live.get("cpu", 0),
