@@ -15,6 +15,7 @@ from hostd.core.errors import CommandFailed, Conflict, ParseError
 from installer.actions import ReleaseDisks
 from installer.perform.context import Context
 from installer.perform.devices import disks_below, on_disks, parse_mountinfo, users_of
+from installer.perform.namespaces import unmount_elsewhere
 
 PVS: Final = ["pvs", "--reportformat", "json", "--options", "pv_name,vg_name,vg_uuid"]
 POOLS: Final = ["zpool", "list", "-H", "-v", "-P", "-o", "name"]
@@ -55,6 +56,7 @@ def release_disks(ctx: Context, action: ReleaseDisks) -> None:
     """Raises Conflict where something on the disks cannot be stopped."""
     end_users(ctx, action.disks)
     unmount(ctx, action.disks)
+    unmount_elsewhere(ctx)
     stop_swap(ctx, action.disks)
     deactivate_groups(ctx, action.disks)
     export_pools(ctx, action.disks)

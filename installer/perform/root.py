@@ -20,6 +20,7 @@ from installer.actions import (
     WriteFile,
 )
 from installer.perform.context import Context
+from installer.perform.namespaces import unmount_elsewhere
 
 LOG: Final = "/var/log/holdfast-install.log"
 PRIVATE: Final = frozenset({".ssh"})
@@ -47,11 +48,13 @@ def unpack_root(ctx: Context, action: UnpackRoot) -> None:
 
 
 def enter_target(ctx: Context, action: EnterTarget) -> None:
-    """Mounts are private: unmounting them here leaves the live system's own alone."""
-    for name in ("dev", "sys"):
-        ctx.run(["mount", "--rbind", "--make-rprivate", f"/{name}", str(ctx.path(name))])
-    ctx.run(["mount", "--bind", "--make-private", "/run", str(ctx.path("run"))])
-    ctx.run(["mount", "-t", "proc", "proc", str(ctx.path("proc"))])
+    """File systems of its own, not bound from here: unmounting them then reaches every copy of the mounts.
+
+    A service that starts meanwhile in a mount namespace of its own gets copies; those of private mounts would stay and
+    keep the disks busy.
+    """
+    for kind, name in (("devtmpfs", "dev"), ("sysfs", "sys"), ("proc", "proc"), ("tmpfs", "run")):
+        ctx.run(["mount", "-t", kind, kind, str(ctx.path(name))])
 
 
 def write_file(ctx: Context, action: WriteFile) -> None:
@@ -121,5 +124,6 @@ def unmount_target(ctx: Context) -> None:
     except CommandFailed:
         # Something started inside is still ending: take the mounts away and let the rest be decided by what follows.
         ctx.run(["umount", "--recursive", "--lazy", str(ctx.target)], timeout_s=300)
+    unmount_elsewhere(ctx)
     with contextlib.suppress(OSError):
         ctx.target.rmdir()

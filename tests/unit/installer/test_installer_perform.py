@@ -35,6 +35,7 @@ from installer.actions import (
 from installer.answers import Password
 from installer.perform import boot, devices, disks, release, root, volumes
 from installer.perform.context import Context
+from installer.perform.namespaces import unmount_elsewhere
 
 
 class Programs:
@@ -341,14 +342,32 @@ def test_only_installed_packages_are_purged(make: Make) -> None:
     assert len(empty.ran) == 1
 
 
-def test_entering_is_private(make: Make) -> None:
+def test_entering_binds_nothing(make: Make) -> None:
     run = Programs()
     root.enter_target(make(run), EnterTarget())
-    assert [words[1:3] for words in run.ran[:3]] == [
-        ["--rbind", "--make-rprivate"],
-        ["--rbind", "--make-rprivate"],
-        ["--bind", "--make-private"],
-    ]
+    assert [words[2] for words in run.ran] == ["devtmpfs", "sysfs", "proc", "tmpfs"]
+
+
+def namespace(proc: Path, pid: str, name: str, mounted: str = "") -> None:
+    (proc / pid / "ns").mkdir(parents=True, exist_ok=True)
+    (proc / pid / "ns/mnt").symlink_to(f"mnt:[{name}]")
+    (proc / pid / "mountinfo").write_text(f"1 0 0:9 / {mounted} rw - zfs rpool rw\n" if mounted else "")
+
+
+def test_other_namespaces_let_go(make: Make, tmp_path: Path) -> None:
+    said: list[str] = []
+    run = Programs({"nsenter --mount --target=14": 1})
+    ctx = make(run, said=said)
+    namespace(ctx.proc, "self", "1")
+    namespace(ctx.proc, "11", "1", str(ctx.target))
+    namespace(ctx.proc, "12", "2", f"{ctx.target}/rpool/data")
+    namespace(ctx.proc, "13", "2", str(ctx.target))
+    namespace(ctx.proc, "14", "3", str(ctx.target))
+    namespace(ctx.proc, "15", "4", "/elsewhere")
+    (ctx.proc / "16").mkdir()
+    unmount_elsewhere(ctx)
+    assert [words[2] for words in run.ran] == ["--target=12", "--target=14"]
+    assert "process 14" in said[0]
 
 
 def test_boot_entries() -> None:
