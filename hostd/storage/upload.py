@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 
 from hostd.core.errors import Conflict, HostError, Invalid, ParseError
 from hostd.storage.catalog import Catalog
+from hostd.storage.drivers.dir import make_folders
 from hostd.storage.interface import Files
 
 _CHUNK: Final = 1024 * 1024
@@ -58,7 +59,7 @@ def place(source: str, target: str, *, algorithm: str = "", checksum: str = "") 
             size = os.fstat(file.fileno()).st_size
             if algorithm:
                 _verify(file, algorithm, checksum)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
+            make_folders(os.path.dirname(target))
             with open(temporary, "wb") as copy:
                 _copy(file, copy)
             os.chmod(temporary, 0o644)

@@ -48,7 +48,7 @@ def make(type: str, folder: Path, stack: ExitStack) -> str:
     if os.geteuid() != 0:
         missing(type, "only root can make block devices")
     if type in ("lvm", "lvmthin"):
-        if not os.path.exists("/dev/mapper/control") or not shutil.which("vgcreate"):
+        if "device-mapper" not in Path("/proc/misc").read_text() or not shutil.which("vgcreate"):
             missing("lvm", "no device-mapper in this kernel, or lvm2 is not installed")
         run(["vgcreate", NAME, loop_device(folder, stack)])
         stack.callback(run, ["vgremove", "-f", NAME], check=False)

@@ -34,6 +34,7 @@ _SUBDIRS: Final = {
     "import": "import",
 }
 _EMPTY_IMAGE_MODE = 0o640
+_FOLDER_MODE = 0o755
 
 
 def create_argv(path: str, format: str, size_bytes: int, preallocation: str) -> list[str]:
@@ -78,10 +79,10 @@ class Dir:
         if not os.path.isdir(self.root):
             if not self.storage.flag("create-base-path", make):
                 raise Unavailable(f"storage '{self.storage.id}' is offline: folder '{self.root}' does not exist")
-            os.makedirs(self.root, exist_ok=True)
+            make_folders(self.root)
         if self.storage.flag("create-subdirs", make):
             for content in set(self.storage.content) - {"rootdir"}:
-                os.makedirs(content_path(self.storage, content), exist_ok=True)
+                make_folders(content_path(self.storage, content))
 
     def usage(self) -> Usage:
         try:
@@ -173,7 +174,7 @@ class Dir:
         path = self.path(name)
         if os.path.lexists(path):
             raise Conflict(f"volume '{self.storage.id}:{name}' already exists")
-        os.makedirs(folder, exist_ok=True)
+        make_folders(folder)
         if spec.format == "subvol":
             if spec.size_bytes:
                 raise Unsupported(f"storage '{self.storage.id}' cannot limit the size of a folder; use size 0 or raw")
@@ -207,6 +208,18 @@ class Dir:
 
     def deactivate_volume(self, name: str) -> None:
         self.parse(name)
+
+
+def make_folders(path: str) -> None:
+    """Make missing folders so that QEMU's own user can pass through them, whatever the caller's umask is."""
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for folder in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder)
+            os.chmod(folder, _FOLDER_MODE)
 
 
 def _listdir(path: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from hostd.core.errors import Conflict, NotFound, ParseError, Unavailable, Unsupported
 from hostd.storage.config import parse_storage_cfg
 from hostd.storage.drivers import lvm, lvmthin, qcow2, zfspool
-from hostd.storage.drivers.dir import Dir, content_path, create_argv
+from hostd.storage.drivers.dir import Dir, content_path, create_argv, make_folders
 from hostd.storage.drivers.lvm import Lvm
 from hostd.storage.drivers.lvmthin import LvmThin
 from hostd.storage.drivers.zfspool import ZfsPool
@@ -184,3 +185,13 @@ def test_image_headers() -> None:
     for wrong in (b"", b"QFI\xfb", bytes(64), head[:66]):
         with pytest.raises(ParseError):
             qcow2.parse_header(wrong)
+
+
+def test_folders_can_be_passed_through(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        make_folders(f"{tmp_path}/a/b/c")
+    finally:
+        os.umask(before)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b", "a/b/c")] == [0o755] * 3
+    make_folders(f"{tmp_path}/a/b/c")
