@@ -113,6 +113,13 @@ def test_a_container_runs(api: Api, guest: Guest, template: Path) -> None:
     assert eventually(lambda: api.get(f"{place}/status/current")["status"] == "stopped")
 
 
+def test_tasks_are_listed(api: Api) -> None:
+    shown = api.get(f"/nodes/{api.node}/tasks", limit=5)
+    assert shown
+    assert {"upid", "status", "endtime", "user"} <= set(shown[0])
+    assert shown[0]["upid"] in {task["upid"] for task in api.get("/cluster/tasks")}
+
+
 def test_a_failing_task_says_why(api: Api) -> None:
     with pytest.raises(ApiError) as caught:
         api.post(f"/nodes/{api.node}/qemu/9999/status/start")
