@@ -56,6 +56,7 @@ class Run(Protocol):
         *,
         timeout_s: float = 60,
         input: bytes | None = None,
+        stdin: int | None = None,
         check: bool = True,
         on_line: Callable[[str], None] | None = None,
         cwd: str | None = None,
@@ -78,6 +79,7 @@ def run(
     *,
     timeout_s: float = 60,
     input: bytes | None = None,
+    stdin: int | None = None,
     check: bool = True,
     on_line: Callable[[str], None] | None = None,
     cwd: str | None = None,
@@ -85,9 +87,9 @@ def run(
 ) -> Result:
     """Run a program and wait for it.
 
-    ``input`` goes to stdin (otherwise stdin is /dev/null). ``on_line`` is called with each line of stdout as it comes
-    (stderr is then joined to it). Raises CommandFailed on a code other than 0 (unless ``check`` is off), on a
-    time-out, and when the program does not exist (code 127).
+    ``input`` goes to stdin, or the open file ``stdin`` becomes it (otherwise it is /dev/null). ``on_line`` is called
+    with each line of stdout as it comes (stderr is then joined to it). Raises CommandFailed on a code other than 0
+    (unless ``check`` is off), on a time-out, and when the program does not exist (code 127).
     """
     plain = [a.reveal() if isinstance(a, Secret) else a for a in argv]
     shown = [str(a) for a in argv]
@@ -95,7 +97,7 @@ def run(
     try:
         process = subprocess.Popen(
             plain,
-            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL if stdin is None else stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if on_line else subprocess.PIPE,
             cwd=cwd,
