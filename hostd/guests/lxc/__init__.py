@@ -1,0 +1,1 @@
+"""Containers: LXC, one systemd unit each, unprivileged unless their file says otherwise."""

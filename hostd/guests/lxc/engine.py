@@ -1,0 +1,95 @@
+"""The door to LXC and systemd for what changes a container's state; reading it is ``running.py``'s."""
+
+from __future__ import annotations
+
+import time
+from typing import Final, Protocol
+
+from hostd.core.errors import CommandFailed, HostError
+from hostd.core.run import Run
+from hostd.guests.lxc import running, start_log
+
+# A start checks file systems, loads a profile, waits for udev; a stop is LXC's own wait and what the unit allows.
+_START_S: Final = 150
+_STOP_S: Final = 150
+_POLL_S: Final = 0.1
+
+
+def unit(vmid: int) -> str:
+    return f"hostd-ct@{vmid}.service"
+
+
+def shutdown_argv(vmid: int, timeout_s: int) -> list[str]:
+    """Send the signal that means power-off to its first program, and wait (lxc-stop(1)); it is not killed after."""
+    return ["lxc-stop", "--name", str(vmid), "--timeout", str(timeout_s), "--nokill"]
+
+
+def kill_argv(vmid: int) -> list[str]:
+    return ["lxc-stop", "--name", str(vmid), "--kill"]
+
+
+def wait_argv(vmid: int) -> list[str]:
+    """Wait until LXC lets others in, or the start has failed after all (the unit does the same)."""
+    return ["lxc-wait", "--name", str(vmid), "--state", "RUNNING|STOPPED", "--timeout", "30"]
+
+
+class Engine(Protocol):
+    """What the life cycle needs."""
+
+    def running(self, vmid: int) -> bool: ...
+
+    def start(self, vmid: int) -> None:
+        """Returns when its first program runs. HostError with the reason when that does not come to pass."""
+
+    def shutdown(self, vmid: int, timeout_s: int) -> bool:
+        """Ask it to power off; False when it still runs after that time."""
+
+    def kill(self, vmid: int) -> None:
+        """Returns when nothing of it is left. Nothing to do when it does not run."""
+
+
+def _why(vmid: int, otherwise: str) -> str:
+    reasons = start_log.reasons(start_log.read(vmid))
+    return f"CT {vmid} did not start: {'; '.join(reasons) or otherwise}"
+
+
+class SystemdEngine:
+    """One systemd unit per container: it is no child of ours and outlives every daemon of ours."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def running(self, vmid: int) -> bool:
+        return running.init_pid(vmid) is not None
+
+    def start(self, vmid: int) -> None:
+        start_log.clear(vmid)
+        # What is left of an attempt that failed would only be in the way.
+        self._run(["systemctl", "reset-failed", unit(vmid)], check=False)
+        try:
+            self._run(["systemctl", "start", unit(vmid)], timeout_s=_START_S)
+        except CommandFailed as err:
+            raise HostError(_why(vmid, str(err))) from err
+        if not self.running(vmid):
+            raise HostError(_why(vmid, "its first program ended at once"))
+
+    def shutdown(self, vmid: int, timeout_s: int) -> bool:
+        self._run(shutdown_argv(vmid, timeout_s), timeout_s=timeout_s + 30, check=False)
+        if self.running(vmid):
+            return False
+        self._settle(vmid)
+        return True
+
+    def kill(self, vmid: int) -> None:
+        self._run(kill_argv(vmid), timeout_s=30, check=False)
+        self._settle(vmid)
+
+    def _settle(self, vmid: int) -> None:
+        """Wait for the unit to end, which it does by itself; what would keep it is ended by systemd."""
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            state = self._run(["systemctl", "is-active", unit(vmid)], check=False).stdout.strip()
+            if state not in ("active", "activating", "deactivating", "reloading"):
+                return
+            time.sleep(_POLL_S)
+        self._run(["systemctl", "stop", unit(vmid)], timeout_s=_STOP_S)

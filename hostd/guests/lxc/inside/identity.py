@@ -1,0 +1,105 @@
+"""A container's name and how it finds names: /etc/hostname, /etc/hosts, /etc/resolv.conf, time zone, machine id."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+
+from hostd.guests.lxc.inside import sections
+from hostd.guests.lxc.inside.job import Job
+from hostd.guests.lxc.inside.tree import Tree
+
+_LOCALHOST: Final = "localhost.localnet localhost"
+_ZONES: Final = "usr/share/zoneinfo"
+
+
+def split_words(text: str) -> list[str]:
+    return text.replace(";", " ").replace(",", " ").split()
+
+
+def search_domains(job: Job) -> list[str]:
+    return split_words(job.searchdomain or job.resolver.search)
+
+
+def nameservers(job: Job) -> list[str]:
+    """The container's own, else the host's; a server on the host's loopback is not there for a container."""
+    if job.nameserver:
+        return split_words(job.nameserver)
+    return [server for server in job.resolver.nameservers if not _is_loopback(server)]
+
+
+def _is_loopback(server: str) -> bool:
+    try:
+        return ipaddress.ip_address(server.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def own_names(job: Job) -> list[str]:
+    """Full name first, then the short one; empty when the container has none."""
+    if not job.hostname:
+        return []
+    short, _, domain = job.hostname.partition(".")
+    domain = domain or next(iter(search_domains(job)), "")
+    return [f"{short}.{domain}", short] if domain else [short]
+
+
+def own_address(job: Job) -> str:
+    """The first fixed address, version 4 before 6; 127.0.1.1 where every address is given to it from outside."""
+    for key in ("ip", "ip6"):
+        for nic in job.nics:
+            address, slash, _ = nic.values.get(key, "").partition("/")
+            if slash:
+                return address
+    return "127.0.1.1"
+
+
+def hosts(text: str, job: Job) -> str:
+    """/etc/hosts with our part; lines of the container's own are not repeated in it."""
+    outside = [line.split("#")[0].split() for line in sections.without(text).splitlines()]
+    known = {words[0] for words in outside if words}
+    lines = [f"{address} {_LOCALHOST}" for address in ("127.0.0.1", "::1") if address not in known]
+    names, address = own_names(job), own_address(job)
+    if names and not any(words[:1] == [address] and names[-1] in words for words in outside):
+        lines.append(f"{address} {' '.join(names)}")
+    return sections.placed(text, "".join(f"{line}\n" for line in lines))
+
+
+def resolv_conf(text: str, job: Job) -> str | None:
+    """resolv.conf(5) with our part, everything else replaced unless our part was there; None: nothing is known."""
+    servers, domains = nameservers(job), search_domains(job)
+    if not servers and not domains:
+        return None
+    content = f"search {' '.join(domains)}\n" if domains else ""
+    content += "".join(f"nameserver {server}\n" for server in servers)
+    return sections.placed(text if sections.present(text) else "", content)
+
+
+def set_names(tree: Tree, job: Job) -> None:
+    if job.hostname:
+        tree.write("etc/hostname", f"{job.hostname.partition('.')[0]}\n")
+    tree.write("etc/hosts", hosts(tree.read("etc/hosts") or "", job))
+    linked = tree.is_link("etc/resolv.conf")
+    text = resolv_conf("" if linked else tree.read("etc/resolv.conf") or "", job)
+    if text is not None:
+        if linked:  # to a resolver's file that only exists at run time
+            tree.unlink("etc/resolv.conf")
+        tree.write("etc/resolv.conf", text)
+
+
+def set_timezone(tree: Tree, zone: str) -> str:
+    """Returns a warning, or "": the zone must be known inside."""
+    if tree.head(f"{_ZONES}/{zone}", 4) != b"TZif":
+        return f"time zone '{zone}' is not known inside the container; its time zone stays as it is"
+    tree.link("etc/localtime", f"/{_ZONES}/{zone}")
+    if tree.read("etc/timezone") is not None:
+        tree.write("etc/timezone", f"{zone}\n")
+    return ""
+
+
+def forget_machine_id(tree: Tree) -> None:
+    """A template's machine id would be the same in every container; an empty file gets a new one (machine-id(5))."""
+    if (tree.read("etc/machine-id") or "").strip():
+        tree.write("etc/machine-id", "")
+    if not tree.is_link("var/lib/dbus/machine-id"):
+        tree.unlink("var/lib/dbus/machine-id")

@@ -1,0 +1,19 @@
+"""/etc/inittab of System V init (inittab(5)): log-ins on the container's terminals, a shutdown on SIGPWR."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+PATH: Final = "etc/inittab"
+_GETTY = re.compile(r"\d+:[^:]*:respawn:\S*getty\b.*\btty\d+\b")
+_POWER = re.compile(r"p[fnop0]::power")
+
+
+def rewrite(text: str, ttys: int) -> str:
+    """One getty per terminal; LXC asks for a shutdown by SIGPWR, which init takes as a power failure."""
+    kept = [line for line in text.rstrip("\n").splitlines() if not _GETTY.match(line) and not _POWER.match(line)]
+    while kept and not kept[-1].strip():
+        kept.pop()
+    kept += [f"{n}:2345:respawn:/sbin/getty 38400 tty{n}" for n in range(1, ttys + 1)]
+    return "".join(f"{line}\n" for line in [*kept, "p0::powerfail:/sbin/init 0"])

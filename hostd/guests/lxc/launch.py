@@ -1,0 +1,155 @@
+"""The start of a container, in its unit's own process: volumes, files inside, LXC's configuration, then LXC itself.
+
+The process moves to a mount namespace of its own first. What is mounted there ends with the unit's last process,
+however it ends; nobody has to tidy up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from typing import Final
+
+from hostd.core.errors import HostError
+from hostd.guests import config as files
+from hostd.guests.config import GuestKind, GuestPath
+from hostd.guests.lxc import cgroups, facts, identities, network, running, start_log, volumes
+from hostd.guests.lxc import runtime_config as runtime
+from hostd.guests.lxc.build import set_up
+from hostd.guests.lxc.cgroups import read_text
+from hostd.guests.lxc.config import Container, parse_container
+from hostd.guests.lxc.inside.job import Job, Resolver
+from hostd.node.host import Host
+from hostd.storage.catalog import Catalog
+
+RESOLV_CONF: Final = "/etc/resolv.conf"
+_ZONE_FILES: Final = "/usr/share/zoneinfo/"
+_DAY_S: Final = 86_400
+
+
+def launch(host: Host, vmid: int) -> list[str]:
+    """Prepare everything; returns the command to become. Must run in a process of its own: its mounts are private.
+
+    Raises HostError; the reason is also left in the container's start log.
+    """
+    try:
+        return _launch(host, vmid)
+    except HostError as err:
+        start_log.add(vmid, str(err))
+        raise
+
+
+def _launch(host: Host, vmid: int) -> list[str]:
+    where = GuestPath(node=host.node, kind=GuestKind.LXC, vmid=vmid)
+    guest = files.load(host.store, where)
+    container = parse_container(vmid, guest.file)
+    if not container.mounts or container.mounts[0].key != "rootfs":
+        raise HostError(f"CT {vmid} has no rootfs")
+    check_bridges(container)
+    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    catalog.activate([point.volume for point in container.mounts])
+    if container.unprivileged:
+        identities.ensure_reserved(host.run)
+    own_mounts(host)
+    targets = [runtime.rootfs(vmid), *(runtime.staging(vmid, point.key) for point in container.mounts[1:])]
+    volumes.mount_all(host.run, catalog, container.mounts, targets)
+    keep_files_current(host, container, read_only=container.mounts[0].read_only)
+    node = facts.gather(running.pinned())
+    text = runtime.render(container, node, source=f"/etc/pve/{where.path}")
+    with open(f"{runtime.folder(vmid)}/config", "w", encoding="utf-8") as file:
+        file.write(text)
+    membership = read_text("/proc/self/cgroup")
+    cgroups.remove_stale(facts.hierarchies(), cgroups.parse_membership(membership))
+    cpus = cgroups.format_cpu_list(facts.choose_cpus(node, container.cores))
+    running.record(vmid, membership=membership, cpus=cpus)
+    level = "DEBUG" if container.debug else "WARN"
+    return ["lxc-start", "--name", str(vmid), "--foreground", "--logfile", start_log.path(vmid), "--logpriority", level]
+
+
+def own_mounts(host: Host) -> None:
+    """A mount namespace for this process: it follows what the host mounts, the host sees nothing of it."""
+    os.unshare(os.CLONE_NEWNS)
+    host.run(["mount", "--make-rslave", "/"])
+
+
+def check_bridges(container: Container) -> None:
+    for nic in container.nics:
+        bridge = nic.values.get("bridge")
+        if bridge and not os.path.isdir(f"/sys/class/net/{bridge}"):
+            raise HostError(f"{nic.key}: bridge '{bridge}' does not exist")
+
+
+def keep_files_current(host: Host, container: Container, *, read_only: bool) -> None:
+    """Bring name, addresses and the like inside up to date where their settings changed since the last start."""
+    if container.ostype == "unmanaged" or read_only:
+        return
+    job = job_of(container, first=False)
+    if read_text(_mark_path(container.vmid)) == _mark(job):
+        return
+    set_up(host.run, runtime.rootfs(container.vmid), job, unprivileged=container.unprivileged)
+    remember(container.vmid, job)
+
+
+def _mark_path(vmid: int) -> str:
+    return f"{runtime.folder(vmid)}/files"
+
+
+def _mark(job: Job) -> str:
+    return hashlib.sha256(job.to_json().encode()).hexdigest()
+
+
+def remember(vmid: int, job: Job) -> None:
+    """The files inside are as this job says."""
+    os.makedirs(runtime.folder(vmid), exist_ok=True)
+    with open(_mark_path(vmid), "w", encoding="ascii") as file:
+        file.write(_mark(job))
+
+
+def job_of(container: Container, *, first: bool, password_hash: str = "", ssh_keys: str = "") -> Job:
+    """What a container's settings mean for its own files."""
+    return Job(
+        first=first,
+        ostype=container.ostype,
+        hostname=container.hostname,
+        nics=container.nics,
+        nameserver=container.nameserver,
+        searchdomain=container.searchdomain,
+        resolver=parse_resolv_conf(read_text(RESOLV_CONF)),
+        timezone=host_timezone() if container.timezone == "host" else container.timezone,
+        ttys=container.ttys,
+        password_hash=password_hash,
+        ssh_keys=ssh_keys,
+        today_days=int(time.time()) // _DAY_S if first else 0,
+    )
+
+
+def parse_resolv_conf(text: str) -> Resolver:
+    """Name servers and search domains of resolv.conf(5); ``domain`` is an old word for one search domain."""
+    servers, search = [], ""
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) > 1 and words[0] == "nameserver":
+            servers.append(words[1])
+        elif len(words) > 1 and words[0] in ("search", "domain"):
+            search = " ".join(words[1:])
+    return Resolver(nameservers=tuple(servers), search=search)
+
+
+def host_timezone() -> str:
+    """The name of the host's zone; empty where it has none."""
+    with contextlib.suppress(OSError):
+        target = os.path.realpath("/etc/localtime")
+        if target.startswith(_ZONE_FILES):
+            return target.removeprefix(_ZONE_FILES)
+    return ""
+
+
+def not_enforced(container: Container) -> list[str]:
+    """What the configuration asks for and nothing does yet: words for the log."""
+    return [
+        f"{nic.key}: the rate limit is not enforced yet ({network.device_name(container.vmid, nic.index)})"
+        for nic in container.nics
+        if float(nic.values.get("rate", "0") or 0)
+    ]

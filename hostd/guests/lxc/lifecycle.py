@@ -1,0 +1,300 @@
+"""Starting, stopping, changing, removing containers. Each function holds the guest's lock and reads the file anew."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from hostd.core.errors import Conflict, HostError, NotFound, TimedOut
+from hostd.core.formats.keyvalue import GuestFile
+from hostd.core.undo import Undo
+from hostd.guests import config as files
+from hostd.guests.changes import Change as Change
+from hostd.guests.changes import apply_pending, change_later, change_now
+from hostd.guests.config import GuestKind, GuestPath, StoredGuest
+from hostd.guests.lxc import config as keys
+from hostd.guests.lxc import launch, mounts, running, terminals
+from hostd.guests.lxc import plan as planning
+from hostd.guests.lxc import runtime_config as runtime
+from hostd.guests.lxc import volumes as filesystems
+from hostd.guests.lxc.engine import Engine, SystemdEngine
+from hostd.node.host import Host
+from hostd.storage.catalog import Catalog
+from hostd.storage.interface import VolumeSpec
+from hostd.storage.volume import VolumeId
+from hostd.tasks.log import ListLog, TaskLog
+
+SHUTDOWN_S = 60
+
+
+def where(host: Host, vmid: int) -> GuestPath:
+    return GuestPath(node=host.node, kind=GuestKind.LXC, vmid=vmid)
+
+
+def catalog_of(host: Host) -> Catalog:
+    return Catalog.from_store(host.store, node=host.node, run=host.run)
+
+
+def owned(vmid: int) -> Callable[[str, str], str]:
+    return partial(mounts.owned_volume, vmid=vmid)
+
+
+# --- start and stop
+
+
+def start(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None, skip_lock: bool = False) -> None:
+    """Start a container: waiting changes count from now on. Returns when its first program runs."""
+    engine = engine or SystemdEngine(host.run)
+    with files.lock(vmid):
+        guest = files.load(host.store, where(host, vmid))
+        files.check_unlocked(guest, skip=skip_lock)
+        if guest.file.current.get("template") == "1":
+            raise Conflict(f"CT {vmid} is a template and cannot be started; clone it")
+        if engine.running(vmid):
+            raise Conflict(f"CT {vmid} already running")
+        if guest.file.pending:
+            guest = _settle(host, log, guest)
+        for text in launch.not_enforced(keys.parse_container(vmid, guest.file)):
+            log.warn(text)
+        engine.start(vmid)
+    log.info(f"CT {vmid} started")
+
+
+def _settle(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
+    """Write the file with its pending changes applied, then remove volumes that were given up for good."""
+    outcome = apply_pending(guest.file, owned(guest.where.vmid))
+    saved = files.save(host.store, guest, keys.without_forbidden(outcome.file))
+    free_volumes(host, log, outcome.removed)
+    return saved
+
+
+def shutdown(
+    host: Host,
+    log: TaskLog,
+    vmid: int,
+    *,
+    timeout_s: int = SHUTDOWN_S,
+    force_stop: bool = False,
+    engine: Engine | None = None,
+    skip_lock: bool = False,
+) -> None:
+    """Ask the container to power off and wait; ``force_stop`` ends it when time is over."""
+    engine = engine or SystemdEngine(host.run)
+    with files.lock(vmid):
+        files.check_unlocked(files.load(host.store, where(host, vmid)), skip=skip_lock)
+        if not engine.running(vmid):
+            raise Conflict(f"CT {vmid} not running")
+        log.info(f"asked CT {vmid} to shut down, waiting up to {timeout_s} s")
+        if not engine.shutdown(vmid, timeout_s):
+            if not force_stop:
+                raise TimedOut(f"CT {vmid} did not shut down within {timeout_s} s (got timeout)")
+            log.info(f"CT {vmid} still running - terminating now")
+            engine.kill(vmid)
+    log.info(f"CT {vmid} stopped")
+
+
+def stop(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None, skip_lock: bool = False) -> None:
+    """End every process of the container at once; nothing to do when it does not run."""
+    engine = engine or SystemdEngine(host.run)
+    with files.lock(vmid):
+        files.check_unlocked(files.load(host.store, where(host, vmid)), skip=skip_lock)
+        if not engine.running(vmid):
+            log.info(f"CT {vmid} is not running")
+            return
+        engine.kill(vmid)
+    log.info(f"CT {vmid} stopped")
+
+
+# --- change
+
+
+def change(
+    host: Host,
+    log: TaskLog,
+    vmid: int,
+    wanted: Change,
+    *,
+    digest: str = "",
+    engine: Engine | None = None,
+    skip_lock: bool = False,
+) -> None:
+    """Change the configuration; of a running container what touches it waits for the next start."""
+    engine = engine or SystemdEngine(host.run)
+    with files.lock(vmid), Undo() as undo:
+        guest = files.load(host.store, where(host, vmid))
+        files.check_digest(guest, digest)
+        files.check_unlocked(guest, skip=skip_lock or "lock" in wanted.delete)
+        _check_fixed(guest, wanted)
+        plan = planning.plan_values(wanted.values, os.urandom)
+        values = allocate(host, log, vmid, plan, undo, unprivileged=keys.is_unprivileged(guest.file.current))
+        planned = Change(values=values, delete=wanted.delete, revert=wanted.revert)
+        mine = owned(vmid)
+        live = engine.running(vmid)
+        outcome = change_later(guest.file, planned, is_live, mine) if live else change_now(guest.file, planned, mine)
+        files.save(host.store, guest, keys.without_forbidden(outcome.file))
+        undo.keep()
+        free_volumes(host, log, outcome.removed)
+
+
+def change_text(host: Host, vmid: int, wanted: Change, *, digest: str = "") -> None:
+    """A change that makes and removes no volume: nothing to log, done within a request."""
+    change(host, ListLog(), vmid, wanted, digest=digest)
+
+
+def _check_fixed(guest: StoredGuest, wanted: Change) -> None:
+    """The owners of the files inside were chosen at creation."""
+    current = guest.file.current
+    now = wanted.values.get("unprivileged", current.get("unprivileged", "0"))
+    if now != current.get("unprivileged", "0") or "unprivileged" in wanted.delete:
+        raise Conflict("'unprivileged' cannot be changed: the owners of the container's files depend on it")
+    if "rootfs" in wanted.delete:
+        raise Conflict("'rootfs' cannot be removed")
+
+
+def is_live(key: str) -> bool:
+    """Whether a change of the key counts at once on a running container."""
+    option = keys.OPTIONS.get(key)
+    return key.startswith("unused") or (option is not None and option.live)
+
+
+def allocate(
+    host: Host, log: TaskLog, vmid: int, plan: planning.Plan, undo: Undo, *, unprivileged: bool
+) -> dict[str, str]:
+    """Make a plan's volumes, each with an empty file system; returns the values that name them.
+
+    Volumes that exist must be there.
+    """
+    catalog = catalog_of(host)
+    values = dict(plan.values)
+    for volume in plan.existing.values():
+        catalog.volume(volume)
+    for new in plan.new:
+        format = "subvol" if new.size_bytes == 0 else catalog.driver(new.storage).info.container_format
+        spec = VolumeSpec(vmid=vmid, size_bytes=new.size_bytes, format=format)
+        made = catalog.allocate(new.storage, spec, "rootdir")
+        undo.add(catalog.free, made)
+        catalog.activate([made])
+        filesystems.format_volume(host.run, filesystems.source_of(catalog, made), unprivileged=unprivileged)
+        log.info(f"{new.point.key}: made volume '{made}'")
+        values[new.point.key] = new.point.with_volume(made, new.size_bytes).text()
+    return values
+
+
+# --- remove
+
+
+def destroy(
+    host: Host,
+    log: TaskLog,
+    vmid: int,
+    *,
+    unreferenced: bool = False,
+    force: bool = False,
+    engine: Engine | None = None,
+) -> None:
+    """Remove a container and its volumes. ``force``: also one that runs; ``unreferenced``: also volumes of its id
+    that its file does not name. What an interrupted creation or removal left is removed as well."""
+    engine = engine or SystemdEngine(host.run)
+    with files.lock(vmid):
+        guest = files.load(host.store, where(host, vmid))
+        interrupted = guest.file.current.get("lock") in ("create", "destroyed")
+        files.check_unlocked(guest, skip=interrupted)
+        if guest.file.current.get("protection") == "1":
+            raise Conflict(f"can't remove CT {vmid} - protection mode enabled")
+        if engine.running(vmid):
+            if not force:
+                raise Conflict(f"CT {vmid} is running - destroy failed")
+            engine.kill(vmid)
+            log.info(f"CT {vmid} stopped")
+        guest = files.save(host.store, guest, _marked(guest.file))
+        free_volumes(host, log, all_volumes(guest.file, vmid))
+        if unreferenced or interrupted:  # an interrupted creation's volumes are not named yet
+            free_volumes(host, log, unreferenced_volumes(host, vmid))
+        remove_runtime_files(vmid)
+        host.store.delete(guest.where.path)
+    log.info(f"CT {vmid} removed")
+
+
+def _marked(file: GuestFile) -> GuestFile:
+    """From here on it cannot be started: volumes may be missing already."""
+    marked = keys.without_forbidden(file)
+    return GuestFile(
+        comment=marked.comment,
+        current={**marked.current, "lock": "destroyed"},
+        raw=marked.raw,
+        pending=marked.pending,
+        snapshots=marked.snapshots,
+        special=marked.special,
+    )
+
+
+def remove_runtime_files(vmid: int) -> None:
+    """LXC's folder of the container: our files in it, then the folders if they are empty."""
+    place = runtime.folder(vmid)
+    for name in ("config", "files"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{place}/{name}")
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(place):
+            with contextlib.suppress(OSError):
+                os.rmdir(f"{place}/{name}")
+    with contextlib.suppress(OSError):
+        os.rmdir(place)
+
+
+def all_volumes(file: GuestFile, vmid: int) -> list[str]:
+    """Every volume that the container owns: now, waiting, in snapshots."""
+    sections: list[Mapping[str, str]] = [file.current, file.pending, *(s.values for s in file.snapshots.values())]
+    names = (mounts.owned_volume(key, value, vmid) for values in sections for key, value in values.items())
+    return sorted({name for name in names if name})
+
+
+def unreferenced_volumes(host: Host, vmid: int) -> list[str]:
+    """Volumes on any storage of this node that bear the container's id."""
+    catalog = catalog_of(host)
+    found: list[str] = []
+    for storage in catalog.here():
+        if {"images", "rootdir"} & set(storage.content):
+            found += [str(entry.id) for entry in catalog.volumes(storage.id, {"images", "rootdir"}, {}, vmid)]
+    return found
+
+
+def free_volumes(host: Host, log: TaskLog, names: Iterable[str]) -> None:
+    """Remove volumes; one that cannot be removed is a warning, one that is gone is none."""
+    catalog = catalog_of(host)
+    for name in names:
+        try:
+            catalog.free(VolumeId.parse(name))
+            log.info(f"removed volume '{name}'")
+        except NotFound:
+            log.info(f"volume '{name}' was already gone")
+        except HostError as err:
+            log.warn(f"could not remove volume '{name}': {err}")
+
+
+# --- programs inside
+
+
+def require_init(vmid: int) -> int:
+    """The first process of a running container; Conflict when it does not run."""
+    pid = running.init_pid(vmid)
+    if pid is None:
+        raise Conflict(f"CT {vmid} is not running")
+    return pid
+
+
+def exec_argv(host: Host, vmid: int, command: Iterable[str]) -> list[str]:
+    """Run a program inside, as its root, with an environment of its own."""
+    require_init(vmid)
+    return [*terminals.attach_argv(vmid), *command]
+
+
+def console_argv(host: Host, vmid: int) -> list[str]:
+    """What a person should see who opens the container's console: a log-in, else a shell."""
+    config = files.show(host.mirror, where(host, vmid)).file.current
+    init = require_init(vmid)
+    found = running.groups(vmid)
+    lines = terminals.login_lines(found) if found else []
+    return terminals.console_argv(vmid, config.get("cmode", "tty"), lines, f"/proc/{init}/root")

@@ -1,0 +1,137 @@
+"""Volumes of containers: ``rootfs: local-lvm:vm-100-disk-0,size=8G`` and ``mp0: local:100/…,mp=/srv``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from hostd.core.errors import ParseError
+from hostd.core.formats import propstring
+from hostd.core.formats.propstring import Format
+from hostd.core.schema import Kind
+from hostd.core.units import check_size, format_size, parse_size
+from hostd.storage.volume import VolumeId
+
+COUNT: Final = 256
+_FLAG = Kind(type="boolean")
+_OPTION: Final = "discard|lazytime|noatime|nodev|noexec|nosuid"
+_RANGE: Final = r"[ug]:\d+:\d+:[1-9]\d*"
+
+
+def check_path(value: str) -> str:
+    """A volume or a path: one line, no part that climbs."""
+    parts = value.split("/")
+    bad = not value or not value.isprintable() or bool({".", ".."} & set(parts))
+    return "invalid path or volume: it must be one line without '.' and '..' parts" if bad else ""
+
+
+_COMMON: Final[Mapping[str, Kind]] = {
+    "volume": Kind(format="pve-lxc-mp-string", check=check_path),
+    "size": Kind(format="disk-size", check=check_size),
+    "acl": _FLAG,
+    "quota": _FLAG,
+    "replicate": _FLAG,
+    "ro": _FLAG,
+    "shared": _FLAG,
+    "mountoptions": Kind(pattern=rf"(?:{_OPTION})(?:;(?:{_OPTION}))*"),
+    "idmap": Kind(pattern=rf"passthrough|{_RANGE}(?:;{_RANGE})*"),
+}
+ROOTFS_FORMAT: Final = Format(keys=_COMMON, default_key="volume", required=frozenset(("volume",)))
+MOUNT_FORMAT: Final = Format(
+    keys={
+        **_COMMON,
+        "mp": Kind(format="pve-lxc-mp-string", check=check_path),
+        "backup": _FLAG,
+        "keepattrs": _FLAG,
+    },
+    default_key="volume",
+    required=frozenset(("volume", "mp")),
+)
+UNUSED_FORMAT: Final = Format(keys={"volume": Kind(format="pve-volume-id")}, default_key="volume")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MountPoint:
+    """A volume in a container. ``target``: where it is inside, ``/`` for the root. ``values``: every part as text."""
+
+    key: str
+    target: str
+    values: Mapping[str, str]
+
+    @property
+    def source(self) -> str:
+        """A volume id, or a path on the host."""
+        return self.values["volume"]
+
+    @property
+    def is_path(self) -> bool:
+        return self.source.startswith("/")
+
+    @property
+    def volume(self) -> VolumeId:
+        """ParseError for a path on the host."""
+        return VolumeId.parse(self.source)
+
+    @property
+    def size_bytes(self) -> int:
+        """As the configuration tells it; 0 where it does not."""
+        size = self.values.get("size", "")
+        return parse_size(size) if size and not check_size(size) else 0
+
+    @property
+    def read_only(self) -> bool:
+        return propstring.boolean(self.values.get("ro", "0"))
+
+    @property
+    def options(self) -> list[str]:
+        """Options of mount(8) that the configuration asks for."""
+        chosen = [word for word in self.values.get("mountoptions", "").split(";") if word]
+        if "acl" in self.values:
+            chosen.append("acl" if propstring.boolean(self.values["acl"]) else "noacl")
+        return chosen + (["ro"] if self.read_only else [])
+
+    def with_volume(self, volume: VolumeId, size_bytes: int) -> MountPoint:
+        """The same place with an allocated volume; ``size_bytes`` 0: without limit."""
+        values = {**self.values, "volume": str(volume), "size": format_size(size_bytes) if size_bytes else "0T"}
+        return MountPoint(key=self.key, target=self.target, values=values)
+
+    def text(self) -> str:
+        return propstring.format(self.values, default_key="volume")
+
+
+def parse_mount(key: str, text: str) -> MountPoint:
+    """Raises Invalid or ParseError."""
+    values = propstring.validate(text, ROOTFS_FORMAT if key == "rootfs" else MOUNT_FORMAT)
+    target = "/" if key == "rootfs" else "/" + values["mp"].strip("/")
+    if key != "rootfs" and target == "/":
+        raise ParseError(f"{key}: the path inside must not be the root")
+    return MountPoint(key=key, target=target, values=values)
+
+
+def mount_points(config: Mapping[str, str]) -> list[MountPoint]:
+    """Root first, then the others by number: what is mounted later may lie inside what came before."""
+    keys = ["rootfs", *(f"mp{n}" for n in range(COUNT))]
+    return [parse_mount(key, config[key]) for key in keys if key in config]
+
+
+def owned_volume(key: str, value: str, vmid: int) -> str:
+    """The volume that a container owns by this line, detached ones too; "" for other lines and others' volumes."""
+    if not value or not re.fullmatch(r"rootfs|mp\d+|unused\d+", key):
+        return ""
+    try:
+        volume = VolumeId.parse(propstring.parse(value, default_key="volume").get("volume", ""))
+    except ParseError:
+        return ""
+    mine = re.search(rf"(?:^|/)(?:vm|base|subvol|basevol)-{vmid}-", volume.name)
+    return str(volume) if mine else ""
+
+
+_NEW = re.compile(r"([a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]):(\d+(?:\.\d+)?)\Z")
+
+
+def new_volume(source: str) -> tuple[str, float] | None:
+    """``local:8`` → (``local``, 8.0): a volume to allocate, in GiB; None for a volume that exists."""
+    match = _NEW.match(source)
+    return (match.group(1), float(match.group(2))) if match else None

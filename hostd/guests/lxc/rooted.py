@@ -1,0 +1,74 @@
+"""Reading a running container's files from the host, while the container may change them: no link leads out.
+
+Each part of a path is opened by itself and never followed by the kernel (O_NOFOLLOW); links are resolved here, with
+the container's root as the top. Only plain files are read: a device or pipe is looked at, not opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from types import TracebackType
+from typing import Final
+
+from hostd.guests.lxc.inside.tree import SIZE_LIMIT
+
+_MOST_LINKS: Final = 40
+_LOOK: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class RootedFiles:
+    """The files below a folder, ``/proc/PID/root`` of a container's first process above all."""
+
+    def __init__(self, root: str) -> None:
+        self._root = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def __enter__(self) -> RootedFiles:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._root)
+
+    def head(self, path: str, size: int) -> bytes:
+        try:
+            with contextlib.ExitStack() as stack:
+                found = self._walk(path, stack)
+                if not stat.S_ISREG(os.fstat(found).st_mode):
+                    return b""
+                # The handle names the file itself, so nothing can be put in its place now (proc_pid_fd(5)).
+                opened = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                stack.callback(os.close, opened)
+                return os.read(opened, size)
+        except OSError:
+            return b""
+
+    def read(self, path: str) -> str | None:
+        data = self.head(path, SIZE_LIMIT + 1)
+        return data.decode(errors="surrogateescape") if 0 < len(data) <= SIZE_LIMIT else None
+
+    def _walk(self, path: str, stack: contextlib.ExitStack) -> int:
+        """A handle (O_PATH) on what the path means inside; OSError."""
+        left = [part for part in path.split("/") if part not in ("", ".")]
+        way = [self._root]
+        links = 0
+        while left:
+            part = left.pop(0)
+            if part == "..":
+                way = way[:-1] or [self._root]
+                continue
+            handle = os.open(part, _LOOK, dir_fd=way[-1])
+            stack.callback(os.close, handle)
+            if not stat.S_ISLNK(os.fstat(handle).st_mode):
+                way.append(handle)
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(f"too many links: {path}")
+            target = os.readlink("", dir_fd=handle)
+            left = [word for word in target.split("/") if word not in ("", ".")] + left
+            if target.startswith("/"):
+                way = [self._root]
+        return way[-1]

@@ -1,0 +1,174 @@
+"""The text that LXC reads at a start, from the container's file and facts of the node. Pure.
+
+Source: lxc.container.conf(5), LXC 6.0; defaults that LXC ships (``common.conf``: devices, seccomp, lxcfs) are
+included, so that their fixes reach us.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hostd.core.errors import Conflict, Unsupported
+from hostd.guests.lxc import cgroups, network
+from hostd.guests.lxc.config import Container
+from hostd.guests.lxc.facts import FIRST_ID, ID_COUNT, NodeFacts, choose_cpus
+from hostd.guests.lxc.mounts import MountPoint
+from hostd.guests.lxc.network import Nic
+
+DEFAULTS: Final = "/usr/share/lxc/config"
+_PERIOD_US: Final = 100_000
+_DEFAULT_WEIGHT_V2, _DEFAULT_SHARES_V1 = 100, 1024
+# The kernel slows a container down here already, so that it reclaims before it must kill.
+_HIGH_PART: Final = 128
+_ARCHITECTURES: Final = {
+    "x86_64": {"amd64": "x86_64", "i386": "i686"},
+    "aarch64": {"arm64": "aarch64", "armhf": "armv7l"},
+}
+# Tells systemd that the container's first program is about to run.
+READY_HOOK: Final = "/usr/bin/systemd-notify --ready"
+
+
+def folder(vmid: int) -> str:
+    """LXC's folder of a container: the generated file, and the place where its root is mounted."""
+    return f"/var/lib/lxc/{vmid}"
+
+
+def rootfs(vmid: int) -> str:
+    return f"{folder(vmid)}/rootfs"
+
+
+def staging(vmid: int, key: str) -> str:
+    """Where a further volume is mounted first, seen by this container's start alone; LXC puts it in its place."""
+    return f"{folder(vmid)}/{key}"
+
+
+def render(container: Container, facts: NodeFacts, *, source: str) -> str:
+    """The configuration file's text. ``source``: the file that it comes from.
+
+    Raises Unsupported for an architecture that this node cannot run.
+    """
+    lines = [f"# Made from {source} at each start of the container; changes here are lost."]
+    lines += [f"lxc.include = {DEFAULTS}/common.conf"]
+    lines += _identity_lines(container, facts)
+    lines += _confinement_lines(container, facts)
+    lines += _terminal_lines(container)
+    lines += _resource_lines(container, facts)
+    for point in container.mounts[1:]:
+        lines.append(_mount_line(container.vmid, point))
+    for position, nic in enumerate(container.nics):
+        lines += _nic_lines(container.vmid, position, nic)
+    lines += ["lxc.hook.version = 1", f"lxc.hook.start-host = {READY_HOOK}"]
+    lines += [f"lxc.environment = {pair}" for pair in container.environment]
+    lines += [f"{key} = {value}" for key, value in container.raw]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def lxc_architecture(arch: str, machine: str) -> str:
+    """LXC's word for a container's architecture; Unsupported where this machine cannot run it."""
+    found = _ARCHITECTURES.get(machine, {}).get(arch)
+    if found is None:
+        raise Unsupported(f"a container made for '{arch}' cannot run on this node ('{machine}')")
+    return found
+
+
+def _identity_lines(container: Container, facts: NodeFacts) -> list[str]:
+    arch = lxc_architecture(container.arch, facts.arch)
+    lines = []
+    if container.unprivileged:
+        lines.append(f"lxc.include = {DEFAULTS}/userns.conf")
+        lines += [f"lxc.idmap = {kind} 0 {FIRST_ID} {ID_COUNT}" for kind in "ug"]
+    lines += [f"lxc.arch = {arch}", f"lxc.uts.name = {container.hostname.partition('.')[0]}"]
+    lines.append(f"lxc.rootfs.path = dir:{rootfs(container.vmid)}")
+    if container.entrypoint != "/sbin/init":
+        lines.append(f"lxc.init.cmd = {container.entrypoint}")
+    return lines
+
+
+def _confinement_lines(container: Container, facts: NodeFacts) -> list[str]:
+    """The profile is made by LXC for this container and loaded at its start."""
+    features = container.features
+    if facts.apparmor:
+        lines = ["lxc.apparmor.profile = generated", f"lxc.apparmor.allow_nesting = {int(features.nesting)}"]
+    else:
+        lines = ["lxc.apparmor.profile = unconfined"]
+    if features.fuse:
+        lines.append("lxc.mount.entry = /dev/fuse dev/fuse none bind,create=file 0 0")
+        if facts.apparmor:
+            lines.append("lxc.apparmor.raw = mount fstype=fuse,")
+    if features.force_rw_sys:
+        lines.append("lxc.mount.auto = sys:rw")
+    return lines
+
+
+def _terminal_lines(container: Container) -> list[str]:
+    lines = [f"lxc.tty.max = {container.ttys}"]
+    return lines if container.console else [*lines, "lxc.console.path = none"]
+
+
+def _resource_lines(container: Container, facts: NodeFacts) -> list[str]:
+    """Groups below the unit's own, and limits in the words of this node's version of control groups."""
+    lines = [
+        "lxc.cgroup.relative = 1",
+        f"lxc.cgroup.dir.monitor = {cgroups.MONITOR}",
+        f"lxc.cgroup.dir.monitor.pivot = {cgroups.PIVOT}",
+        f"lxc.cgroup.dir.container = {cgroups.CONTAINER}",
+    ]
+    limits = _limits_v2(container, facts) if facts.cgroup_version == 2 else _limits_v1(container, facts)
+    prefix = "lxc.cgroup2" if facts.cgroup_version == 2 else "lxc.cgroup"
+    return lines + [f"{prefix}.{key} = {value}" for key, value in limits.items()]
+
+
+def _limits_v2(container: Container, facts: NodeFacts) -> dict[str, str | int]:
+    memory = container.memory_bytes
+    limits: dict[str, str | int] = {"memory.max": memory, "memory.high": memory - memory // _HIGH_PART}
+    if facts.swap_limit:
+        limits["memory.swap.max"] = container.swap_bytes
+    if container.cpulimit:
+        limits["cpu.max"] = f"{int(container.cpulimit * _PERIOD_US)} {_PERIOD_US}"
+    limits["cpu.weight"] = min(max(container.cpuunits or _DEFAULT_WEIGHT_V2, 1), 10_000)
+    if cpus := choose_cpus(facts, container.cores):
+        limits["cpuset.cpus"] = cgroups.format_cpu_list(cpus)
+    return limits
+
+
+def _limits_v1(container: Container, facts: NodeFacts) -> dict[str, str | int]:
+    limits: dict[str, str | int] = {"memory.limit_in_bytes": container.memory_bytes}
+    if facts.swap_limit:
+        limits["memory.memsw.limit_in_bytes"] = container.memory_bytes + container.swap_bytes
+    if container.cpulimit:
+        limits |= {"cpu.cfs_period_us": _PERIOD_US, "cpu.cfs_quota_us": int(container.cpulimit * _PERIOD_US)}
+    limits["cpu.shares"] = max(container.cpuunits or _DEFAULT_SHARES_V1, 2)
+    if cpus := choose_cpus(facts, container.cores):
+        limits["cpuset.cpus"] = cgroups.format_cpu_list(cpus)
+    return limits
+
+
+def _mount_line(vmid: int, point: MountPoint) -> str:
+    """LXC makes the folder and mounts there without following links of the container."""
+    options = "bind,create=dir" + (",ro" if point.read_only else "")
+    target = _escaped(point.target.lstrip("/"))
+    return f"lxc.mount.entry = {staging(vmid, point.key)} {target} none {options} 0 0"
+
+
+def _escaped(path: str) -> str:
+    """Blanks as fstab(5) writes them."""
+    return path.replace("\\", "\\134").replace(" ", "\\040").replace("\t", "\\011")
+
+
+def _nic_lines(vmid: int, position: int, nic: Nic) -> list[str]:
+    if "bridge" in nic.values and not nic.mac:
+        raise Conflict(f"{nic.key}: no hardware address; set the card again to get one")
+    start = f"lxc.net.{position}"
+    lines = [f"{start}.type = veth", f"{start}.veth.pair = {network.device_name(vmid, nic.index)}"]
+    lines.append(f"{start}.name = {nic.name}")
+    if nic.mac:
+        lines.append(f"{start}.hwaddr = {nic.mac}")
+    if bridge := nic.values.get("bridge"):
+        lines.append(f"{start}.link = {bridge}")
+    if tag := nic.values.get("tag"):
+        lines.append(f"{start}.veth.vlan.id = {tag}")
+    if mtu := nic.values.get("mtu"):
+        lines.append(f"{start}.mtu = {mtu}")
+    if not nic.flag("link_down"):
+        lines.append(f"{start}.flags = up")
+    return lines

@@ -1,0 +1,80 @@
+"""The volumes of a container as file systems: made, mounted. Argument lists here are pure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hostd.core.errors import Unsupported
+from hostd.core.run import Run
+from hostd.guests.lxc.facts import FIRST_ID, ID_COUNT
+from hostd.guests.lxc.mounts import MountPoint
+from hostd.storage.catalog import Catalog
+from hostd.storage.volume import VolumeId
+
+_MKFS_S = 300
+# Options of mount(8) that belong to a file system, not to a mount of its folder somewhere else.
+_OF_FILE_SYSTEMS = frozenset(("discard", "lazytime", "acl", "noacl"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a volume is. ``kind``: ``image`` (a file), ``block`` (a device) or ``folder``."""
+
+    path: str
+    kind: str
+
+
+def source_of(catalog: Catalog, volume: VolumeId) -> Source:
+    """Where a volume is on this node; nothing is touched. Unsupported for image formats that cannot be mounted."""
+    format, path = catalog.format(volume), catalog.path(volume)
+    if format == "subvol":
+        return Source(path=path, kind="folder")
+    if format != "raw":
+        raise Unsupported(f"volume '{volume}': a container cannot use format '{format}'")
+    return Source(path=path, kind="block" if path.startswith("/dev/") else "image")
+
+
+def mount_argv(source: Source, target: str, options: Sequence[str]) -> list[str]:
+    """Mount a volume. A loop device made for an image goes away with its mount."""
+    if source.kind == "folder":
+        words = ["bind", *(word for word in options if word not in _OF_FILE_SYSTEMS)]
+        return ["mount", "-o", ",".join(words), source.path, target]
+    words = ["loop", *options] if source.kind == "image" else list(options)
+    return ["mount", "-t", "ext4", *(["-o", ",".join(words)] if words else []), source.path, target]
+
+
+def mkfs_argv(path: str, owner: int) -> list[str]:
+    """An empty file system whose root belongs to the container's root; nothing is held back for the host's."""
+    return ["mkfs.ext4", "-q", "-F", "-m", "0", "-E", f"root_owner={owner}:{owner}", path]
+
+
+def owner_of(unprivileged: bool) -> int:
+    """The host's number of a container's root."""
+    return FIRST_ID if unprivileged else 0
+
+
+def as_container_argv(unprivileged: bool) -> list[str]:
+    """Prefix of a program that runs as the container's root (lxc-usernsexec(1))."""
+    if not unprivileged:
+        return []
+    maps = [word for kind in "ug" for word in ("-m", f"{kind}:0:{FIRST_ID}:{ID_COUNT}")]
+    return ["lxc-usernsexec", *maps, "--"]
+
+
+def format_volume(run: Run, source: Source, *, unprivileged: bool) -> None:
+    """Make a fresh volume ready to be mounted by a container."""
+    owner = owner_of(unprivileged)
+    if source.kind == "folder":
+        os.chown(source.path, owner, owner)
+        os.chmod(source.path, 0o755)
+    else:
+        run(mkfs_argv(source.path, owner), timeout_s=_MKFS_S)
+
+
+def mount_all(run: Run, catalog: Catalog, points: Sequence[MountPoint], targets: Sequence[str]) -> None:
+    """Mount volumes in order, each on its own target, as the configuration's options say."""
+    for point, target in zip(points, targets, strict=True):
+        os.makedirs(target, exist_ok=True)
+        run(mount_argv(source_of(catalog, point.volume), target, point.options), timeout_s=60)
