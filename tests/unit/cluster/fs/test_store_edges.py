@@ -177,9 +177,16 @@ def test_a_dead_mount_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len(ran) == 1
 
 
-def test_a_living_mount_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(argv: list[Arg], **_: object) -> Result:
-        raise AssertionError("nothing to run")
+def test_files_below_the_mount_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "storage.cfg").write_bytes(b"")
+    mount.prepare(str(tmp_path), mount_run)
+    assert "storage.cfg" in caplog.text
 
+
+def mount_run(*_: object, **__: object) -> Result:
+    raise AssertionError("nothing to run")
+
+
+def test_a_living_mount_is_not_touched() -> None:
     with pytest.raises(Conflict, match="mounted at '/proc' already"):
-        mount.prepare("/proc", run)  # type: ignore[arg-type]
+        mount.prepare("/proc", mount_run)
