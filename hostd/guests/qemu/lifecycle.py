@@ -21,7 +21,7 @@ from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
 from hostd.guests.qemu.devices import display, net
 from hostd.guests.qemu.devices.disk import Source
 from hostd.guests.qemu.domain_xml import domain_xml, to_text
-from hostd.guests.qemu.facts import MachineFacts
+from hostd.guests.qemu.facts import Firmware, MachineFacts
 from hostd.node import kvm_probe
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
@@ -67,12 +67,12 @@ def start(host: Host, log: TaskLog, vmid: int, *, machines: Machines | None = No
         catalog.activate(volumes)
         verdict = kvm_probe.verdict(host.run)
         if not verdict.usable and config.get("kvm", "1") == "1":
-            log.warn(f"no hardware virtualization, this machine will be slow: {verdict.reason}")
+            log.info(f"no hardware virtualization, this machine will be slow: {verdict.reason}")
         facts = MachineFacts(
             vmid=vmid,
             kvm=verdict.usable,
             sockets=sockets.folder(vmid),
-            sources={str(v): source_of(catalog, v) for v in volumes},
+            sources=sources_of(catalog, config),
             bridge_mtus=bridge_mtus(config),
         )
         xml = to_text(domain_xml(config, facts))
@@ -92,17 +92,35 @@ def _settle(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
     return saved
 
 
-def source_of(catalog: Catalog, volume: VolumeId) -> Source:
-    """Where a volume is, and how QEMU best writes there (io_uring has trouble with plain LVM, so native there)."""
+def source_of(catalog: Catalog, volume: VolumeId, efi: Firmware | None = None) -> Source:
+    """Where a volume is, and how QEMU best writes there (io_uring has trouble with plain LVM, so native there).
+
+    ``efi``: it holds that firmware's variables. The volume must be active.
+    """
     driver = catalog.driver(volume.storage)
     path = driver.path(volume.name)
     parsed = driver.parse(volume.name)
-    return Source(
-        path=path,
-        format="raw" if parsed.content == "iso" else parsed.format,
-        block=path.startswith("/dev/"),
-        aio="native" if driver.info.type == "lvm" else "io_uring",
-    )
+    block = path.startswith("/dev/")
+    format = "raw" if parsed.content == "iso" else parsed.format
+    if efi:
+        format = firmware.store_format(efi, block=block, size_bytes=size_of(path), format=format)
+    aio = "native" if driver.info.type == "lvm" else "io_uring"
+    return Source(path=path, format=format, block=block, aio=aio)
+
+
+def size_of(path: str) -> int:
+    """Bytes of a file or block device."""
+    with open(path, "rb") as file:
+        return file.seek(0, os.SEEK_END)
+
+
+def sources_of(catalog: Catalog, config: Mapping[str, str]) -> dict[str, Source]:
+    """Every volume that a configuration uses, by its id."""
+    found = {}
+    for key, name in keys.volumes(config, unused=False).items():
+        efi = firmware.efi_firmware(firmware.parse_efidisk(config[key])) if key == "efidisk0" else None
+        found[name] = source_of(catalog, VolumeId.parse(name), efi)
+    return found
 
 
 def bridge_mtus(config: Mapping[str, str]) -> dict[str, int]:
@@ -221,7 +239,7 @@ def allocate(host: Host, log: TaskLog, vmid: int, plan: planning.Plan, undo: Und
         volume = catalog.allocate(new.storage, spec, "images")
         undo.add(catalog.free, volume)
         if new.efi:
-            _write_variables(host, catalog, volume, new.efi.variables)
+            _write_variables(host, catalog, volume, new.efi)
         log.info(f"{new.key}: successfully created disk '{volume}'")
         values[new.key] = planning.with_volume(new.key, values[new.key], volume, new.size_bytes)
     for key, volume in plan.existing.items():
@@ -237,13 +255,11 @@ def _default_format(catalog: Catalog, storage: str) -> str:
     return catalog.file.get(storage).text("format") or catalog.driver(storage).info.formats[0]
 
 
-def _write_variables(host: Host, catalog: Catalog, volume: VolumeId, template: str) -> None:
-    """Copy empty UEFI variables into a volume that is there already (and may be a little bigger)."""
+def _write_variables(host: Host, catalog: Catalog, volume: VolumeId, efi: Firmware) -> None:
+    """Put empty UEFI variables into a new volume."""
     catalog.activate([volume])
-    driver = catalog.driver(volume.storage)
-    format = driver.parse(volume.name).format
-    path = driver.path(volume.name)
-    host.run(["qemu-img", "convert", "-n", "-f", "raw", "-O", format, template, path], timeout_s=60)
+    source = source_of(catalog, volume, efi)
+    host.run(["qemu-img", "convert", "-f", "raw", "-O", source.format, efi.variables, source.path], timeout_s=60)
 
 
 def destroy(
