@@ -134,9 +134,7 @@ def node_tasks(ctx: Context, p: ListParams) -> object:
     archive = Archive()
     sources: list[Iterator[Entry]] = []
     if p.source != "archive":
-        sources.append(
-            Entry(upid=e.upid, status="RUNNING") if p.source == "active" else e for e in archive.running()
-        )
+        sources.append(Entry(upid=e.upid, status="RUNNING") if p.source == "active" else e for e in archive.running())
     if p.source != "active":
         sources.append(archive.ended())
     all_may_see = ctx.may(f"/nodes/{ctx.node}", "Sys.Audit")
