@@ -32,7 +32,5 @@ def prepare(mountpoint: str, run: Run) -> None:
         run(detach_argv(mountpoint), timeout_s=30)
     if os.path.ismount(mountpoint):
         raise Conflict(f"something is mounted at '{mountpoint}' already")
-    if hidden := os.listdir(mountpoint):
-        log.warning(
-            "the mount hides what was written to %s while the store was down: %s", mountpoint, ", ".join(hidden)
-        )
+    if hidden := ", ".join(os.listdir(mountpoint)):
+        log.warning("the mount hides what was written to %s while the store was down: %s", mountpoint, hidden)

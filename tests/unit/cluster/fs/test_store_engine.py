@@ -124,6 +124,45 @@ def test_a_full_disk_refuses_and_goes_on(tmp_path: Path) -> None:
     with_engine(tmp_path / "db", body, fault)
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize(
+    ("killed_at", "expected"),
+    [("begin", 0), ("written", 0), ("committed", 3), ("durable", 3), ("published", 3)],
+)
+def test_killed_between_disk_and_memory(tmp_path: Path, killed_at: str, expected: int) -> None:
+    """A group is there after the next start if and only if its transaction was committed, seen by anybody or not."""
+    outcomes: list[Cause] = []
+
+    def fault(point: str) -> None:
+        if point == killed_at:
+            raise Killed
+
+    async def attempt(engine: Engine, path: str) -> None:
+        try:
+            await engine.submit(write(path))
+        except Refusal as err:
+            outcomes.append(err.cause)
+
+    async def body(engine: Engine) -> None:
+        async with trio.open_nursery() as nursery:
+            for path in ("a", "b", "c"):
+                nursery.start_soon(attempt, engine, path)
+
+    with pytest.raises(BaseExceptionGroup) as group:
+        with_engine(tmp_path / "db", body, fault)
+    assert group.group_contains(Killed)
+    assert outcomes == [Cause.UNKNOWN] * 3
+
+    async def look(engine: Engine) -> None:
+        assert engine.tree.version == expected
+        assert [path for path in ("a", "b", "c") if engine.tree.find(path)] == ["a", "b", "c"][:expected]
+
+    with_engine(tmp_path / "db", look)
+
+
 def test_a_failing_disk_ends_the_engine_and_the_outcome_is_unknown(tmp_path: Path) -> None:
     def fault(point: str) -> None:
         if point == "written":
