@@ -28,12 +28,14 @@ POLICY = "#!/bin/sh\n# no service starts while an image is made\nexit 101\n"
 class Recipe:
     """What makes a layer: folders copied in first (``overlays``), then argument lists run in the tree as root.
 
-    ``lower`` is topmost first. ``repository`` is seen inside as ``/run/repository``.
+    ``lower`` is topmost first. ``repository`` is seen inside as ``/run/repository``, and ``files`` (name → place outside)
+    as ``/run/NAME``; neither becomes part of the layer.
     """
 
     lower: Sequence[str]
     overlays: Sequence[str] = ()
     repository: str = ""
+    files: dict[str, str] = field(default_factory=dict)
     commands: Sequence[Sequence[str]] = ()
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -69,6 +71,8 @@ def inner_make(spec: dict[str, object]) -> None:
     _mount_kernel_views()
     if recipe.repository:
         _bind(Path(recipe.repository), Path(f"{MOUNT}{REPOSITORY}"))
+    for name, outside in recipe.files.items():
+        shutil.copyfile(outside, MOUNT / "run" / name)
     for folder in recipe.overlays:
         call(["cp", "-a", "--no-preserve=ownership", f"{folder}/.", MOUNT])
     policy = MOUNT / "usr/sbin/policy-rc.d"
