@@ -2,7 +2,7 @@
 
 Tables: ``state`` (one row: position, journal chain), ``node`` (the tree), ``content`` (file contents, each row written
 by one mutation and never changed) and ``journal``. A replaced content stays, as history, until its journal record is
-dropped; one of a private file goes at once. Source for the durability of WAL with FULL: sqlite.org/pragma.html.
+dropped; one of a secret file goes at once. Source for the durability of WAL with FULL: sqlite.org/pragma.html.
 """
 
 from __future__ import annotations
@@ -185,8 +185,8 @@ class Database:
         written = {id(effect): self._store_effect(effect) for effect in entry.outcome.effects}
         for effect, item in journal.records(entry):
             old, new = written[id(effect)]
-            old = None if paths.is_private(effect.old_path) else old
-            new = None if paths.is_private(effect.new_path) else new
+            old = None if paths.is_secret(effect.old_path) else old
+            new = None if paths.is_secret(effect.new_path) else new
             state.chain = journal.link(state.chain, item)
             state.records += 1
             state.content_bytes += effect.old.size_bytes if old is not None and effect.old else 0
@@ -198,7 +198,7 @@ class Database:
         before = self._content_of(old) if old is not None else None
         if new is None:
             self._db.execute("DELETE FROM node WHERE inode=?", (old.inode if old else 0,))
-            self._forget_private(effect.old_path, before)
+            self._forget_secret(effect.old_path, before)
             return before, None
         replaced = new.data is not None and (old is None or old.digest != new.digest)
         after = before
@@ -216,15 +216,15 @@ class Database:
         self._db.execute(PUT_NODE, row)
         if not replaced:
             return None, None
-        self._forget_private(effect.old_path, before)
+        self._forget_secret(effect.old_path, before)
         return before, after
 
     def _content_of(self, node: Node) -> int | None:
         found = self._db.execute("SELECT content FROM node WHERE inode=?", (node.inode,)).fetchone()
         return found[0] if found else None
 
-    def _forget_private(self, path: str, content: int | None) -> None:
-        if content is not None and paths.is_private(path):
+    def _forget_secret(self, path: str, content: int | None) -> None:
+        if content is not None and paths.is_secret(path):
             self._db.execute("DELETE FROM content WHERE id=?", (content,))
 
     def _trim(self, state: _Journal) -> None:

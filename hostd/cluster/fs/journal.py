@@ -1,6 +1,6 @@
 """What happened to the tree, as a chain of records: each one's ``chain`` is a digest over it and all before. Pure.
 
-Contents and digests of private files are never part of a record, and locks leave no record.
+Contents and digests of secret files (private ones, keys) are never part of a record, and locks leave no record.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Action(StrEnum):
 class Record:
     """One change of one entry. ``item`` counts the changes of one mutation; ``target`` is set for a move.
 
-    Digests are SHA-256 of the contents in hex: empty for a directory, for a private file, and where there is none.
+    Digests are SHA-256 of the contents in hex: empty for a directory, for a secret file, and where there is none.
     """
 
     epoch: int
@@ -72,8 +72,8 @@ def is_recorded(effect: Effect) -> bool:
 def record(entry: Entry, effect: Effect, item: int) -> Record:
     origin = entry.proposal.origin
     action = action_of(effect)
-    old = "" if effect.old is None or paths.is_private(effect.old_path) else effect.old.digest.hex()
-    new = "" if effect.new is None or paths.is_private(effect.new_path) else effect.new.digest.hex()
+    old = "" if effect.old is None or paths.is_secret(effect.old_path) else effect.old.digest.hex()
+    new = "" if effect.new is None or paths.is_secret(effect.new_path) else effect.new.digest.hex()
     return Record(
         epoch=entry.position.epoch,
         sequence=entry.position.sequence,

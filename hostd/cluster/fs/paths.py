@@ -73,6 +73,11 @@ def is_private(path: str) -> bool:
     return parts[0] == "priv" or (len(parts) > 2 and parts[0] == "nodes" and parts[2] == "priv")
 
 
+def is_secret(path: str) -> bool:
+    """Whether no copy of the contents may be kept: private files, and keys that the web server's group must read."""
+    return is_private(path) or path.endswith(".key")
+
+
 def permissions(path: str, *, directory: bool) -> int:
     """The fixed permission bits; owner is root, group www-data."""
     if is_private(path):

@@ -197,17 +197,17 @@ def test_the_journal_tells_who_changed_what(place: Path) -> None:
     database.close()
 
 
-def test_private_files_leave_neither_contents_nor_digests(place: Path) -> None:
+def test_secret_files_leave_neither_contents_nor_digests(place: Path) -> None:
     database = Database(place)
     tree = database.load()
     commit(database, tree, make_directories("priv/lock"), make_directories("nodes/a/priv"))
-    for path in ("priv/key", "nodes/a/priv/key"):
+    for path in ("priv/key", "nodes/a/priv/key", "nodes/a/pve-ssl.key"):
         commit(database, tree, write(path, b"first secret"))
         commit(database, tree, write(path, b"second secret"))
         commit(database, tree, Delete(path=path))
     commit(database, tree, make_directories("priv/lock/x"), Delete(path="priv/lock/x"))
     told = [r for r in database.records() if r.path.endswith("key")]
-    assert [r.action for r in told] == ["create", "change", "delete"] * 2
+    assert [r.action for r in told] == ["create", "change", "delete"] * 3
     assert {(r.old_digest, r.new_digest) for r in told} == {("", "")}
     assert {database.history(r) for r in told} == {(None, None)}
     assert not [r for r in database.records() if r.path.startswith("priv/lock/")]

@@ -46,6 +46,12 @@ def test_good_names_pass(name: str) -> None:
     assert not paths.name_problem(name)
 
 
+def test_keys_are_secret_without_being_private() -> None:
+    assert paths.is_secret("nodes/a/pve-ssl.key")
+    assert paths.is_secret("priv/shadow.cfg")
+    assert not paths.is_secret("storage.cfg")
+
+
 def test_paths_have_a_length_and_no_empty_parts() -> None:
     assert not paths.path_problem("/".join(["x" * 100] * 10))
     assert "are allowed" in paths.path_problem("/".join(["x" * 100] * 11))
