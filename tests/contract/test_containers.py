@@ -24,8 +24,8 @@ from hostd.cluster.store import MemoryStore
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.run import run
 from hostd.guests import config as files
-from hostd.guests.lxc import engine as engines
 from hostd.guests.lxc import cgroups, launch, lifecycle, running, start_log, terminals
+from hostd.guests.lxc import engine as engines
 from hostd.guests.lxc.create import NewContainer, create
 from hostd.guests.lxc.facts import hierarchies
 from hostd.guests.lxc.sampling import ContainerSampler
@@ -145,7 +145,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     yield Host(node="pve1", store=store, mirror=store.mirror(), run=run)
     subprocess.run(engines.kill_argv(VMID), capture_output=True, check=False)
     lifecycle.remove_runtime_files(VMID)
-    cgroups.remove_stale(hierarchies(), cgroups.parse_membership(Path("/proc/self/cgroup").read_text()))
+    cgroups.remove_stale(VMID, hierarchies(), cgroups.parse_membership(Path("/proc/self/cgroup").read_text()))
 
 
 @pytest.fixture

@@ -148,15 +148,20 @@ def stored(ctx: Context, vmid: int) -> StoredGuest:
 # --- lists and status
 
 
-def list_row(entry: Entry, sample: Mapping[str, Any]) -> dict[str, object]:
-    """One container as the node's list shows it."""
+def own_cpus(ctx: Context) -> int:
+    """The node's processors, from its last sample; 0 before the first."""
+    return int(ctx.samples.node().get("maxcpu", 0))
+
+
+def list_row(entry: Entry, sample: Mapping[str, Any], node_cpus: int) -> dict[str, object]:
+    """One container as the node's list shows it. ``node_cpus``: what one without limit may use."""
     summary = entry.summary
     row: dict[str, object] = {
         "vmid": entry.where.vmid,
         "type": "lxc",
         "name": summary.name,
         "status": "running" if sample else "stopped",
-        "cpus": summary.cpus,
+        "cpus": summary.cpus or node_cpus,
         "maxmem": summary.memory,
         "maxswap": summary.swap,
         "maxdisk": sample.get("maxdisk") or summary.disk,
@@ -179,9 +184,9 @@ def list_row(entry: Entry, sample: Mapping[str, Any]) -> dict[str, object]:
 )
 def vmlist(ctx: Context, p: ListParams) -> object:
     """The containers of this node that the caller may see."""
-    samples = ctx.samples.guests()
+    samples, node_cpus = ctx.samples.guests(), own_cpus(ctx)
     return [
-        list_row(entry, samples.get(entry.where.vmid, {}))
+        list_row(entry, samples.get(entry.where.vmid, {}), node_cpus)
         for entry in index.entries(ctx.mirror)
         if entry.where.kind is GuestKind.LXC
         and entry.where.node == ctx.node
@@ -230,7 +235,7 @@ def status_current(ctx: Context, p: GuestParams) -> object:
     if file is None:
         raise files.missing(place)
     entry = Entry(where=place, summary=index.summarize(place.kind, place.vmid, file.data))
-    return list_row(entry, ctx.samples.guests().get(p.vmid, {})) | {"ha": {"managed": 0}}
+    return list_row(entry, ctx.samples.guests().get(p.vmid, {}), own_cpus(ctx)) | {"ha": {"managed": 0}}
 
 
 # --- configuration

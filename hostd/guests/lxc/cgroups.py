@@ -1,7 +1,9 @@
 """Where the counters and limits of a container are: version 2 (the product) and version 1 (some build machines).
 
-Every container runs in its unit's own control group (``lxc.cgroup.relative``), below it in ``container``; LXC's
-process that watches it is beside it in ``monitor``. Source: cgroups(7), proc_pid_cgroup(5), proc_pid_mountinfo(5).
+Every container runs below its unit's own control group (``lxc.cgroup.relative``), in ``ct-<id>``; LXC's process that
+watches it is beside it. The names differ for each container because with version 1 systemd makes no group for a unit
+in some hierarchies, so that all units share their parent there.
+Source: cgroups(7), proc_pid_cgroup(5), proc_pid_mountinfo(5).
 """
 
 from __future__ import annotations
@@ -12,11 +14,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-CONTAINER: Final = "container"
-MONITOR: Final = "monitor"
-# LXC's process goes there to be able to remove its own group at the end.
-PIVOT: Final = "pivot"
 _UNIFIED: Final = ""
+
+
+def container_name(vmid: int) -> str:
+    return f"ct-{vmid}"
+
+
+def monitor_name(vmid: int) -> str:
+    return f"ct-{vmid}-monitor"
+
+
+def pivot_name(vmid: int) -> str:
+    """LXC's process goes there at the end, to be able to remove the group that it was in."""
+    return f"ct-{vmid}-pivot"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +69,9 @@ def parse_membership(text: str) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Groups:
-    """The groups of one container."""
+    """The groups of one container. ``base``: its unit's own, as ``parse_membership`` tells them."""
 
+    vmid: int
     hierarchies: Hierarchies
     base: Mapping[str, str]
 
@@ -69,7 +81,7 @@ class Groups:
         mount, path = self.hierarchies.mounts.get(key), self.base.get(key)
         if mount is None or path is None:
             return None
-        return f"{mount}{path.rstrip('/')}/{CONTAINER}"
+        return f"{mount}{path.rstrip('/')}/{container_name(self.vmid)}"
 
     def process_folder(self) -> str | None:
         """A folder whose ``cgroup.procs`` (and those below it) list the container's processes."""
@@ -83,10 +95,10 @@ class Groups:
         return read_text(f"{folder}/{name}") if folder else ""
 
 
-def remove_stale(hierarchies: Hierarchies, base: Mapping[str, str]) -> None:
+def remove_stale(vmid: int, hierarchies: Hierarchies, base: Mapping[str, str]) -> None:
     """Remove empty groups of ours that a start before left behind when it was killed; LXC makes only new ones."""
     for controller, mount in hierarchies.mounts.items():
-        for name in (CONTAINER, MONITOR, PIVOT):
+        for name in (container_name(vmid), monitor_name(vmid), pivot_name(vmid)):
             top = f"{mount}{base[controller].rstrip('/')}/{name}" if controller in base else ""
             for folder, _, _ in os.walk(top, topdown=False) if top else ():
                 with contextlib.suppress(OSError):  # in use: LXC will say so

@@ -45,6 +45,7 @@ def create(host: Host, log: TaskLog, vmid: int, wanted: NewContainer, *, engine:
     comment = wanted.values.get("description", "")
     plain = {key: value for key, value in wanted.values.items() if key != "description"}
     plan = planning.plan_values(plain, os.urandom)
+    keys.refuse_what_we_cannot(plain)
     unprivileged = keys.is_unprivileged(plain)
     catalog = lifecycle.catalog_of(host)
     template = template_path(catalog, wanted.template)

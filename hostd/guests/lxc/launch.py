@@ -61,7 +61,7 @@ def _launch(host: Host, vmid: int) -> list[str]:
     with open(f"{runtime.folder(vmid)}/config", "w", encoding="utf-8") as file:
         file.write(text)
     membership = read_text("/proc/self/cgroup")
-    cgroups.remove_stale(facts.hierarchies(), cgroups.parse_membership(membership))
+    cgroups.remove_stale(vmid, facts.hierarchies(), cgroups.parse_membership(membership))
     cpus = cgroups.format_cpu_list(facts.choose_cpus(node, container.cores))
     running.record(vmid, membership=membership, cpus=cpus)
     level = "DEBUG" if container.debug else "WARN"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hostd.core.errors import HostError, Invalid, ParseError
-from hostd.core.units import GIB
+from hostd.core.units import GIB, MIB
 from hostd.guests.lxc import mounts, network
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.qemu.plan import new_mac
@@ -19,7 +19,7 @@ DEFAULT_ROOT_GIB: Final = 4
 
 @dataclass(frozen=True, kw_only=True)
 class NewVolume:
-    """A volume to allocate. ``size_bytes`` 0: a folder without limit."""
+    """A volume to allocate, in whole MiB. ``size_bytes`` 0: a folder without limit."""
 
     point: MountPoint
     storage: str
@@ -66,7 +66,8 @@ def _plan_volume(point: MountPoint, new: list[NewVolume], existing: dict[str, Vo
         existing[point.key] = point.volume
         return
     storage, size_gib = wanted
-    new.append(NewVolume(point=point, storage=storage, size_bytes=int(size_gib * GIB)))
+    size = -(-int(size_gib * GIB) // MIB) * MIB
+    new.append(NewVolume(point=point, storage=storage, size_bytes=size))
 
 
 def with_mac(key: str, value: str, random: Callable[[int], bytes]) -> str:

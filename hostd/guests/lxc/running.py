@@ -49,7 +49,7 @@ def groups(vmid: int, mounts: Hierarchies | None = None, root: str = "") -> Grou
     text = read_text(f"{folder(vmid, root)}/{_CGROUP_FILE}")
     if not text:
         return None
-    return Groups(hierarchies=mounts or hierarchies(), base=cgroups.parse_membership(text))
+    return Groups(vmid=vmid, hierarchies=mounts or hierarchies(), base=cgroups.parse_membership(text))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,8 @@ def render(container: Container, facts: NodeFacts, *, source: str) -> str:
     lines += _resource_lines(container, facts)
     for point in container.mounts[1:]:
         lines.append(_mount_line(container.vmid, point))
+    if not container.nics:
+        lines.append("lxc.net.0.type = empty")  # said aloud: never the host's own
     for position, nic in enumerate(container.nics):
         lines += _nic_lines(container.vmid, position, nic)
     lines += ["lxc.hook.version = 1", f"lxc.hook.start-host = {READY_HOOK}"]
@@ -109,9 +111,9 @@ def _resource_lines(container: Container, facts: NodeFacts) -> list[str]:
     """Groups below the unit's own, and limits in the words of this node's version of control groups."""
     lines = [
         "lxc.cgroup.relative = 1",
-        f"lxc.cgroup.dir.monitor = {cgroups.MONITOR}",
-        f"lxc.cgroup.dir.monitor.pivot = {cgroups.PIVOT}",
-        f"lxc.cgroup.dir.container = {cgroups.CONTAINER}",
+        f"lxc.cgroup.dir.monitor = {cgroups.monitor_name(container.vmid)}",
+        f"lxc.cgroup.dir.monitor.pivot = {cgroups.pivot_name(container.vmid)}",
+        f"lxc.cgroup.dir.container = {cgroups.container_name(container.vmid)}",
     ]
     limits = _limits_v2(container, facts) if facts.cgroup_version == 2 else _limits_v1(container, facts)
     prefix = "lxc.cgroup2" if facts.cgroup_version == 2 else "lxc.cgroup"

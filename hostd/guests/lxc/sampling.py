@@ -20,9 +20,13 @@ _NO_LIMIT: Final = 1 << 60
 
 @dataclass(frozen=True, kw_only=True)
 class Counters:
-    """One reading of a container's groups. Bytes, and microseconds of processor time since its start."""
+    """One reading of a container's groups. Bytes, and microseconds of processor time since its start.
+
+    ``cpus``: how many processors it may use, 0 where nothing limits it.
+    """
 
     cpu_us: int
+    cpus: float
     memory: int
     memory_max: int
     swap: int
@@ -77,7 +81,7 @@ class ContainerSampler:
             known = _Known(init=init, devices=disk_devices(init.pid), cpu_us=0, at_s=0.0)
             self._known[vmid] = known
         counters = read_counters(groups, known.devices)
-        share = self._share(known, counters.cpu_us, now_s)
+        share = self._share(known, counters, now_s)
         known.cpu_us, known.at_s = counters.cpu_us, now_s
         used, total = space(known.init.pid)
         values = {
@@ -95,12 +99,13 @@ class ContainerSampler:
         }
         return values | ({"maxmem": counters.memory_max} if counters.memory_max else {})
 
-    def _share(self, known: _Known, cpu_us: int, now_s: float) -> float:
-        """Part of the processors that it may use, between 0 and 1; 0 at its first sample."""
+    def _share(self, known: _Known, counters: Counters, now_s: float) -> float:
+        """Part of the processors that it may use, 1 for all of them; 0 at its first sample."""
         passed = now_s - known.at_s
         if not known.at_s or passed <= 0:
             return 0.0
-        return round(max(cpu_us - known.cpu_us, 0) / 1e6 / passed / self._cpus, 6)
+        used = max(counters.cpu_us - known.cpu_us, 0) / 1e6 / passed
+        return round(used / (counters.cpus or self._cpus), 6)
 
 
 def read_counters(groups: Groups, devices: frozenset[str]) -> Counters:
@@ -110,6 +115,7 @@ def read_counters(groups: Groups, devices: frozenset[str]) -> Counters:
         read, written = cgroups.parse_io_stat(groups.read("io", "io.stat"), devices)
         return Counters(
             cpu_us=cgroups.parse_keys(groups.read("cpu", "cpu.stat")).get("usage_usec", 0),
+            cpus=allowed_cpus(groups.read("cpuset", "cpuset.cpus"), groups.read("cpu", "cpu.max")),
             memory=max(_number(groups.read("memory", "memory.current")) - stat.get("inactive_file", 0), 0),
             memory_max=_limit(groups.read("memory", "memory.max")),
             swap=_number(groups.read("memory", "memory.swap.current")),
@@ -117,15 +123,26 @@ def read_counters(groups: Groups, devices: frozenset[str]) -> Counters:
             written=written,
         )
     stat = cgroups.parse_keys(groups.read("memory", "memory.stat"))
+    quota, period = groups.read("cpu", "cpu.cfs_quota_us").strip(), groups.read("cpu", "cpu.cfs_period_us").strip()
     read, written = cgroups.parse_io_service(groups.read("blkio", "blkio.throttle.io_service_bytes_recursive"), devices)
     return Counters(
         cpu_us=_number(groups.read("cpuacct", "cpuacct.usage")) // 1000,
+        cpus=allowed_cpus(groups.read("cpuset", "cpuset.cpus"), f"{quota} {period}"),
         memory=max(_number(groups.read("memory", "memory.usage_in_bytes")) - stat.get("total_inactive_file", 0), 0),
         memory_max=_limit(groups.read("memory", "memory.limit_in_bytes")),
         swap=stat.get("total_swap", 0),
         read=read,
         written=written,
     )
+
+
+def allowed_cpus(cpuset: str, bandwidth: str) -> float:
+    """The smaller of the processors it is pinned to and its bandwidth (``<quota> <period>``); 0 for neither."""
+    limits = [float(len(cgroups.parse_cpu_list(cpuset)))]
+    words = bandwidth.split()
+    if len(words) == 2 and words[0].isdigit() and words[1].isdigit() and int(words[1]):
+        limits.append(int(words[0]) / int(words[1]))
+    return min((limit for limit in limits if limit), default=0.0)
 
 
 def _number(text: str) -> int:

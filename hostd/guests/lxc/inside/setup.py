@@ -9,6 +9,7 @@ from hostd.guests.lxc.inside.job import Job, Report
 from hostd.guests.lxc.inside.tree import Tree
 
 _DEBIAN_LIKE = ("debian", "devuan", "ubuntu")
+_HOST_UNITS = ("sys-kernel-config.mount", "sys-kernel-debug.mount", "systemd-modules-load.service")
 
 
 def apply(tree: Tree, job: Job) -> Report:
@@ -25,12 +26,22 @@ def apply(tree: Tree, job: Job) -> Report:
     if job.first:
         if found.name != UNMANAGED:
             identity.forget_machine_id(tree)
+            mask_units(tree)
         if job.password_hash:
             warnings.append(accounts.set_password(tree, job.password_hash, job.today_days))
         if job.ssh_keys.strip():
             accounts.authorize_keys(tree, job.ssh_keys)
     header = tree.head("bin/sh", ELF_HEADER_BYTES) or tree.head("sbin/init", ELF_HEADER_BYTES)
     return Report(ostype=found.name, arch=architecture(header), warnings=tuple(w for w in warnings if w))
+
+
+def mask_units(tree: Tree) -> None:
+    """Units of systemd that a container can only fail at: they mount or load what is the host's alone."""
+    for unit in _HOST_UNITS:
+        place = f"etc/systemd/system/{unit}"
+        known = tree.read(f"usr/lib/systemd/system/{unit}") or tree.read(f"lib/systemd/system/{unit}")
+        if known and not tree.is_link(place) and tree.read(place) is None:
+            tree.link(place, "/dev/null")
 
 
 def set_network(tree: Tree, job: Job, found: Distribution) -> list[str]:

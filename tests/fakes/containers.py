@@ -1,0 +1,36 @@
+"""LXC and systemd as far as the life cycle needs them: containers are numbers in a set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hostd.core.errors import HostError
+
+
+@dataclass
+class FakeEngine:
+    """``deaf``: containers that do not react to a shutdown. ``refuse``: why nothing starts."""
+
+    up: set[int] = field(default_factory=set)
+    deaf: bool = False
+    refuse: str = ""
+    calls: list[str] = field(default_factory=list)
+
+    def running(self, vmid: int) -> bool:
+        return vmid in self.up
+
+    def start(self, vmid: int) -> None:
+        self.calls.append(f"start {vmid}")
+        if self.refuse:
+            raise HostError(self.refuse)
+        self.up.add(vmid)
+
+    def shutdown(self, vmid: int, timeout_s: int) -> bool:
+        self.calls.append(f"shutdown {vmid} {timeout_s}")
+        if not self.deaf:
+            self.up.discard(vmid)
+        return not self.deaf
+
+    def kill(self, vmid: int) -> None:
+        self.calls.append(f"kill {vmid}")
+        self.up.discard(vmid)

@@ -1,0 +1,200 @@
+"""Containers' files: keys, property strings, what is refused, and the LXC configuration made from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hostd.core.errors import Conflict, Invalid, ParseError, Unsupported
+from hostd.core.formats.keyvalue import LXC_PENDING, GuestFile, format_guest, parse_guest
+from hostd.guests.lxc import config, mounts, network, plan, runtime_config
+from hostd.guests.lxc.facts import NodeFacts, choose_cpus
+
+V2 = NodeFacts(cgroup_version=2, apparmor=True, swap_limit=True, cpus=(0, 1, 2, 3))
+V1 = NodeFacts(cgroup_version=1, apparmor=False, swap_limit=True, cpus=(0, 1))
+CASES: dict[str, NodeFacts] = {
+    "minimal": V2,
+    "everything": V2,
+    "old-cgroups": V1,
+    "no-swap-limit": NodeFacts(cgroup_version=1, apparmor=False, swap_limit=False, cpus=(0, 1)),
+}
+GOLDEN = Path(__file__).resolve().parents[3] / "golden/lxc"
+
+
+def container(text: str, vmid: int = 100) -> config.Container:
+    return config.parse_container(vmid, parse_guest(text, pending=LXC_PENDING))
+
+
+def bytes_of(n: int) -> bytes:
+    return bytes(range(n))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_generated_configuration(name: str, golden: Callable[[str, str], None]) -> None:
+    text = (GOLDEN / f"{name}.conf").read_text()
+    made = runtime_config.render(container(text), CASES[name], source="/etc/pve/nodes/pve1/lxc/100.conf")
+    golden(f"lxc/{name}.lxc", made)
+
+
+def test_every_key_that_means_something_is_in_a_golden_case() -> None:
+    """Keys without effect on LXC's configuration are named here; every other one has a case that shows its effect."""
+    without = {
+        "description", "tags", "onboot", "startup", "protection", "lock", "template", "hookscript", "debug", "ostype",
+        "timezone", "cmode", "searchdomain", "nameserver", "unused", "dev",
+    }  # fmt: skip
+    used = {
+        key.rstrip("0123456789") for name in CASES for key in parse_guest((GOLDEN / f"{name}.conf").read_text()).current
+    }
+    assert set(config.OPTIONS.options) - without <= used
+
+
+def test_recorded_files_are_written_back(shared: Path) -> None:
+    for family in ("ct-config-rewrite", "ct-config-rewrite-own"):
+        cases = json.loads((shared / "conformance/guest-config/cases" / f"{family}.json").read_text())["cases"]
+        for case in cases:
+            file = config.without_forbidden(parse_guest(case["input"]["text"], pending=LXC_PENDING))
+            text = format_guest(file, pending=LXC_PENDING)
+            assert text.strip("\n").split("\n") == case["expect"]["ok"].strip("\n").split("\n"), case["name"]
+
+
+def test_defaults() -> None:
+    found = container("rootfs: local:100/vm-100-disk-0.raw,size=4G\n")
+    assert (found.hostname, found.memory_bytes, found.swap_bytes) == ("CT100", 512 << 20, 512 << 20)
+    assert (found.unprivileged, found.ttys, found.console, found.cores) == (False, 2, True, 0)
+    assert found.mounts[0].size_bytes == 4 << 30
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("dev0: /dev/ttyUSB0", "dev0"),
+        ("hookscript: local:snippets/x", "hookscript"),
+        ("features: mount=nfs;cifs", "mount"),
+        ("features: mknod=1", "mknod"),
+        ("mp0: /srv,mp=/srv", "mp0"),
+        ("mp0: local:100/vm-100-disk-1.raw,mp=/srv,quota=1", "quota"),
+        ("net0: name=eth0,bridge=vmbr0,host-managed=1", "host-managed"),
+    ],
+)
+def test_what_we_cannot_give_stops_a_start(line: str, word: str) -> None:
+    with pytest.raises(Unsupported, match=word):
+        container(f"rootfs: local:100/vm-100-disk-0.raw\n{line}\n")
+    # the same keys switched off are no reason
+    container("rootfs: local:100/vm-100-disk-0.raw\nfeatures: mknod=0,nesting=1\nnet0: name=eth0,host-managed=0\n")
+
+
+def test_broken_values_name_the_container() -> None:
+    with pytest.raises(ParseError, match="CT 100"):
+        container("memory: lots\n")
+    with pytest.raises(Unsupported, match="riscv64"):
+        runtime_config.render(container("arch: riscv64\nrootfs: a1:b\n"), V2, source="x")
+    with pytest.raises(Conflict, match="net0"):
+        runtime_config.render(container("rootfs: a1:b\nnet0: name=eth0,bridge=vmbr0\n"), V2, source="x")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "ok"),
+    [
+        ("net0", "name=eth0,bridge=vmbr0,ip=192.0.2.1/24,gw=192.0.2.254,ip6=auto", True),
+        ("net0", "bridge=vmbr0", False),
+        ("net0", "name=eth0,ip=192.0.2.1", False),
+        ("net0", "name=eth0,ip=2001:db8::1/64", False),
+        ("net0", "name=eth0,ip6=192.0.2.1/24", False),
+        ("net0", "name=eth0,hwaddr=01:00:00:00:00:00", False),
+        ("net0", "name=eth0\nlxc.hook.start=x", False),
+        ("mp0", "local:8,mp=/data", True),
+        ("mp0", "local:8", False),
+        ("mp0", "local:8,mp=/data/../etc", False),
+        ("rootfs", "local:8,mountoptions=noatime;discard", True),
+        ("rootfs", "local:8,mountoptions=exec", False),
+        ("hostname", "web-1.example.org", True),
+        ("hostname", "web_1", False),
+        ("nameserver", "192.0.2.1 2001:db8::1 fe80::1%eth0", True),
+        ("nameserver", "192.0.2.1%eth0", False),
+        ("timezone", "Europe/Vienna", True),
+        ("timezone", "../../etc/shadow", False),
+        ("env", "A=1\0B=two words", True),
+        ("env", "A=1\nlxc.hook=x", False),
+        ("entrypoint", "/bin/sh -c x", True),
+        ("features", "nesting=1,keyctl=yes", True),
+        ("features", "root=1", False),
+        ("tags", "a;b,c", True),
+        ("cores", "0", False),
+        ("unprivileged", "yes", False),
+    ],
+)
+def test_values(key: str, value: str, ok: bool) -> None:
+    assert (key not in config.OPTIONS.errors({key: value})) == ok
+
+
+def test_plans_name_what_is_to_be_made() -> None:
+    values = {"mp10": "fast:0.5,mp=/b", "mp2": "local:0,mp=/a", "rootfs": "local:8,ro=0", "net0": "name=eth0"}
+    made = plan.plan_values(values, bytes_of)
+    assert [(new.point.key, new.storage, new.size_bytes) for new in made.new] == [
+        ("rootfs", "local", 8 << 30), ("mp2", "local", 0), ("mp10", "fast", 512 << 20),
+    ]  # fmt: skip
+    assert made.values["net0"] == "hwaddr=52:54:00:00:01:02,name=eth0"
+    assert plan.storages(values) == {"local", "fast"}
+    again = plan.plan_values({"rootfs": "local:100/vm-100-disk-0.raw,size=8G"}, bytes_of)
+    assert not again.new
+    assert str(again.existing["rootfs"]) == "local:100/vm-100-disk-0.raw"
+    with pytest.raises(Invalid) as caught:
+        plan.plan_values({"mp0": "/srv,mp=/srv", "net0": "ip=dhcp", "mp1": "local:1,mp=/"}, bytes_of)
+    assert set(caught.value.errors) == {"mp0", "mp1", "net0"}
+
+
+def test_sizes_are_whole_mebibytes() -> None:
+    made = plan.plan_values({"rootfs": "local:0.1"}, bytes_of)
+    assert made.new[0].size_bytes == 103 << 20
+
+
+def test_first_values() -> None:
+    assert plan.first_values({"memory": "64"}, vmid=7, ostype="alpine", arch="arm64") == {
+        "memory": "64", "swap": "512", "hostname": "CT7", "ostype": "alpine", "arch": "arm64",
+    }  # fmt: skip
+    assert plan.first_values({}, vmid=7)["arch"] == "amd64"
+
+
+def test_owned_volumes() -> None:
+    assert mounts.owned_volume("rootfs", "local:100/vm-100-disk-0.raw,size=1G", 100) == "local:100/vm-100-disk-0.raw"
+    assert mounts.owned_volume("mp3", "tank:subvol-100-disk-1,mp=/x", 100) == "tank:subvol-100-disk-1"
+    assert mounts.owned_volume("unused0", "tank:subvol-100-disk-1", 100) == "tank:subvol-100-disk-1"
+    assert mounts.owned_volume("rootfs", "local:101/vm-101-disk-0.raw", 100) == ""
+    assert mounts.owned_volume("rootfs", "local:8", 100) == ""
+    assert mounts.owned_volume("mp0", "/srv,mp=/srv", 100) == ""
+    assert mounts.owned_volume("net0", "name=eth0", 100) == ""
+
+
+def test_a_volume_takes_the_place_of_a_wish() -> None:
+    point = mounts.parse_mount("mp0", "local:8,mp=data/,ro=1,mountoptions=noatime")
+    assert point.target == "/data"
+    assert point.options == ["noatime", "ro"]
+    from hostd.storage.volume import VolumeId
+
+    placed = point.with_volume(VolumeId("local", "100/vm-100-disk-1.raw"), 8 << 30)
+    assert placed.text() == "local:100/vm-100-disk-1.raw,mountoptions=noatime,mp=data/,ro=1,size=8G"
+
+
+def test_processors_are_those_that_fewest_others_have() -> None:
+    busy = NodeFacts(cgroup_version=2, apparmor=False, swap_limit=True, cpus=(0, 1, 2, 3), busy_cpus=(0, 0, 1, 3))
+    assert choose_cpus(busy, 2) == (1, 2)
+    assert choose_cpus(busy, 1) == (2,)
+    assert choose_cpus(busy, 4) == ()
+    assert choose_cpus(busy, 0) == ()
+
+
+def test_device_names_fit() -> None:
+    assert network.device_name(100, 0) == "veth100i0"
+    long = network.device_name(999_999_999, 31)
+    assert len(long) <= 15
+    assert network.device_owner(long) == 999_999_999
+    assert network.device_owner("veth100i3") == 100
+    assert network.device_owner("vethABC") is None
+
+
+def test_unknown_keys_and_raw_lines_survive() -> None:
+    file = GuestFile(current={"frob": "1"}, raw=(("lxc.cap.drop", "sys_admin"), ("lxc.rootfs.path", "/x")))
+    assert format_guest(config.without_forbidden(file), pending=LXC_PENDING) == "frob: 1\nlxc.cap.drop: sys_admin\n"

@@ -1,0 +1,355 @@
+"""Containers on a real folder storage, with a store in memory and fakes for programs and LXC."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hostd.cluster import locks
+from hostd.cluster.store import MemoryStore
+from hostd.core.errors import CommandFailed, Conflict, HostError, Invalid, NotFound, ParseError, TimedOut, Unsupported
+from hostd.core.formats.keyvalue import GuestFile
+from hostd.core.run import Result
+from hostd.guests import config as files
+from hostd.guests.changes import Change
+from hostd.guests.lxc import archive, build, identities, launch, lifecycle, runtime_config, volumes
+from hostd.guests.lxc import create as creation
+from hostd.guests.lxc.create import NewContainer, create
+from hostd.guests.lxc.engine import SystemdEngine
+from hostd.guests.lxc.inside.job import Job, Report
+from hostd.guests.lxc.volumes import Source
+from hostd.node.host import Host
+from hostd.tasks.log import ListLog
+from tests.fakes.containers import FakeEngine
+from tests.fakes.run import FakeRun
+
+REPORT = Report(ostype="debian", arch="amd64", warnings=("mind the gap",))
+
+
+class Programs(FakeRun):
+    """``qemu-img create`` makes an empty file, as the real one would; folders change owner in name only."""
+
+    def __call__(self, argv: Sequence[Any], **kwargs: Any) -> Result:
+        result = super().__call__(argv, **kwargs)
+        if list(argv[:2]) == ["qemu-img", "create"]:
+            with open(argv[-2], "wb") as image:
+                image.truncate(int(argv[-1]))
+        return result
+
+    def named(self, program: str) -> list[list[str]]:
+        return [call for call in self.calls if call[0] == program]
+
+
+@pytest.fixture
+def programs() -> Programs:
+    return Programs({"setpriv": REPORT.to_json(), "openssl": "$6$salt$hash\n"})
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: Programs) -> Host:
+    monkeypatch.setattr(locks, "DIRECTORY", str(tmp_path / "locks"))
+    monkeypatch.setattr(runtime_config, "folder", lambda vmid: f"{tmp_path}/lxc/{vmid}")
+    monkeypatch.setattr(volumes.os, "chown", lambda *a: None)
+    monkeypatch.setattr(identities, "is_reserved", lambda text: True)
+    store = MemoryStore("pve1")
+    store.write("storage.cfg", f"dir: local\n\tpath {tmp_path}/vz\n\tcontent rootdir,vztmpl,iso\n\n".encode())
+    (tmp_path / "vz/template/cache").mkdir(parents=True)
+    (tmp_path / "vz/template/cache/t.tar.gz").write_bytes(b"\x1f\x8b")
+    return Host(node="pve1", store=store, mirror=store.mirror(), run=programs)
+
+
+def current(host: Host, vmid: int = 100) -> GuestFile:
+    return files.load(host.store, lifecycle.where(host, vmid)).file
+
+
+def made(host: Host, **values: str) -> ListLog:
+    log = ListLog()
+    wanted = {"rootfs": "local:1", "unprivileged": "1"} | values
+    create(host, log, 100, NewContainer(template="local:vztmpl/t.tar.gz", values=wanted, password="not in any log"))
+    return log
+
+
+def job_given(programs: Programs) -> dict[str, Any]:
+    sent = next(text for call, text in zip(programs.calls, programs.inputs, strict=True) if call[0] == "setpriv")
+    assert sent is not None
+    found: dict[str, Any] = json.loads(sent)
+    return found
+
+
+def test_a_new_container(host: Host, programs: Programs, tmp_path: Path) -> None:
+    log = made(host, mp0="local:1,mp=/data,ro=1", net0="name=eth0,bridge=vmbr0,ip=dhcp", description="two\nlines")
+    file = current(host)
+    assert file.current["rootfs"] == "local:100/vm-100-disk-0.raw,size=1G"
+    assert file.current["mp0"] == "local:100/vm-100-disk-1.raw,mp=/data,ro=1,size=1G"
+    assert "hwaddr=52:54:00" in file.current["net0"]
+    assert (file.current["ostype"], file.current["hostname"], file.current["memory"]) == ("debian", "CT100", "512")
+    assert "lock" not in file.current
+    assert file.comment == "two\nlines"
+    root = f"{tmp_path}/vz/images/100/vm-100-disk-0.raw"
+    assert programs.named("mkfs.ext4")[0] == volumes.mkfs_argv(root, 100_000)
+    sent = job_given(programs)
+    assert [mount[1] for mount in sent["mounts"]] == [f"{tmp_path}/lxc/100/rootfs", f"{tmp_path}/lxc/100/rootfs/data"]
+    assert sent["mounts"][1][0][4] == "loop,nodev"  # writable while it is filled
+    assert json.loads(sent["job"])["password_hash"] == "$6$salt$hash"
+    assert "WARN: mind the gap" in log.lines
+    assert log.lines[-1] == "CT 100 created (debian, amd64)"
+
+
+def test_secrets_are_in_no_log_and_no_command_line(host: Host, programs: Programs) -> None:
+    log = made(host)
+    told = [*log.lines, *(word for call in programs.calls for word in call)]
+    assert not [text for text in told if "not in any log" in text or "$6$" in text]
+    assert "not in any log" not in repr(NewContainer(template="t", values={}, password="not in any log"))
+
+
+def test_a_first_start_need_not_look_at_the_files_again(host: Host, programs: Programs) -> None:
+    made(host)
+    container = launch.parse_container(100, current(host))
+    before = len(programs.calls)
+    launch.keep_files_current(host, container, read_only=False)
+    assert len(programs.calls) == before
+    host.store.write(lifecycle.where(host, 100).path, b"hostname: other\nostype: debian\nrootfs: local:100/x.raw\n")
+    programs.answers["lxc-usernsexec"] = programs.answers[""] = Report(ostype="debian").to_json()
+    launch.keep_files_current(host, launch.parse_container(100, current(host)), read_only=False)
+    assert len(programs.calls) == before + 1
+
+
+def test_a_folder_instead_of_an_image(host: Host, tmp_path: Path, programs: Programs) -> None:
+    made(host, rootfs="local:0")
+    assert current(host).current["rootfs"] == "local:100/subvol-100-disk-0.subvol,size=0T"
+    assert (tmp_path / "vz/images/100/subvol-100-disk-0.subvol").is_dir()
+    assert not programs.named("mkfs.ext4")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"setpriv": CommandFailed(["setpriv"], 1, "first\ntar: no space\n")}, "first; tar: no space"),
+        ({"mkfs.ext4": 1}, "mkfs.ext4"),
+        ({"openssl": "garbage"}, "no password hash"),
+        ({"setpriv": Report(ostype="debian", arch="riscv64").to_json()}, "riscv64"),
+    ],
+)
+def test_a_failed_creation_leaves_nothing(
+    host: Host, programs: Programs, tmp_path: Path, answer: dict[str, Any], message: str
+) -> None:
+    programs.answers |= answer
+    with pytest.raises(HostError, match=message):
+        made(host)
+    with pytest.raises(NotFound, match=r"'nodes/pve1/lxc/100\.conf' does not exist"):
+        current(host)
+    assert not list((tmp_path / "vz/images").iterdir())
+    assert not (tmp_path / "lxc/100").exists()
+
+
+def test_what_cannot_be_created(host: Host) -> None:
+    with pytest.raises(NotFound):
+        create(host, ListLog(), 100, NewContainer(template="local:vztmpl/no.tar.gz", values={"rootfs": "local:1"}))
+    with pytest.raises(ParseError):
+        create(host, ListLog(), 100, NewContainer(template="local", values={"rootfs": "local:1"}))
+    with pytest.raises(Invalid):
+        made(host, mp0="/srv,mp=/srv")
+    with pytest.raises(Unsupported):
+        made(host, dev0="/dev/null")
+    made(host)
+    with pytest.raises(Conflict, match="exists already"):
+        made(host)
+
+
+def test_starting_and_stopping(host: Host) -> None:
+    made(host)
+    engine, log = FakeEngine(), ListLog()
+    lifecycle.start(host, log, 100, engine=engine)
+    with pytest.raises(Conflict, match="already running"):
+        lifecycle.start(host, log, 100, engine=engine)
+    lifecycle.shutdown(host, log, 100, timeout_s=7, engine=engine)
+    assert engine.calls == ["start 100", "shutdown 100 7"]
+    with pytest.raises(Conflict, match="not running"):
+        lifecycle.shutdown(host, log, 100, engine=engine)
+    lifecycle.stop(host, log, 100, engine=engine)
+    assert "CT 100 is not running" in log.lines
+
+
+def test_a_deaf_container_is_ended_only_when_asked(host: Host) -> None:
+    made(host)
+    engine, log = FakeEngine(up={100}, deaf=True), ListLog()
+    with pytest.raises(TimedOut, match="within 1 s"):
+        lifecycle.shutdown(host, log, 100, timeout_s=1, engine=engine)
+    assert engine.up == {100}
+    lifecycle.shutdown(host, log, 100, timeout_s=1, force_stop=True, engine=engine)
+    assert engine.calls[-1] == "kill 100"
+
+
+def test_locks_and_templates_stop_a_start(host: Host) -> None:
+    made(host)
+    place = lifecycle.where(host, 100).path
+    host.store.write(place, b"lock: backup\nrootfs: local:100/vm-100-disk-0.raw\n")
+    with pytest.raises(Conflict, match=r"CT is locked \(backup\)"):
+        lifecycle.start(host, ListLog(), 100, engine=FakeEngine())
+    lifecycle.start(host, ListLog(), 100, engine=FakeEngine(), skip_lock=True)
+    host.store.write(place, b"template: 1\nrootfs: local:100/vm-100-disk-0.raw\n")
+    with pytest.raises(Conflict, match="template"):
+        lifecycle.start(host, ListLog(), 100, engine=FakeEngine())
+
+
+def test_changes_of_a_running_container_wait(host: Host) -> None:
+    made(host)
+    engine = FakeEngine(up={100})
+    change = Change(values={"memory": "1024", "onboot": "1", "description": "now"})
+    lifecycle.change(host, ListLog(), 100, change, engine=engine)
+    file = current(host)
+    assert (file.current["memory"], file.current["onboot"], file.comment) == ("512", "1", "now")
+    assert file.pending == {"memory": "1024"}
+    engine.up.clear()
+    lifecycle.start(host, ListLog(), 100, engine=engine)
+    assert (current(host).current["memory"], current(host).pending) == ("1024", {})
+
+
+def test_changes_make_and_keep_volumes(host: Host, tmp_path: Path) -> None:
+    made(host)
+    engine, images = FakeEngine(), tmp_path / "vz/images/100"
+    lifecycle.change(host, ListLog(), 100, Change(values={"mp1": "local:1,mp=/more"}), engine=engine)
+    assert current(host).current["mp1"] == "local:100/vm-100-disk-1.raw,mp=/more,size=1G"
+    lifecycle.change(host, ListLog(), 100, Change(delete={"mp1": False}), engine=engine)
+    assert current(host).current["unused0"] == "local:100/vm-100-disk-1.raw"
+    assert (images / "vm-100-disk-1.raw").exists()
+    lifecycle.change(host, ListLog(), 100, Change(delete={"unused0": False}), engine=engine)
+    assert not (images / "vm-100-disk-1.raw").exists()
+
+
+def test_changes_that_are_refused(host: Host) -> None:
+    made(host)
+    before = current(host)
+    for change, message in (
+        (Change(values={"unprivileged": "0"}), "unprivileged"),
+        (Change(delete={"unprivileged": False}), "unprivileged"),
+        (Change(delete={"rootfs": False}), "rootfs"),
+    ):
+        with pytest.raises(Conflict, match=message):
+            lifecycle.change(host, ListLog(), 100, change, engine=FakeEngine())
+    with pytest.raises(Conflict, match="checksum mismatch"):
+        lifecycle.change(host, ListLog(), 100, Change(values={"cores": "1"}), digest="0" * 40, engine=FakeEngine())
+    assert current(host) == before
+
+
+def test_removal(host: Host, tmp_path: Path) -> None:
+    made(host, mp0="local:1,mp=/data")
+    (tmp_path / "lxc/100/rootfs").mkdir()
+    stray = tmp_path / "vz/images/100/vm-100-disk-9.raw"
+    stray.write_bytes(b"")
+    engine = FakeEngine(up={100})
+    with pytest.raises(Conflict, match="is running - destroy failed"):
+        lifecycle.destroy(host, ListLog(), 100, engine=engine)
+    lifecycle.change(host, ListLog(), 100, Change(values={"protection": "1"}), engine=engine)
+    with pytest.raises(Conflict, match="protection mode enabled"):
+        lifecycle.destroy(host, ListLog(), 100, force=True, engine=engine)
+    lifecycle.change(host, ListLog(), 100, Change(delete={"protection": False}), engine=engine)
+    lifecycle.destroy(host, ListLog(), 100, force=True, engine=engine)
+    assert engine.calls == ["kill 100"]
+    assert [path.name for path in (tmp_path / "vz/images/100").iterdir()] == [stray.name]
+    assert not (tmp_path / "lxc/100").exists()
+    with pytest.raises(NotFound):
+        current(host)
+
+
+def test_what_an_interrupted_creation_left_is_removed(host: Host, tmp_path: Path) -> None:
+    host.store.write("nodes/pve1/lxc/100.conf", b"lock: create\nrootfs: local:8\n")
+    (tmp_path / "vz/images/100").mkdir(parents=True)
+    (tmp_path / "vz/images/100/vm-100-disk-0.raw").write_bytes(b"")
+    lifecycle.destroy(host, ListLog(), 100, engine=FakeEngine())
+    assert not list((tmp_path / "vz/images").iterdir())
+    with pytest.raises(NotFound):
+        current(host)
+
+
+def test_a_removal_that_ends_halfway_can_be_repeated(host: Host, programs: Programs) -> None:
+    made(host)
+    store, deleted = host.store, []
+
+    class Broken(MemoryStore):
+        def delete(self, path: str, **kwargs: Any) -> None:
+            deleted.append(path)
+            raise HostError("no quorum")
+
+    broken = Broken("pve1")
+    for path in ("storage.cfg", "nodes/pve1/lxc/100.conf"):
+        broken.write(path, store.read(path).data)
+    other = Host(node="pve1", store=broken, mirror=broken.mirror(), run=programs)
+    with pytest.raises(HostError, match="no quorum"):
+        lifecycle.destroy(other, ListLog(), 100, engine=FakeEngine())
+    assert current(other).current["lock"] == "destroyed"
+    host.store.write("nodes/pve1/lxc/100.conf", broken.read("nodes/pve1/lxc/100.conf").data)
+    log = ListLog()
+    lifecycle.destroy(host, log, 100, engine=FakeEngine())
+    assert "volume 'local:100/vm-100-disk-0.raw' was already gone" in log.lines
+
+
+# --- programs
+
+
+def test_mount_commands() -> None:
+    image = Source(path="/v/a.raw", kind="image")
+    assert volumes.mount_argv(image, "/t", ["ro"]) == ["mount", "-t", "ext4", "-o", "loop,ro", "/v/a.raw", "/t"]
+    block = Source(path="/dev/pve/a", kind="block")
+    assert volumes.mount_argv(block, "/t", []) == ["mount", "-t", "ext4", "/dev/pve/a", "/t"]
+    folder = Source(path="/tank/a", kind="folder")
+    options = ["nodev", "discard", "acl", "ro"]
+    assert volumes.mount_argv(folder, "/t", options) == ["mount", "-o", "bind,nodev,ro", "/tank/a", "/t"]
+
+
+def test_archives_are_known_by_their_first_bytes() -> None:
+    assert archive.compression(b"\x1f\x8b....") == "--gzip"
+    assert archive.compression(b"\x28\xb5\x2f\xfd..") == "--zstd"
+    assert archive.compression(b"\xfd7zXZ\x00") == "--xz"
+    assert archive.compression(bytes(257) + b"ustar" + bytes(200)) == ""
+    with pytest.raises(ParseError):
+        archive.compression(b"PK\x03\x04")
+
+
+def test_unpacking_is_done_by_the_containers_root() -> None:
+    argv = archive.extract_argv("/t", "--zstd", unprivileged=True)
+    assert argv[:6] == ["lxc-usernsexec", "-m", "u:0:100000:65536", "-m", "g:0:100000:65536", "--"]
+    assert argv[6] == "tar"
+    assert "./dev/*" in argv
+    assert archive.extract_argv("/t", "", unprivileged=False)[0] == "tar"
+
+
+def test_builds_cross_as_json() -> None:
+    job = Job(first=True, hostname="a", password_hash="$6$x")
+    work = build.Build(root="/r", mounts=((["mount", "x"], "/r"),), template="/t", unprivileged=True, job=job)
+    assert build.Build.from_json(work.to_json()) == work
+    assert build.isolated_argv(["x"])[-1] == "x"
+
+
+def test_hashes_come_through_a_pipe() -> None:
+    programs = FakeRun({"openssl": "$6$a$b\n"})
+    assert creation.hash_password(programs, "söcret") == "$6$a$b"
+    assert programs.calls == [["openssl", "passwd", "-6", "-stdin"]]
+    assert programs.inputs == ["söcret\n".encode()]
+
+
+def test_the_hosts_resolver() -> None:
+    found = launch.parse_resolv_conf("# x\nnameserver 192.0.2.1\nsearch a b\nnameserver ::1\noptions edns0\n")
+    assert (found.nameservers, found.search) == (("192.0.2.1", "::1"), "a b")
+
+
+def test_systemd_says_why_a_start_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from hostd.guests.lxc import start_log
+
+    monkeypatch.setattr(start_log, "FOLDER", str(tmp_path))
+
+    class Failing(FakeRun):
+        def __call__(self, argv: Sequence[Any], **kwargs: Any) -> Result:
+            if list(argv[:2]) == ["systemctl", "start"]:
+                start_log.add(100, "volume 'x' does not exist")
+            return super().__call__(argv, **kwargs)
+
+    engine = SystemdEngine(Failing({"systemctl start": 1}))
+    with pytest.raises(HostError, match="CT 100 did not start: volume 'x' does not exist"):
+        engine.start(100)
+    with pytest.raises(HostError, match="its first program ended at once"):
+        SystemdEngine(FakeRun()).start(100)
