@@ -18,7 +18,7 @@ from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu import process, sockets
 from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
-from hostd.guests.qemu.devices import display, net
+from hostd.guests.qemu.devices import display, firmware, net
 from hostd.guests.qemu.devices.disk import Source
 from hostd.guests.qemu.domain_xml import domain_xml, to_text
 from hostd.guests.qemu.facts import Firmware, MachineFacts

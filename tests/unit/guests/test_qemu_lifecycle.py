@@ -14,6 +14,8 @@ from hostd.guests import config as files
 from hostd.guests.changes import Change
 from hostd.guests.qemu import lifecycle, plan, sockets
 from hostd.guests.qemu.connection import MachineState, to_stats
+from hostd.guests.qemu.devices import firmware
+from hostd.guests.qemu.facts import OVMF_4M
 from hostd.node import kvm_probe
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
@@ -102,6 +104,15 @@ def test_uefi_variables_are_copied(host: Host) -> None:
     assert isinstance(host.run, FakeRun)
     copies = [call for call in host.run.calls if call[:2] == ["qemu-img", "convert"]]
     assert copies[0][-2].endswith("OVMF_VARS_4M.ms.fd")
+
+
+@pytest.mark.parametrize(
+    ("block", "size", "format", "inside"),
+    [(False, 540672, "raw", "raw"), (False, 540672, "qcow2", "qcow2"), (True, 540672, "raw", "raw"),
+     (True, 4 * 1024**2, "raw", "qcow2")],
+)  # fmt: skip
+def test_uefi_variables_have_exactly_their_size(block: bool, size: int, format: str, inside: str) -> None:
+    assert firmware.store_format(OVMF_4M, block=block, size_bytes=size, format=format) == inside
 
 
 def test_start_and_stop(host: Host, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def _uefi(config: Mapping[str, str], sources: Mapping[str, Source]) -> list[Elem
     source = sources[values["file"]]
     if firmware.secure_boot and not is_q35(config):
         raise Conflict("Secure Boot (pre-enrolled-keys) needs machine q35")
-    place = element("source", _store_slice(firmware), **{"dev" if source.block else "file": source.path})
+    place = element("source", **{"dev" if source.block else "file": source.path})
     kind = "block" if source.block else "file"
     return [
         element("loader", text=firmware.code, readonly="yes", secure=yes_no(firmware.secure_boot), type_="pflash"),
@@ -138,9 +138,14 @@ def _uefi(config: Mapping[str, str], sources: Mapping[str, Source]) -> list[Elem
     ]
 
 
-def _store_slice(firmware: Firmware) -> Element:
-    """UEFI finds its variables only where the store has exactly its size, and volumes are rounded up."""
-    return element("slices", element("slice", type_="storage", offset=0, size=firmware.size_bytes))
+def store_format(firmware: Firmware, *, block: bool, size_bytes: int, format: str) -> str:
+    """How the variables lie in a volume of ``size_bytes``.
+
+    UEFI finds them only where the store has exactly its size, and block devices are rounded up: there they are in a
+    qcow2 image of the right size inside the device. The volume's size decides, never its content, which the guest
+    writes.
+    """
+    return "qcow2" if block and size_bytes != firmware.size_bytes else format
 
 
 def sysinfo_element(config: Mapping[str, str], uuid_text: str) -> Element | None:
