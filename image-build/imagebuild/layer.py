@@ -28,8 +28,8 @@ POLICY = "#!/bin/sh\n# no service starts while an image is made\nexit 101\n"
 class Recipe:
     """What makes a layer: folders copied in first (``overlays``), then argument lists run in the tree as root.
 
-    ``lower`` is topmost first. ``repository`` is seen inside as ``/run/repository``, and ``files`` (name → place outside)
-    as ``/run/NAME``; neither becomes part of the layer.
+    ``lower`` is topmost first. ``repository`` is seen inside as ``/run/repository``, and ``files`` (name → place
+    outside) as ``/run/NAME``; neither becomes part of the layer.
     """
 
     lower: Sequence[str]
