@@ -278,3 +278,59 @@ def test_a_failed_creation_leaves_nothing(host: Host, tmp_path: Path) -> None:
         files.load(host.store, lifecycle.where(host, VMID))
     assert not list((tmp_path / "vz/images").iterdir())
     assert not loops_below(tmp_path)
+
+
+def test_a_debian_shaped_tree_gets_names_and_addresses(host: Host, tmp_path: Path) -> None:
+    tinylinux.build_template(tmp_path)
+    root = tmp_path / "template"
+    for path, text in {
+        "etc/os-release": "ID=debian\nVERSION_ID=13\n",
+        "etc/debian_version": "13.1\n",
+        "etc/shadow": "root:*:19000:0:99999:7:::\n",
+        "etc/hosts": "127.0.0.1 localhost\n",
+        "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
+    }.items():
+        (root / path).write_text(text)
+    (root / "etc/resolv.conf").symlink_to("/etc/../../../../run/resolve/stub.conf")  # leads nowhere, and not out
+    (root / "dev/evil").write_text("not a device, and not wanted")
+    folder = tmp_path / "vz/template/cache"
+    folder.mkdir(parents=True)
+    run(["tar", "-C", str(root), "--owner=0", "--group=0", "--zstd", "-cf", f"{folder}/deb.tar.zst", "."])
+    values = {
+        "rootfs": "local:0.05", "unprivileged": "1", "hostname": "deb.example.org", "nameserver": "192.0.2.53",
+        "net0": "name=eth0,ip=192.0.2.5/24,gw=192.0.2.1",
+    }  # fmt: skip
+    log, engine = ListLog(), ForkedEngine(host, tmp_path)
+    create(host, log, VMID, NewContainer(template="local:vztmpl/deb.tar.zst", values=values, password="x" * 8))
+    assert files.load(host.store, lifecycle.where(host, VMID)).file.current["ostype"] == "debian"
+    lifecycle.start(host, log, VMID, engine=engine)
+    assert inside(host, "/bin/cat", "/etc/hostname") == "deb\n"
+    assert "192.0.2.5 deb.example.org deb" in inside(host, "/bin/cat", "/etc/hosts")
+    assert "nameserver 192.0.2.53" in inside(host, "/bin/cat", "/etc/resolv.conf")
+    assert "\taddress 192.0.2.5/24\n\tgateway 192.0.2.1\n" in inside(host, "/bin/cat", "/etc/network/interfaces")
+    assert inside(host, "/bin/cat", "/etc/machine-id") == ""
+    assert inside(host, "/bin/cat", "/etc/shadow").startswith("root:$6$")
+    assert "root     root" in inside(host, "/bin/ls", "-l", "/etc/network/interfaces")
+    assert "evil" not in inside(host, "/bin/ls", "/dev")
+    # a change of an address reaches the files at the next start
+    lifecycle.shutdown(host, log, VMID, timeout_s=20, engine=engine)
+    net = (
+        files.load(host.store, lifecycle.where(host, VMID)).file.current["net0"].replace("192.0.2.5/24", "192.0.2.6/24")
+    )
+    lifecycle.change(host, log, VMID, lifecycle.Change(values={"net0": net}), engine=engine)
+    lifecycle.start(host, log, VMID, engine=engine)
+    assert "\taddress 192.0.2.6/24\n" in inside(host, "/bin/cat", "/etc/network/interfaces")
+    lifecycle.stop(host, log, VMID, engine=engine)
+    lifecycle.destroy(host, log, VMID, engine=engine)
+
+
+def test_a_folder_as_root(host: Host, template: str, tmp_path: Path) -> None:
+    log, engine = ListLog(), ForkedEngine(host, tmp_path)
+    create(host, log, VMID, NewContainer(template=template, values={"rootfs": "local:0", "unprivileged": "1"}))
+    place = tmp_path / f"vz/images/{VMID}/subvol-{VMID}-disk-0.subvol"
+    assert (place / "sbin/init").stat().st_uid == 100_000
+    lifecycle.start(host, log, VMID, engine=engine)
+    assert "uid=0" in inside(host, "/bin/id")
+    lifecycle.stop(host, log, VMID, engine=engine)
+    lifecycle.destroy(host, log, VMID, engine=engine)
+    assert not place.exists()

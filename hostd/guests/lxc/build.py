@@ -101,6 +101,7 @@ def build_isolated(run: Run, work: Build) -> Report:
 
 
 def main() -> int:
+    os.umask(0o022)  # the container's root must be able to pass through the folders on the way
     try:
         report = build(run, Build.from_json(sys.stdin.read()))
     except CommandFailed as err:

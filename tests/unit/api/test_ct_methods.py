@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hostd.api.endpoint import collect
 from hostd.api.nodes import lxc
 from hostd.cluster import locks
 from hostd.guests.lxc import running
+from hostd.tasks.archive import Archive, process_start
 
 CONF = b"""#a note
 arch: amd64
@@ -33,6 +35,7 @@ memory: 512
 memory: 64
 """
 PLACE = "nodes/alpha/lxc/100.conf"
+WAITING = ("vzshutdown:100", "vzshutdown:101", "vzstart:100")
 
 
 @pytest.fixture
@@ -188,6 +191,19 @@ def test_power_and_removal_are_tasks(
 ) -> None:
     data(here.call(method, f"/nodes/alpha/lxc/100{path}", data=values))
     assert here.tasks.spawned == [{"type": task, "id": "100", "user": "root@pam", "args": {"vmid": 100, **args}}]
+
+
+def test_a_stop_can_end_a_shutdown_that_waits(here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = process_start(os.getpid())
+    names = [f"UPID:alpha:{os.getpid():08X}:{start:08X}:65000000:{what}:root@pam:" for what in WAITING]
+    for name in names:
+        (tmp_path / "tasks").mkdir(exist_ok=True)
+        (tmp_path / "tasks" / name).write_text("")
+    monkeypatch.setattr(lxc, "Archive", lambda: Archive(running=str(tmp_path / "tasks")))
+    data(here.call("POST", "/nodes/alpha/lxc/100/status/stop"))
+    assert [task["type"] for task in here.tasks.spawned] == ["vzstop"]
+    data(here.call("POST", "/nodes/alpha/lxc/100/status/stop", data={"overrule-shutdown": 1}))
+    assert here.tasks.spawned[1:-1] == [{"stop": names[0]}]
 
 
 def test_removal_is_refused_before_a_task(here: Any) -> None:
