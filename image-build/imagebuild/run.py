@@ -47,7 +47,7 @@ def run(ctx: Context, iso: Path | None = None) -> None:
         raise StepFailed(f"{iso} does not exist")
     iso = iso or pipeline.iso(ctx)
     spec = machine(ctx)
-    origin = _origin(ctx, iso)
+    origin = _origin(iso)
     fresh = _installed_from(spec.folder) == origin
     running = Vm.find(spec)
     if running and not fresh:
@@ -69,9 +69,12 @@ def _engine(spec: Spec) -> str:
     return "KVM" if spec.kvm else "emulation: KVM is not usable here"
 
 
-def _origin(ctx: Context, iso: Path) -> str:
-    """Names what a disk was installed from: our images are named after their inputs, others are told by content."""
-    return iso.name if iso == medium.place(ctx) else medium.sha256(iso)
+def _origin(iso: Path) -> str:
+    """Names what a disk was installed from: the checksum that lies beside our own images, else one made now."""
+    try:
+        return iso.with_suffix(".sha256").read_text().split()[0]
+    except OSError:
+        return medium.sha256(iso)
 
 
 def _installed_from(folder: Path) -> str:
