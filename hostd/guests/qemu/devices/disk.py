@@ -301,7 +301,13 @@ def _address(disk: Disk, *, q35: bool, scsihw: str) -> Element | None:
     if disk.bus == "sata":
         return element("address", type_="drive", controller=1 if q35 else 0, bus=0, target=0, unit=disk.index)
     controller = scsi_controller(disk, scsihw)
-    target, unit = (0, disk.index) if "virtio" in scsihw else (disk.index % _PLAIN_SCSI_DISKS, 0)
+    number = disk.index % _PLAIN_SCSI_DISKS
+    if "virtio" in scsihw:
+        target, unit = 0, disk.index
+    elif scsihw == "lsi":  # libvirt counts the ids of this one as units
+        target, unit = 0, number
+    else:
+        target, unit = number, 0
     return element("address", type_="drive", controller=controller, bus=0, target=target, unit=unit)
 
 

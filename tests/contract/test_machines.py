@@ -1,0 +1,237 @@
+"""Real machines under a real libvirt and QEMU (emulated), through the very functions that the tasks call.
+
+Starts libvirt's daemons by hand, so it wants a /run of its own: the tools tree has one. ``REQUIRE=libvirt`` turns the
+skips into failures. The guest is SeaBIOS without anything to boot: its text on the serial line is what is waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from hostd.cluster import locks
+from hostd.cluster.store import MemoryStore
+from hostd.core.errors import Conflict, HostError, NotFound
+from hostd.core.run import run
+from hostd.guests import config as files
+from hostd.guests.changes import Change
+from hostd.guests.qemu import lifecycle, process, sockets
+from hostd.guests.qemu.connection import LibvirtMachines, MachineState
+from hostd.guests.qemu.devices import firmware
+from hostd.guests.qemu.devices.disk import Source
+from hostd.guests.qemu.domain_xml import domain_xml, to_text
+from hostd.guests.qemu.facts import OVMF_4M, MachineFacts
+from hostd.guests.qemu.sampling import MachineSampler
+from hostd.node import kvm_probe
+from hostd.node.host import Host
+from hostd.tasks.log import ListLog
+
+DAEMONS = {"virtlogd": "/run/libvirt/virtlogd-sock", "libvirtd": "/run/libvirt/libvirt-sock"}
+START_S = 60
+
+
+def missing(reason: str) -> None:
+    if "libvirt" in os.environ.get("REQUIRE", "").split(","):
+        pytest.fail(f"required but not here: {reason}")
+    pytest.skip(reason)
+
+
+def wait_until(what: str, ready: Callable[[], bool], timeout_s: float = START_S) -> None:
+    end_s = time.monotonic() + timeout_s
+    while not ready():
+        assert time.monotonic() < end_s, f"no {what} within {timeout_s} s"
+        time.sleep(0.1)
+
+
+class Daemons:
+    """libvirt's daemons, started by hand."""
+
+    def __init__(self) -> None:
+        self.pids: dict[str, int] = {}
+
+    def start(self, name: str) -> None:
+        self.pids[name] = os.posix_spawnp(name, [name], os.environ, setsid=True)
+        wait_until(name, partial(os.path.exists, DAEMONS[name]))
+
+    def end(self, name: str, number: int = signal.SIGTERM) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pids[name], number)
+        os.waitpid(self.pids.pop(name), 0)
+
+
+@pytest.fixture(scope="module")
+def libvirt() -> Iterator[Daemons]:
+    """libvirt for as long as the module's tests run."""
+    if os.geteuid() != 0:
+        missing("libvirt's daemons need root")
+    if absent := [name for name in (*DAEMONS, "qemu-system-x86_64", "qemu-img") if not shutil.which(name)]:
+        missing(f"not installed: {', '.join(absent)}")
+    if os.path.exists("/run/libvirt"):
+        missing("libvirt runs here already, and its machines are none of ours")
+    os.makedirs("/run/libvirt", exist_ok=True)
+    daemons = Daemons()
+    try:
+        for name in DAEMONS:
+            daemons.start(name)
+        yield daemons
+    finally:
+        for name in list(daemons.pids):
+            daemons.end(name)
+        shutil.rmtree("/run/libvirt", ignore_errors=True)
+
+
+@pytest.fixture
+def host(libvirt: Daemons, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """A node with a folder storage that QEMU's own user can reach."""
+    monkeypatch.setattr(locks, "DIRECTORY", str(tmp_path / "locks"))
+    monkeypatch.setattr(sockets, "FOLDER", "/run/hostd/qemu")
+    monkeypatch.setattr(kvm_probe, "CACHE", str(tmp_path / "kvm.json"))
+    storage = Path("/var/tmp/holdfast-contract")
+    shutil.rmtree(storage, ignore_errors=True)
+    storage.mkdir(mode=0o755)
+    store = MemoryStore("pve1")
+    store.write("storage.cfg", f"dir: local\n\tpath {storage}\n\tcontent images,iso\n\n".encode())
+    made = Host(node="pve1", store=store, mirror=store.mirror(), run=run)
+    yield made
+    machines = LibvirtMachines()
+    if machines.state(100) is not None:
+        machines.stop(100)
+    machines.close()
+    shutil.rmtree(storage, ignore_errors=True)
+
+
+VALUES = {
+    "name": "tiny", "memory": "64", "ostype": "l26", "scsihw": "virtio-scsi-single", "scsi0": "local:1,iothread=1",
+    "virtio0": "local:1,format=qcow2,cache=writeback", "ide2": "none,media=cdrom", "serial0": "socket", "agent": "1",
+    "smbios1": "manufacturer=SG9sZGZhc3Q=,base64=1", "cpu": "x86-64-v2-AES", "sata0": "local:1,ssd=1",
+}  # fmt: skip
+
+
+def connect(path: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(20)
+    connection.connect(path)
+    return connection
+
+
+def test_a_machine_lives(host: Host) -> None:
+    log, machines = ListLog(), LibvirtMachines()
+    lifecycle.create(host, log, 100, VALUES)
+    lifecycle.start(host, log, 100)
+    assert machines.state(100) is MachineState.RUNNING
+    assert process.is_running(100)
+    with pytest.raises(Conflict, match="already running"):
+        lifecycle.start(host, log, 100)
+    with connect(lifecycle.vnc_socket(host, 100)) as screen:
+        assert screen.recv(12) == b"RFB 003.008\n"
+        screen.sendall(b"RFB 003.008\n")
+        assert screen.recv(2) == b"\x01\x01"  # one way to log in: none, as only root reaches the socket
+    with connect(lifecycle.serial_socket(host, 100)):
+        pass
+    sampler = MachineSampler()
+    sampler.sample(machines.stats(), time.monotonic())
+    time.sleep(1)
+    values = sampler.sample(machines.stats(), time.monotonic())[100]
+    assert 0 < float(str(values["cpu"])) <= 1
+    assert values["qmpstatus"] == "running"
+    assert int(str(values["memhost"])) > 0
+    lifecycle.reset(host, log, 100)
+    lifecycle.change(host, log, 100, Change(values={"memory": "96", "name": "renamed"}))
+    file = files.load(host.store, lifecycle.where(host, 100)).file
+    assert (file.current["memory"], file.pending["memory"], file.current["name"]) == ("64", "96", "renamed")
+    with pytest.raises(Conflict, match="is running"):
+        lifecycle.destroy(host, log, 100)
+    with pytest.raises(HostError, match="did not shut down"):  # there is no system inside that could hear
+        lifecycle.shutdown(host, log, 100, timeout_s=1)
+    lifecycle.shutdown(host, log, 100, timeout_s=1, force_stop=True)
+    assert machines.state(100) is None
+    assert not process.is_running(100)
+    lifecycle.destroy(host, log, 100)
+    with pytest.raises(NotFound):
+        files.load(host.store, lifecycle.where(host, 100))
+    assert not list(Path("/var/tmp/holdfast-contract/images").rglob("*disk*"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {
+            "machine": "q35", "bios": "ovmf", "efidisk0": "local:1,efitype=4m", "ide0": "none,media=cdrom",
+            "vga": "virtio",
+        },
+        {
+            "machine": "q35", "bios": "ovmf", "efidisk0": "local:1,efitype=4m,pre-enrolled-keys=1,format=qcow2",
+            "ostype": "win11", "sata0": "local:1",
+        },
+        {"scsi0": "local:1", "scsi9": "local:1,mbps_rd=10,iops_wr=100", "vga": "serial0", "serial0": "socket"},
+        {"cpu": "max", "kvm": "0", "sockets": "2", "cores": "2", "vcpus": "3", "balloon": "0", "tablet": "0"},
+        {"cpu": "host,flags=+aes", "args": "-device virtio-rng-pci,addr=0x1d", "cpulimit": "0.5", "cpuunits": "200"},
+        {"scsihw": "pvscsi", "scsi0": "local:1", "machine": "pc-i440fx-9.1+pve0", "localtime": "1", "acpi": "0"},
+    ],
+    ids=["uefi", "secure-boot", "serial", "processors", "arguments", "pinned"],
+)  # fmt: skip
+def test_definitions_are_accepted(host: Host, values: dict[str, str]) -> None:
+    log = ListLog()
+    lifecycle.create(host, log, 100, {"memory": "128", **values})
+    lifecycle.start(host, log, 100)
+    assert LibvirtMachines().state(100) is MachineState.RUNNING
+    lifecycle.stop(host, log, 100)
+    lifecycle.destroy(host, log, 100)
+
+
+def test_uefi_variables_on_a_block_device(host: Host, tmp_path: Path) -> None:
+    """A volume is rounded up to whole extents there; the machine must find its variables all the same."""
+    backing = tmp_path / "device"
+    backing.write_bytes(bytes(4 * 1024**2))
+    device = run(["losetup", "--find", "--show", str(backing)]).stdout.strip()
+    machines = LibvirtMachines()
+    try:
+        format = firmware.store_format(OVMF_4M, block=True, size_bytes=4 * 1024**2, format="raw")
+        run(["qemu-img", "convert", "-f", "raw", "-O", format, OVMF_4M.variables, device])
+        source = Source(path=device, format=format, block=True)
+        config = {"bios": "ovmf", "machine": "q35", "memory": "128", "efidisk0": "lvm:vm-100-disk-0,efitype=4m"}
+        folder = sockets.prepare(100)
+        facts = MachineFacts(vmid=100, kvm=False, sockets=folder, sources={"lvm:vm-100-disk-0": source})
+        machines.start(to_text(domain_xml(config, facts)))
+        assert machines.state(100) is MachineState.RUNNING
+        machines.stop(100)
+    finally:
+        run(["losetup", "-d", device])
+
+
+def test_libvirts_reason_reaches_the_user(host: Host) -> None:
+    lifecycle.create(host, ListLog(), 100, {"memory": "64", "machine": "pc-i440fx-99.1"})
+    with pytest.raises(HostError, match="start failed"):
+        lifecycle.start(host, ListLog(), 100)
+    assert LibvirtMachines().state(100) is None
+    assert not os.path.exists(sockets.folder(100))
+
+
+def test_a_machine_outlives_libvirts_daemon(host: Host, libvirt: Daemons) -> None:
+    """The connection is made anew, and the machine is still known."""
+    machines = LibvirtMachines()
+    lifecycle.create(host, ListLog(), 100, {"memory": "64"})
+    lifecycle.start(host, ListLog(), 100)
+    pid = process.read_pid(100)
+    libvirt.end("libvirtd", signal.SIGKILL)
+    assert os.path.exists(f"/proc/{pid}")
+    libvirt.start("libvirtd")
+    wait_until("machine", lambda: _known(machines))
+    lifecycle.stop(host, ListLog(), 100)
+    assert not os.path.exists(f"/proc/{pid}")
+
+
+def _known(machines: LibvirtMachines) -> bool:
+    try:
+        return machines.state(100) is MachineState.RUNNING
+    except HostError:
+        return False
