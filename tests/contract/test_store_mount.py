@@ -21,7 +21,7 @@ from hostd.cluster.store import Change, Mirror, Store
 from hostd.core.errors import Conflict, HostError, NotFound
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root"),
