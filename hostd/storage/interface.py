@@ -51,7 +51,8 @@ class Info:
     """A driver's abilities as data. ``formats``: the first one is the default.
 
     ``container_format``: what a container's root becomes here (``subvol``: a directory or dataset; ``raw``: a block
-    device with a file system that the caller makes). ``shared``: every node sees the same data.
+    device with a file system that the caller makes). ``shared``: every node sees the same data. ``aio``: how QEMU
+    best writes to its volumes.
     """
 
     type: str
@@ -60,6 +61,7 @@ class Info:
     formats: tuple[str, ...]
     container_format: str
     shared: bool = False
+    aio: str = "io_uring"
     options: Mapping[str, Option] = field(default_factory=dict)
 
 

@@ -93,7 +93,7 @@ def _settle(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
 
 
 def source_of(catalog: Catalog, volume: VolumeId, efi: Firmware | None = None) -> Source:
-    """Where a volume is, and how QEMU best writes there (io_uring has trouble with plain LVM, so native there).
+    """Where a volume is, and how QEMU best writes there.
 
     ``efi``: it holds that firmware's variables. The volume must be active.
     """
@@ -104,8 +104,7 @@ def source_of(catalog: Catalog, volume: VolumeId, efi: Firmware | None = None) -
     format = "raw" if parsed.content == "iso" else parsed.format
     if efi:
         format = firmware.store_format(efi, block=block, size_bytes=size_of(path), format=format)
-    aio = "native" if driver.info.type == "lvm" else "io_uring"
-    return Source(path=path, format=format, block=block, aio=aio)
+    return Source(path=path, format=format, block=block, aio=driver.info.aio)
 
 
 def size_of(path: str) -> int:

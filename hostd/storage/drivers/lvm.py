@@ -130,6 +130,7 @@ class Lvm:
         default_content=frozenset(("images",)),
         formats=("raw",),
         container_format="raw",
+        aio="native",  # io_uring has seen trouble on plain LVM
         options={
             "vgname": Option(kind=VG_NAME, doc="Volume group.", fixed=True, required=True),
             "base": Option(kind=TEXT, doc="Volume that the group was made on.", fixed=True),
