@@ -13,6 +13,6 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "==> installing on this host:$missing" >&2
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -q >/dev/null
+apt-get update -q >/dev/null || echo "warning: apt-get update had errors; going on with the package lists that are there" >&2
 # shellcheck disable=SC2086
 apt-get install -qy --no-install-recommends $missing >/dev/null
