@@ -11,7 +11,7 @@ from typing import Final
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from hostd.core.errors import Conflict, HostError, Invalid
+from hostd.core.errors import Conflict, HostError, Invalid, Unsupported
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu.devices import cpu, disk, display, firmware, net
 from hostd.guests.qemu.devices.xml import element, on_off
@@ -158,6 +158,8 @@ def _disks(
     for drive in drives:
         if drive.file == "cdrom":
             raise Conflict(f"{drive.slot}: the host's own CD drive cannot be used; choose an ISO image or none")
+        if drive.file.startswith("/"):
+            raise Unsupported(f"{drive.slot}: paths of the host are not supported yet; use a volume of a storage")
         source = None if drive.file == "none" else facts.sources.get(drive.file)
         if drive.file != "none" and source is None:
             raise HostError(f"{drive.slot}: nothing is known of '{drive.file}'")  # the caller has left it out

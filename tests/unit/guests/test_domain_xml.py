@@ -75,6 +75,7 @@ def _used() -> set[str]:
         ("ide0: cdrom,media=cdrom\n", Conflict, "ISO image"),
         ("scsihw: lsi53c810\nscsi0: local:100/vm-100-disk-0.raw\n", Unsupported, "lsi53c810"),
         ("scsi0: local:100/vm-100-disk-7.raw\n", HostError, "vm-100-disk-7"),
+        ("scsi0: /dev/sdg\n", Unsupported, "paths of the host"),
         ("net0: virtio,bridge=vmbr0\n", Conflict, "MAC address"),
         ("net0: virtio=BC:24:11:00:00:01\n", Unsupported, "bridge"),
         ("net0: virtio=BC:24:11:00:00:01,bridge=vmbr0,mtu=9000\n", Conflict, "MTU"),
