@@ -50,7 +50,10 @@ def output(argv: Sequence[str | Path], *, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-def spawn(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+Process = subprocess.Popen[bytes]
+
+
+def spawn(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> Process:
     """Start a program in the background, in its own session, its output in ``log``; it may outlive this process."""
     with log.open("ab") as sink:
         return subprocess.Popen(

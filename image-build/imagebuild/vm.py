@@ -20,7 +20,7 @@ from pathlib import Path
 
 from imagebuild import tools
 from imagebuild.context import Context
-from imagebuild.shell import StepFailed, spawn
+from imagebuild.shell import Process, StepFailed, spawn
 
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
@@ -162,9 +162,10 @@ def make_disk(ctx: Context, path: Path, size_gib: int, *, backing: Path | None =
 class Vm:
     """A running machine."""
 
-    def __init__(self, spec: Spec, pid: int) -> None:
+    def __init__(self, spec: Spec, pid: int, process: Process | None = None) -> None:
         self.spec = spec
         self.pid = pid
+        self._process = process
 
     @classmethod
     def start(cls, ctx: Context, spec: Spec) -> Vm:
@@ -184,7 +185,7 @@ class Vm:
             if process.poll() is not None or time.monotonic() > end:
                 raise StepFailed(f"QEMU did not start: {log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.05)
-        return cls(spec, int(spec.pid_file.read_text()))
+        return cls(spec, int(spec.pid_file.read_text()), process)
 
     @classmethod
     def find(cls, spec: Spec) -> Vm | None:
@@ -198,6 +199,8 @@ class Vm:
 
     def alive(self) -> bool:
         """Whether QEMU still runs (a zombie does not)."""
+        if self._process is not None:
+            self._process.poll()
         try:
             state = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
         except OSError:
@@ -239,6 +242,8 @@ class Vm:
         if self.alive():
             os.kill(self.pid, signal.SIGKILL)
             self.wait_end(10)
+        if self._process is not None:
+            self._process.wait(10)
 
 
 def _answer(readline: object) -> object:

@@ -210,6 +210,11 @@ class Console:
         self._socket.connect(str(vm.spec.serial))
         self.line = fdpexpect.fdspawn(self._socket, timeout=300, encoding="utf-8", codec_errors="replace")
 
+    def end(self) -> None:
+        """Cut the machine's power."""
+        self.vm.kill()
+        self._socket.close()
+
     def shell(self, limit_s: float = 400) -> None:
         """Wait for the shell and make it predictable."""
         self.line.expect(r"root@[^\r\n]*[#$] ", timeout=limit_s)
@@ -230,7 +235,7 @@ class Console:
 
 def live(lab: Lab, iso: Path, name: str, *, disks: Sequence[Disk] = (), firmware: Firmware = Firmware.BIOS,
          bus: MediumBus = MediumBus.CDROM, key: str = "R", memory_mib: int = 2048) -> Console:  # fmt: skip
-    """Start the medium and choose a menu entry by its key; the caller kills ``console.vm``."""
+    """Start the medium and choose a menu entry by its key; the caller ends the console."""
     folder = lab.folder / f"live-{name}"
     folder.mkdir(exist_ok=True)
     spec = Spec(folder=folder, firmware=firmware, disks=disks, medium=iso, medium_bus=bus, memory_mib=memory_mib,

@@ -37,7 +37,7 @@ def test_killed_at_five_stages_then_installed(lab: Lab, images: Images) -> None:
         console.line.sendline("holdfast-installer --auto")
         assert console.vm.wait_end(INSTALL_LIMIT_S), console.vm.spec.serial_log.read_text(errors="replace")[-3000:]
     finally:
-        console.vm.kill()
+        console.end()
     spec = lab.spec(folder, LVM, Firmware.BIOS)
     host = Host(lab, Vm.start(lab.ctx, Spec(folder=folder, disks=[disk], forwards=spec.forwards)))
     try:

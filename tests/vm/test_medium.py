@@ -24,7 +24,7 @@ def boot(lab: Lab, images: Images) -> Iterator[Boot]:
 
     yield make
     for console in started:
-        console.vm.kill()
+        console.end()
 
 
 @pytest.mark.parametrize(
