@@ -158,6 +158,7 @@ class Lab:
             if not Path(note.read_text()).exists():
                 shutil.rmtree(note.parent)
         folder = self.folder / f"{done.name}.partial"
+        end_leftover(Spec(folder=folder))
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         medium = answer.put_on(self.ctx, iso, text, folder / "install.iso", choice="auto-serial", timeout_s=1)
@@ -188,6 +189,7 @@ class Lab:
     def copy(self, installed: Path, name: str, layout: Layout, firmware: Firmware, **more: object) -> Spec:
         """A machine whose disks start as those of ``installed``, which stay as they are."""
         folder = self.folder / f"run-{name}"
+        end_leftover(Spec(folder=folder))
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         spec = self.spec(folder, layout, firmware, **more)
@@ -241,11 +243,19 @@ def live(lab: Lab, iso: Path, name: str, *, disks: Sequence[Disk] = (), firmware
     spec = Spec(folder=folder, firmware=firmware, disks=disks, medium=iso, medium_bus=bus, memory_mib=memory_mib,
                 exit_on_reboot=True)  # fmt: skip
     spec.serial_log.unlink(missing_ok=True)
+    end_leftover(spec)
     console = Console(Vm.start(lab.ctx, spec))
     console.line.expect_exact(f"({key})", timeout=120)
     time.sleep(1)
     console.line.send(key)
     return console
+
+
+def end_leftover(spec: Spec) -> None:
+    """End the machine of ``spec.folder`` that an interrupted run of these tests has left behind."""
+    leftover = Vm.find(spec)
+    if leftover is not None:
+        leftover.kill()
 
 
 def until(check: Callable[[], bool], limit_s: float, what: str) -> None:
