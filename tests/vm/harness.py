@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -226,10 +227,11 @@ class Console:
         self.line.expect_exact(SHELL_PROMPT, timeout=60)
 
     def run(self, command: str, *, timeout_s: float = 120, check: bool = True) -> str:
-        """Run a line in the shell; its output without carriage returns."""
+        """Run a line in the shell; its output without carriage returns and terminal control (pagers clear lines)."""
         self.line.sendline(f"{command}; echo RC''=$?.")
         self.line.expect(r"RC=(\d+)\.\r?\n", timeout=timeout_s)
-        output, code = self.line.before.replace("\r", ""), int(self.line.match.group(1))
+        output = re.sub(r"\r|\x1b\[[0-9;?]*[A-Za-z]", "", self.line.before)
+        code = int(self.line.match.group(1))
         self.line.expect_exact(SHELL_PROMPT, timeout=30)
         assert code == 0 or not check, f"{command}: code {code}\n{output}"
         return str(output)
