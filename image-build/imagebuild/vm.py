@@ -26,6 +26,10 @@ OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
 
+NIC_SLOT, MEDIUM_SLOT, RNG_SLOT = "0x10", "0x11", "0x12"
+"""Fixed places on the PCI bus: network interfaces are named after theirs, which must not depend on other devices."""
+
+
 class Firmware(StrEnum):
     BIOS = "bios"
     UEFI = "uefi"
@@ -112,7 +116,7 @@ def qemu_argv(spec: Spec) -> list[str]:
         "-chardev",
         f"socket,id=serial0,path={spec.serial},server=on,wait=off,logfile={spec.serial_log},logappend=on",
     ]
-    argv += ["-serial", "chardev:serial0", "-device", "virtio-rng-pci"]
+    argv += ["-serial", "chardev:serial0", "-device", f"virtio-rng-pci,addr={RNG_SLOT}"]
     if spec.firmware is Firmware.UEFI:
         argv += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}"]
         argv += ["-drive", f"if=pflash,unit=1,format=raw,file={spec.folder / 'efivars.fd'}"]
@@ -124,7 +128,7 @@ def qemu_argv(spec: Spec) -> list[str]:
         argv += _medium_argv(spec.medium, spec.medium_bus, bootindex=len(spec.disks) + 1)
     forwards = "".join(f",hostfwd=tcp:127.0.0.1:{f.host}-:{f.guest}" for f in spec.forwards)
     argv += ["-netdev", f"user,id=net0{forwards}"]
-    argv += ["-device", f"virtio-net-pci,netdev=net0,mac={mac_address(spec.folder)},romfile="]
+    argv += ["-device", f"virtio-net-pci,netdev=net0,mac={mac_address(spec.folder)},romfile=,addr={NIC_SLOT}"]
     if spec.exit_on_reboot:
         argv += ["-no-reboot"]
     return [*argv, *spec.extra]
@@ -134,11 +138,16 @@ def _medium_argv(medium: Path, bus: MediumBus, *, bootindex: int) -> list[str]:
     drive = f"if=none,id=medium,format=raw,readonly=on,file={medium}"
     match bus:
         case MediumBus.CDROM:
-            device = ["-device", "virtio-scsi-pci,id=scsi0", "-device", f"scsi-cd,drive=medium,bootindex={bootindex}"]
+            device = [
+                "-device",
+                f"virtio-scsi-pci,id=scsi0,addr={MEDIUM_SLOT}",
+                "-device",
+                f"scsi-cd,drive=medium,bootindex={bootindex}",
+            ]
             return ["-drive", f"{drive},media=cdrom", *device]
         case MediumBus.USB:
             return [
-                "-drive", drive, "-device", "qemu-xhci",
+                "-drive", drive, "-device", f"qemu-xhci,addr={MEDIUM_SLOT}",
                 "-device", f"usb-storage,drive=medium,removable=on,bootindex={bootindex}",
             ]  # fmt: skip
 

@@ -66,3 +66,11 @@ def test_uefi_gets_its_own_variables() -> None:
 def test_a_machine_keeps_its_address() -> None:
     assert mac_address(FOLDER) == mac_address(FOLDER) != mac_address(Path("/cache/other"))
     assert mac_address(FOLDER).startswith("52:54:00:")
+
+
+def test_the_network_interface_keeps_its_place_when_a_disk_or_the_medium_goes() -> None:
+    disk = Disk(path=Path("/a.qcow2"), serial="A")
+    machines = [Spec(folder=FOLDER), Spec(folder=FOLDER, disks=[disk], medium=Path("/x.iso"))]
+    places = {value for spec in machines for value in options(qemu_argv(spec), "-device") if "virtio-net" in value}
+    assert len(places) == 1
+    assert "addr=0x10" in places.pop()
