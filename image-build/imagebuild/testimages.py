@@ -26,6 +26,8 @@ def build(ctx: Context, *, upgrade: bool = True) -> Path:
         places["upgrade_version"] = f"{packages.version(ctx)}+upgrade1"
         places["upgrade_repository"] = str(_upgrade_repository(ctx, places["upgrade_version"]))
     target = ctx.place("vmtest", "images.json")
+    if not upgrade and target.exists():
+        places = {**json.loads(target.read_text()), **places}
     target.write_text(json.dumps(places, indent=1) + "\n")
     return target
 
