@@ -43,4 +43,8 @@ def test_medium_starts_to_a_shell(boot: Boot, images: Images, firmware: Firmware
     assert manifest["kernel"]["abi"] == images.kernel
     assert {"name", "version", "architecture"} == set(manifest["packages"][0])
     # The repository on the medium is complete and signed with the key that installed hosts trust.
-    console.run("cd /run/live/medium/repository && gpgv --keyring /usr/share/keyrings/holdfast.gpg dists/*/InRelease")
+    source = "deb [signed-by=/usr/share/keyrings/holdfast.gpg] file:/run/live/medium/repository trixie main"
+    console.run(f"echo '{source}' > /tmp/medium.list")
+    only = "-o Dir::Etc::SourceList=/tmp/medium.list -o Dir::Etc::SourceParts=-"
+    console.run(f"apt-get -q {only} -o APT::Update::Error-Mode=any update", timeout_s=300)
+    assert "/run/live/medium/repository" in console.run(f"apt-cache {only} policy holdfast-kernel")
