@@ -115,8 +115,8 @@ verify: ## Run every test target; commit, command, result and time go to the cac
 	@tests/bin/verify $(TARGETS)
 
 .PHONY: test
-test: ## All that CI runs
-	@tests/bin/verify check test-contract conformance deb test-node test-ui iso test-smoke
+test: ## All that CI runs (virtual machines: test-smoke and test-vm, part of verify)
+	@tests/bin/verify check test-contract conformance deb test-node test-ui iso
 
 .PHONY: clean
 clean: ## Remove what builds left in the checkout (the cache stays)
