@@ -80,7 +80,11 @@ host-dev:
 
 .PHONY: test-contract
 test-contract: tools ## Drivers and mounts on real files, loop devices and FUSE (root)
-	@$(IN) python3 -m pytest -q -p no:cacheprovider tests/contract
+	@$(IN) python3 -m pytest -q -p no:cacheprovider tests/contract --ignore=tests/contract/test_machines.py
+
+.PHONY: test-machines
+test-machines: tools ## Machines through a real libvirt (minutes by emulation)
+	@$(IN) python3 -m pytest -q -p no:cacheprovider tests/contract/test_machines.py
 
 .PHONY: conformance
 conformance: tools ## Recorded cases of the shared facts, through tests/bin/conformance-adapter
