@@ -1,13 +1,16 @@
-"""The Flask application: the same one in the unprivileged front and in the root process (DESIGN #8)."""
+"""The WSGI application: the same one in the unprivileged front and in the root process (DESIGN #8).
+
+Routing, checks and envelopes are ours, so of Flask only its foundation is left: Werkzeug's request and response.
+"""
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Protocol
 
-from flask import Flask, Request, Response, request
+from werkzeug.wrappers import Request, Response
 
 from hostd.api import wire
 from hostd.api.context import Context, Services
@@ -16,6 +19,9 @@ from hostd.api.errors import NotBuilt, UnknownContent, reason_of, status_of
 from hostd.api.router import Router
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
 from hostd.core.schema import validate
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 PREFIX = "/api2/"
@@ -121,22 +127,21 @@ def _answer(status: int, message: str, body: bytes) -> Response:
     return response
 
 
-def create_app(api: Api) -> Flask:
-    """The WSGI application around an ``Api``; a test makes its own."""
-    app = Flask("hostd", static_folder=None)
-    app.url_map.merge_slashes = False
+def create_app(api: Api) -> WSGIApplication:
+    """The WSGI application (PEP 3333) around an ``Api``; a test makes its own."""
 
-    @app.route(
-        "/", defaults={"path": ""}, methods=[*METHODS, "HEAD", "PATCH", "OPTIONS"], provide_automatic_options=False
-    )
-    @app.route("/<path:path>", methods=[*METHODS, "HEAD", "PATCH", "OPTIONS"], provide_automatic_options=False)
-    def dispatch(path: str) -> Response:
-        if request.method not in METHODS:
-            return _answer(501, f"method '{request.method}' not available", b"")
-        # werkzeug folds the path; ids may hold slashes and encoded characters that the raw path still has
-        format, _, rest = path.removeprefix(PREFIX.strip("/")).strip("/").partition("/")
-        if not path.startswith(PREFIX.strip("/")) or format not in wire.FORMATS:
-            return _answer(501, f"no formatter for uri /{path}", b"")
-        return api.handle(request, format, rest)
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        return _dispatch(api, request)(environ, start_response)
 
-    return app
+    return application
+
+
+def _dispatch(api: Api, request: Request) -> Response:
+    path = request.path.removeprefix("/")
+    if request.method not in METHODS:
+        return _answer(501, f"method '{request.method}' not available", b"")
+    format, _, rest = path.removeprefix(PREFIX.strip("/")).strip("/").partition("/")
+    if not path.startswith(PREFIX.strip("/")) or format not in wire.FORMATS:
+        return _answer(501, f"no formatter for uri /{path}", b"")
+    return api.handle(request, format, rest)

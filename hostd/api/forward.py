@@ -5,11 +5,11 @@ from __future__ import annotations
 import http.client
 import socket
 
-from flask import Request, Response
+from werkzeug.wrappers import Request, Response
 
+from hostd.api import sockets
 from hostd.core.errors import Unavailable
 
-ROOT_SOCKET = "/run/hostd/root.sock"
 TIMEOUT_S = 60
 # What the root process may see of a request; identity headers that a client made up are not among it.
 PASSED_ON = ("Cookie", "Authorization", "CSRFPreventionToken", "Content-Type", "User-Agent")
@@ -31,7 +31,7 @@ class UnixConnection(http.client.HTTPConnection):
 class RootForward:
     """``forward(request) -> response`` for the front's ``Api``."""
 
-    def __init__(self, path: str = ROOT_SOCKET) -> None:
+    def __init__(self, path: str = sockets.ROOT) -> None:
         self._path = path
 
     def __call__(self, request: Request) -> Response:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
-
-from flask import Request
 
 from hostd.access import keys, tickets
 from hostd.cluster.store import Mirror
 from hostd.core.errors import NotAuthenticated, Unavailable
+
+if TYPE_CHECKING:  # hostd-stream has another library's requests and must not load this one
+    from werkzeug.wrappers import Request
 
 COOKIE = "PVEAuthCookie"
 PEER_UID = "hostd.peer_uid"  # WSGI environment, set by the server from SO_PEERCRED; no header can set it

@@ -7,15 +7,17 @@ import grp
 import os
 import socket
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import WSGITask
 
 from hostd.api.identity import PEER_UID
 from hostd.core.notify import notify
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
 
 THREADS = 8
 
@@ -34,7 +36,7 @@ class PeerChannel(HTTPChannel):  # type: ignore[misc]
     task_class = PeerTask
 
 
-def serve(app: Flask, path: str, *, mode: int, group: str = "") -> None:
+def serve(app: WSGIApplication, path: str, *, mode: int, group: str = "") -> None:
     """Serve for ever on the unix socket ``path`` with ``mode`` and, as root, ``group``; says READY when it listens."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)

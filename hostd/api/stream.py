@@ -17,10 +17,9 @@ from urllib.parse import unquote, urlencode
 from aiohttp import BodyPartReader, ClientSession, UnixConnector, WSMsgType, web
 
 from hostd.access import keys, tickets
-from hostd.api import wire
+from hostd.api import sockets, wire
 from hostd.api.context import Authority
 from hostd.api.errors import reason_of, status_of
-from hostd.api.forward import ROOT_SOCKET
 from hostd.api.identity import COOKIE, key_file
 from hostd.cluster.store import Mirror
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
@@ -46,7 +45,7 @@ class Streams:
         clock: Callable[[], float] = time.time,
         place: Callable[[int], str] = socket_path,
         uploads: str = UPLOADS,
-        root_socket: str = ROOT_SOCKET,
+        root_socket: str = sockets.ROOT,
     ) -> None:
         self._mirror, self._authority, self._clock, self._place = mirror, authority, clock, place
         self._uploads, self._root_socket = uploads, root_socket

@@ -12,6 +12,7 @@ from hostd.access import keys
 from hostd.cluster.store import Store
 from hostd.core.errors import Conflict, NotFound
 from hostd.core.release import VERSION
+from hostd.core.run import run
 from hostd.daemons.wiring import logging_to_stderr, node_name
 from hostd.node import certificate
 from hostd.node.addresses import own_addresses
@@ -42,7 +43,7 @@ def ensure_node_certificate(store: Store, node: str, now: datetime.datetime) -> 
         if not certificate.expires_within(current, RENEW_DAYS, now=now):
             return current
     key = certificate.new_key()
-    names = list(dict.fromkeys([socket.getfqdn(), node, "localhost", "127.0.0.1", "::1", *own_addresses()]))
+    names = list(dict.fromkeys([socket.getfqdn(), node, "localhost", "127.0.0.1", "::1", *own_addresses(run)]))
     made = certificate.make_node(store.read(AUTHORITY).data, store.read(AUTHORITY_KEY).data, key, names, now=now)
     store.write(key_place, key, actor="hostd-setup")
     store.write(place, made, actor="hostd-setup")
@@ -59,7 +60,7 @@ def main() -> None:
     made = ensure_node_certificate(store, node, now)
     os.makedirs(os.path.dirname(BANNER), exist_ok=True)
     with open(BANNER, "w", encoding="utf-8") as file:
-        file.write(issue_text(node, own_addresses(), certificate.fingerprint(made), VERSION))
+        file.write(issue_text(node, own_addresses(run), certificate.fingerprint(made), VERSION))
 
 
 if __name__ == "__main__":

@@ -6,27 +6,26 @@ import asyncio
 import os
 
 from hostd.access.authority import RootAuthority
+from hostd.api import sockets
 from hostd.api.stream import Streams, serve
 from hostd.cluster.store import Mirror
 from hostd.core.notify import notify
 from hostd.daemons.wiring import logging_to_stderr
-
-SOCKET = "/run/hostd/stream/stream.sock"
 
 
 def main() -> None:
     logging_to_stderr()
     mirror = Mirror()
     mirror.start()
-    if os.path.exists(SOCKET):
-        os.unlink(SOCKET)
+    if os.path.exists(sockets.STREAM):
+        os.unlink(sockets.STREAM)
     os.umask(0o007)
 
     def ready() -> None:
-        os.chmod(SOCKET, 0o666)  # the folder lets only nginx's and our own group through
+        os.chmod(sockets.STREAM, 0o666)  # the folder lets only nginx's and our own group through
         notify("READY=1")
 
-    asyncio.run(serve(Streams(mirror, RootAuthority()), SOCKET, ready))
+    asyncio.run(serve(Streams(mirror, RootAuthority()), sockets.STREAM, ready))
 
 
 if __name__ == "__main__":

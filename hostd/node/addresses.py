@@ -1,19 +1,19 @@
-"""Addresses of this host, by rtnetlink (pyroute2)."""
+"""Addresses of this host, by ip(8): one short program instead of a netlink library that takes seconds to load."""
 
 from __future__ import annotations
 
 import ipaddress
+import json
 
-from pyroute2 import IPRoute
+from hostd.core.run import Run
 
 
-def own_addresses() -> list[str]:
-    """Global and unique-local addresses of all interfaces, IPv4 first; none of loopback or link-local scope."""
-    found = []
-    with IPRoute() as netlink:
-        for message in netlink.get_addr():
-            attributes = dict(message["attrs"])
-            address = ipaddress.ip_address(str(attributes.get("IFA_LOCAL") or attributes["IFA_ADDRESS"]))
-            if not (address.is_loopback or address.is_link_local):
-                found.append(address)
-    return [str(a) for a in sorted(found, key=lambda a: (a.version, int(a)))]
+def own_addresses(run: Run) -> list[str]:
+    """Global and unique-local addresses of all interfaces, IPv4 first; none of loopback or link-local scope.
+
+    Source: the JSON form of ip-address(8).
+    """
+    links = json.loads(run(["ip", "-json", "address", "show"]).stdout)
+    addresses = [ipaddress.ip_address(info["local"]) for link in links for info in link.get("addr_info", ())]
+    usable = {address for address in addresses if not (address.is_loopback or address.is_link_local)}
+    return [str(a) for a in sorted(usable, key=lambda a: (a.version, int(a)))]

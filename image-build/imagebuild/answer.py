@@ -29,7 +29,7 @@ def text(
         "[global]", 'keyboard = "en-us"', 'country = "us"', f"fqdn = {json.dumps(fqdn)}",
         'mailto = "root@localhost.invalid"', 'timezone = "UTC"', f"root-password = {json.dumps(password)}",
         f"root-ssh-keys = {json.dumps(list(ssh_keys))}", 'reboot-mode = "reboot"', "",
-        "[network]", *network, "",
+        "[network]", *network, "interface-name-pinning.enabled = true", "",
         "[disk-setup]", f"filesystem = {json.dumps(filesystem)}", f"disk-list = {json.dumps(list(disks))}",
         *([f"zfs.raid = {json.dumps(raid)}"] if raid else []),
     ]  # fmt: skip

@@ -34,7 +34,7 @@ def machine(ctx: Context) -> Spec:
     folder = ctx.place("run", "x").parent
     forwards = [Forward(host=_port("PORT", 8006), guest=8006), Forward(host=_port("SSH_PORT", 8022), guest=22)]
     disk = Disk(path=folder / "disk.qcow2", serial="HOLDFAST1")
-    return Spec(folder=folder, disks=[disk], memory_mib=4096, cpus=2, kvm=kvm.usable(), forwards=forwards)
+    return Spec(folder=folder, disks=[disk], memory_mib=4096, kvm=kvm.usable(), forwards=forwards)
 
 
 def _port(variable: str, default: int) -> int:

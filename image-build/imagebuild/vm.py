@@ -72,7 +72,7 @@ class Spec:
     medium: Path | None = None
     medium_bus: MediumBus = MediumBus.CDROM
     memory_mib: int = 2048
-    cpus: int = 1
+    cpus: int = 2
     cpu: str = ""
     kvm: bool = False
     forwards: Sequence[Forward] = ()

@@ -21,9 +21,10 @@ _RAW_LINE = re.compile(r"(lxc\.[a-zA-Z0-9_.-]+)(?::|\s*=)\s*(.*?)\s*\Z")
 _HEADER = re.compile(r"\[(.*)\]\s*\Z")
 _SNAPSHOT_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]+\Z")
 _SPECIAL_NAME = re.compile(r"[a-zA-Z0-9_-]+:[a-zA-Z0-9_-]+\Z")
-_ESCAPED = re.compile(r"[\x00-\x1f\x7f-\U0010ffff%:]")
+# Said by what stays: a class that reaches to U+10FFFF takes `re` 10 ms to compile.
+_ESCAPED = re.compile(r"[^ -$&-9;-~]")
 # A comment line keeps colons readable; everything else is as in a one-line description.
-_ESCAPED_COMMENT = re.compile(r"[\x00-\x1f\x7f-\U0010ffff%]")
+_ESCAPED_COMMENT = re.compile(r"[^ -$&-~]")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
+from werkzeug.test import Client
 
 from hostd.access import keys, tickets
 from hostd.access.authority import RootAuthority
@@ -18,7 +18,7 @@ from hostd.api.identity import RootCredentials, TicketIdentity
 from hostd.cluster.store import MemoryStore
 from hostd.core.errors import NotAuthenticated
 from hostd.core.run import Result
-from hostd.daemons.wiring import ENDPOINT_MODULES
+from hostd.daemons.api_wiring import ENDPOINT_MODULES
 from hostd.node.host import Host
 
 NOW = 1_700_000_000
@@ -86,7 +86,7 @@ class Site:
         )
         identify = TicketIdentity(self.mirror, clock=lambda: NOW)
         self.api = Api(collect(ENDPOINT_MODULES), services, identify, None)
-        self.client: FlaskClient = create_app(self.api).test_client(use_cookies=False)
+        self.client: Client = Client(create_app(self.api), use_cookies=False)
         self.key = key
 
     def ticket(self, user: str) -> str:
