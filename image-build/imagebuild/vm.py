@@ -64,6 +64,7 @@ class Spec:
     """A machine. Disks start before the medium, so an installed system starts by itself; an empty disk is passed over.
 
     ``cpu`` empty: the host's own with KVM, else the model that is fastest to emulate. ``durable`` honours flushes.
+    ``mac`` empty: the one that belongs to ``folder``.
     """
 
     folder: Path
@@ -74,6 +75,7 @@ class Spec:
     memory_mib: int = 2048
     cpus: int = 2
     cpu: str = ""
+    mac: str = ""
     kvm: bool = False
     forwards: Sequence[Forward] = ()
     exit_on_reboot: bool = False
@@ -128,7 +130,8 @@ def qemu_argv(spec: Spec) -> list[str]:
         argv += _medium_argv(spec.medium, spec.medium_bus, bootindex=len(spec.disks) + 1)
     forwards = "".join(f",hostfwd=tcp:127.0.0.1:{f.host}-:{f.guest}" for f in spec.forwards)
     argv += ["-netdev", f"user,id=net0{forwards}"]
-    argv += ["-device", f"virtio-net-pci,netdev=net0,mac={mac_address(spec.folder)},romfile=,addr={NIC_SLOT}"]
+    mac = spec.mac or mac_address(spec.folder)
+    argv += ["-device", f"virtio-net-pci,netdev=net0,mac={mac},romfile=,addr={NIC_SLOT}"]
     if spec.exit_on_reboot:
         argv += ["-no-reboot"]
     return [*argv, *spec.extra]

@@ -27,6 +27,8 @@ PASSWORD = "correct horse battery"
 DISK_GIB = 16
 INSTALL_LIMIT_S = 1500
 BOOT_LIMIT_S = 600
+# An installed system knows its network interface by this address, so all its copies have it; each has its own network.
+MAC = "52:54:00:01:d7:a5"
 SHELL_PROMPT = "HOLDFAST-TEST# "
 
 
@@ -184,7 +186,7 @@ class Lab:
     def spec(self, folder: Path, layout: Layout, firmware: Firmware, **more: object) -> Spec:
         disks = [Disk(path=folder / f"disk{n}.qcow2", serial=f"HOLDFAST{n}") for n in range(1, layout.disks + 1)]
         forwards = [Forward(host=free_port(), guest=8006), Forward(host=free_port(), guest=22)]
-        spec = Spec(folder=folder, firmware=firmware, disks=disks, forwards=forwards, memory_mib=2048)
+        spec = Spec(folder=folder, firmware=firmware, disks=disks, forwards=forwards, memory_mib=2048, mac=MAC)
         return replace(spec, **more)  # type: ignore[arg-type]
 
     def copy(self, installed: Path, name: str, layout: Layout, firmware: Firmware, **more: object) -> Spec:
@@ -243,7 +245,7 @@ def live(lab: Lab, iso: Path, name: str, *, disks: Sequence[Disk] = (), firmware
     folder = lab.folder / f"live-{name}"
     folder.mkdir(exist_ok=True)
     spec = Spec(folder=folder, firmware=firmware, disks=disks, medium=iso, medium_bus=bus, memory_mib=memory_mib,
-                exit_on_reboot=True)  # fmt: skip
+                mac=MAC, exit_on_reboot=True)  # fmt: skip
     spec.serial_log.unlink(missing_ok=True)
     end_leftover(spec)
     console = Console(Vm.start(lab.ctx, spec))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from imagebuild import answer
-from imagebuild.vm import Disk, Firmware, Spec, Vm, make_disk
+from imagebuild.vm import Disk, Firmware, Vm, make_disk
 
 from tests.vm.harness import DISK_GIB, INSTALL_LIMIT_S, LVM, Console, Host, Images, Lab, live, until
 
@@ -39,7 +40,7 @@ def test_killed_at_five_stages_then_installed(lab: Lab, images: Images) -> None:
     finally:
         console.end()
     spec = lab.spec(folder, LVM, Firmware.BIOS)
-    host = Host(lab, Vm.start(lab.ctx, Spec(folder=folder, disks=[disk], forwards=spec.forwards)))
+    host = Host(lab, Vm.start(lab.ctx, replace(spec, disks=[disk])))
     try:
         host.wait_for_api()
         assert host.api().node == LVM.name
