@@ -20,8 +20,9 @@ CA_VARIABLES = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "PIP_CERT", "REQUESTS_CA
 PASSED_ON = ("BASE_URL", "CI", "TERM", "PORT", "REQUIRE", "http_proxy", "https_proxy", "no_proxy", "COLUMNS")
 PROFILES = frozenset({"pkg.holdfast.image"})
 TOOLS_LOCK = Path("image-build/python-tools.lock")
-KEPT_TREES = 3
+KEPT_TREES = 5
 RECIPE = Path("usr/local/share/holdfast-tools.json")
+USERS = Path("usr/local/share/holdfast-checkouts")
 
 
 def packages(ctx: Context) -> list[str]:
@@ -61,17 +62,27 @@ def mmdebstrap_argv(ctx: Context, target: Path, include: Sequence[str], *, varia
 def ensure(ctx: Context) -> Path:
     """Return the tools tree, making it first where the cache has none that fits.
 
-    A tree that only lacks packages gets them added in place (others may be working in it meanwhile); anything else
-    means a new tree.
+    A tree that only lacks packages gets them added in place, unless another checkout uses it; anything else means a
+    new tree.
     """
     tree = ctx.place("tools", fingerprint(ctx))
-    if tree.is_dir():
+    if Path("/", RECIPE).exists():
         return tree
-    with (tree.parent / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not tree.is_dir() and not _extend(ctx, tree):
-            _create(ctx, tree)
+    if not tree.is_dir():
+        with (tree.parent / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not tree.is_dir() and not _extend(ctx, tree):
+                _create(ctx, tree)
+    if str(ctx.source) not in _users(tree):
+        with (tree / USERS).open("a") as file:
+            file.write(f"{ctx.source}\n")
     return tree
+
+
+def _users(tree: Path) -> list[str]:
+    """The checkouts that have worked in a tree."""
+    file = tree / USERS
+    return file.read_text().splitlines() if file.exists() else []
 
 
 def _recipe(ctx: Context) -> dict[str, list[str]]:
@@ -106,7 +117,11 @@ def _extend(ctx: Context, tree: Path) -> bool:
             had = json.loads((old / RECIPE).read_text())
         except (OSError, ValueError):
             continue
-        if had["sources"] != wanted["sources"] or had["python"] != wanted["python"]:
+        if (
+            set(_users(old)) - {str(ctx.source)}
+            or had["sources"] != wanted["sources"]
+            or had["python"] != wanted["python"]
+        ):
             continue
         missing = sorted(set(wanted["packages"]) - set(had["packages"]))
         if set(had["packages"]) - set(wanted["packages"]):
@@ -147,7 +162,6 @@ def enter_argv(ctx: Context, tree: Path, *, cwd: Path, binds: Sequence[Path] = (
     argv = ["bwrap", "--bind", str(tree), "/", "--dev-bind", "/dev", "/dev", "--proc", "/proc"]
     argv += ["--bind", "/sys", "/sys"]
     temporary = ctx.place("tmp", "x").parent
-    temporary.chmod(0o1777)  # apt checks signatures there as another user
     temporary.chmod(0o1777)  # apt drops its privileges and writes there
     argv += ["--bind", str(temporary), "/tmp", "--tmpfs", "/run", "--cap-add", "ALL", "--die-with-parent"]
     argv += ["--ro-bind", "/etc/resolv.conf", "/etc/resolv.conf", "--ro-bind-try", "/etc/hosts", "/etc/hosts"]
