@@ -61,7 +61,7 @@ class Guests:
     def processes(self) -> dict[int, str]:
         """Guest id → process id and start time of its main process: equal as long as the guest was not restarted."""
         pids = {
-            VM: self.host.ssh(f"pgrep -f 'qemu-system.*guest={VM}[,-]|qemu-system.*-id {VM} ' | head -1").strip(),
+            VM: self.host.ssh(f"cat /run/libvirt/qemu/vm-{VM}.pid").strip(),
             CT: self.host.ssh(f"lxc-info -n {CT} -p -H").strip(),
         }
         return {vmid: self.host.ssh(f"stat -c '%n %Z' /proc/{pid}").strip() for vmid, pid in pids.items()}
