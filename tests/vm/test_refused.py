@@ -15,7 +15,7 @@ from tests.vm.harness import LVM, PASSWORD, Images, Lab, until
 
 CASES = {
     "unknown-key": ('timezone = "UTC"', 'timezone = "UTC"\nfavourite-colour = "green"', "favourite-colour"),
-    "not-installable": ('filesystem = "ext4"', 'filesystem = "btrfs"\nbtrfs.raid = "raid1"', "disk-setup.filesystem"),
+    "not-installable": ('filesystem = "ext4"', 'filesystem = "btrfs"\nbtrfs.raid = "raid0"', "disk-setup.filesystem"),
     "no-such-disk": ('disk-list = ["vda"]', 'disk-list = ["sdz"]', "disk-setup.disk-list"),
 }
 
