@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Unavailable, Unsupported
 from hostd.core.run import Run
+from hostd.core.undo import Undo
 from hostd.storage.drivers.options import COMMON, FLAG, TEXT, VG_NAME
 from hostd.storage.interface import Info, Option, StorageConfig, Usage, Volume, VolumeSpec
 from hostd.storage.volume import Content, VolumeName, check_disk_name, free_name, parse_thick_name
@@ -29,9 +30,15 @@ def vgs_argv(vg: str) -> list[str]:
 
 
 def create_argv(vg: str, name: str, size_bytes: int) -> list[str]:
-    """A plain volume; old signatures inside are wiped, and it is not activated at boot by itself."""
-    wipe = ["--wipesignatures", "y", "--yes"]
-    return ["lvcreate", "-aly", *wipe, "--setautoactivation", "n", "-L", f"{size_bytes}b", "-n", name, vg]
+    """A plain volume; old signatures inside are wiped."""
+    return ["lvcreate", "-aly", "--wipesignatures", "y", "--yes", "-L", f"{size_bytes}b", "-n", name, vg]
+
+
+def stay_inactive_argv(vg: str, name: str) -> list[str]:
+    """The volume is not activated at boot by itself. lvcreate(8) takes this option for plain volumes, but for thin
+    ones says "unsupported with thins" (observed with 2.03.31), so it is set afterwards.
+    """
+    return ["lvchange", "--setautoactivation", "n", f"{vg}/{name}"]
 
 
 def remove_argv(vg: str, name: str) -> list[str]:
@@ -196,7 +203,11 @@ class Lvm:
         name = spec.name or free_name(spec.vmid, spec.format, taken, suffix=False, subvols=False)
         if name in taken:
             raise Conflict(f"volume '{self.storage.id}:{name}' already exists")
-        self.run(self.create_argv(name, round_up(spec.size_bytes)), timeout_s=_SLOW_S)
+        with Undo() as undo:
+            self.run(self.create_argv(name, round_up(spec.size_bytes)), timeout_s=_SLOW_S)
+            undo.add(self.run, remove_argv(self.vg, name), timeout_s=_SLOW_S)
+            self.run(stay_inactive_argv(self.vg, name))
+            undo.keep()
         return name
 
     def delete(self, name: str) -> None:

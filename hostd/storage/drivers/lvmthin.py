@@ -13,22 +13,9 @@ from hostd.storage.volume import VolumeName, parse_block_name
 
 
 def create_thin_argv(vg: str, pool: str, name: str, size_bytes: int) -> list[str]:
-    """A thin volume; it is not activated at boot by itself."""
-    size = ["--virtualsize", f"{size_bytes}b"]
-    return [
-        "lvcreate",
-        "-aly",
-        "--wipesignatures",
-        "y",
-        "--yes",
-        "--setautoactivation",
-        "n",
-        *size,
-        "-n",
-        name,
-        "--thinpool",
-        f"{vg}/{pool}",
-    ]
+    """A thin volume of that virtual size."""
+    wipe = ["--wipesignatures", "y", "--yes"]
+    return ["lvcreate", "-aly", *wipe, "--virtualsize", f"{size_bytes}b", "-n", name, "--thinpool", f"{vg}/{pool}"]
 
 
 class LvmThin(Lvm):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.core.errors import Conflict, NotFound, ParseError, Unavailable, Unsupported
+from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Unavailable, Unsupported
 from hostd.storage.config import parse_storage_cfg
 from hostd.storage.drivers import lvm, lvmthin, qcow2, zfspool
 from hostd.storage.drivers.dir import Dir, content_path, create_argv, make_folders
@@ -54,8 +54,17 @@ def test_a_thin_pool_is_as_full_as_its_fuller_half() -> None:
 def test_thin_volumes_are_made_under_the_next_free_name() -> None:
     run = FakeRun({"lvs": LVS})
     assert thin(run).create(VolumeSpec(vmid=100, size_bytes=540672)) == "vm-100-disk-1"
-    assert run.calls[-1] == lvmthin.create_thin_argv("pve", "data", "vm-100-disk-1", 540672)
-    assert run.calls[-1][-2:] == ["--thinpool", "pve/data"]
+    create, inactive = run.calls[-2:]
+    assert create == lvmthin.create_thin_argv("pve", "data", "vm-100-disk-1", 540672)
+    assert create[-2:] == ["--thinpool", "pve/data"]
+    assert inactive == ["lvchange", "--setautoactivation", "n", "pve/vm-100-disk-1"]
+
+
+def test_thin_volume_is_removed_again_when_it_cannot_be_kept_inactive() -> None:
+    run = FakeRun({"lvs": LVS, "lvchange": CommandFailed(["lvchange"], 5, "no")})
+    with pytest.raises(CommandFailed):
+        thin(run).create(VolumeSpec(vmid=100, size_bytes=540672))
+    assert run.calls[-1] == ["lvremove", "-f", "pve/vm-100-disk-1"]
     with pytest.raises(Conflict):
         thin(run).create(VolumeSpec(vmid=100, size_bytes=1, name="vm-100-disk-0"))
     with pytest.raises(Unsupported):
