@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from werkzeug.wrappers import Request, Response
 
+from hostd.access.expressions import require
+from hostd.access.ids import token_or_none
 from hostd.api import wire
 from hostd.api.context import Context, Services
-from hostd.api.endpoint import Check, Endpoint, Everyone, RootOnly
+from hostd.api.endpoint import Endpoint, Everyone
 from hostd.api.errors import NotBuilt, UnknownContent, reason_of, status_of
 from hostd.api.router import Router
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
@@ -100,15 +102,9 @@ def _body(request: Request) -> dict[str, object]:
 
 
 def _authorise(endpoint: Endpoint, ctx: Context, values: dict[str, object]) -> None:
-    allow = endpoint.allow
-    if isinstance(allow, RootOnly) and ctx.user != "root@pam":
-        raise Denied("Permission check failed (user != root@pam)")
-    if isinstance(allow, Check):
-        path = allow.path
-        for name, value in values.items():
-            path = path.replace(f"{{{name}}}", str(value))
-        if not ctx.may(path, *allow.privileges, any_of=allow.any_of):
-            raise Denied(f"Permission check failed ({path}, {'|'.join(allow.privileges)})")
+    if not endpoint.tokens and token_or_none(ctx.user):
+        raise Denied("Permission check failed (this method is not for API tokens; log in instead)")
+    require(endpoint.allow, ctx.services.authority.rights, ctx.user, values)
 
 
 def _failed(format: str, error: HostError) -> Response:

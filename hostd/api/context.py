@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hostd.access.authority import Authority
 from hostd.cluster.store import Mirror, Store
 from hostd.core.run import Run
 from hostd.node.host import Host
@@ -23,14 +24,6 @@ class Samples(Protocol):
 
     def storages(self) -> Mapping[str, Mapping[str, Any]]:
         """total, used, avail (bytes) and active by storage id."""
-
-
-class Authority(Protocol):
-    """Answers whether a user may do something."""
-
-    def may(self, user: str, path: str, privileges: tuple[str, ...], *, any_of: bool = False) -> bool: ...
-
-    def capabilities(self, user: str) -> dict[str, dict[str, int]]: ...
 
 
 class Credentials(Protocol):

@@ -17,8 +17,8 @@ from urllib.parse import unquote, urlencode
 from aiohttp import BodyPartReader, ClientSession, UnixConnector, WSMsgType, web
 
 from hostd.access import keys, tickets
+from hostd.access.authority import Authority
 from hostd.api import sockets, wire
-from hostd.api.context import Authority
 from hostd.api.errors import reason_of, status_of
 from hostd.api.identity import COOKIE, key_file
 from hostd.cluster.store import Mirror

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from hostd.access import pam
-from hostd.access.authority import RootAuthority
+from hostd.access.authority import Authority
 from hostd.api import storage, version
 from hostd.api.access import ticket
 from hostd.api.app import Api, Forward
@@ -36,7 +36,7 @@ def make_api(*, forward: Forward | None) -> Api:
         host=host,
         tasks=DaemonTasks(),
         samples=samples,
-        authority=RootAuthority(),
+        authority=Authority(host.mirror),
         credentials=RootCredentials(host.mirror, pam.authenticate),
     )
     identify = TicketIdentity(host.mirror, trust_root_peer=forward is None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
-from hostd.access.authority import RootAuthority
+from hostd.access.authority import Authority
 from hostd.api import sockets
 from hostd.api.stream import Streams, serve
 from hostd.cluster.store import Mirror
@@ -25,7 +25,7 @@ def main() -> None:
         os.chmod(sockets.STREAM, 0o666)  # the folder lets only nginx's and our own group through
         notify("READY=1")
 
-    asyncio.run(serve(Streams(mirror, RootAuthority()), sockets.STREAM, ready))
+    asyncio.run(serve(Streams(mirror, Authority(mirror)), sockets.STREAM, ready))
 
 
 if __name__ == "__main__":

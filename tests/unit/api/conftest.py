@@ -10,7 +10,7 @@ import pytest
 from werkzeug.test import Client
 
 from hostd.access import keys, tickets
-from hostd.access.authority import RootAuthority
+from hostd.access.authority import Authority
 from hostd.api.app import Api, create_app
 from hostd.api.context import Services
 from hostd.api.endpoint import collect
@@ -81,7 +81,7 @@ class Site:
             host=host,
             tasks=self.tasks,
             samples=self.samples,
-            authority=RootAuthority(),
+            authority=Authority(self.mirror),
             credentials=RootCredentials(self.mirror, password_is_secret, clock=lambda: NOW),
         )
         identify = TicketIdentity(self.mirror, clock=lambda: NOW)

@@ -12,7 +12,7 @@ from aiohttp import FormData, WSMsgType, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from hostd.access import keys, tickets
-from hostd.access.authority import RootAuthority
+from hostd.access.authority import Authority
 from hostd.api.stream import Streams
 from hostd.cluster.store import MemoryStore
 
@@ -30,9 +30,10 @@ def with_client(tmp_path: Path, test: Callable[[Any], Awaitable[None]]) -> None:
     store = MemoryStore("alpha")
     store.write(keys.VERIFYING, tickets.public_part(KEY))
     store.write(keys.CSRF, b"csrf")
+    mirror = store.mirror()
     streams = Streams(
-        store.mirror(),
-        RootAuthority(),
+        mirror,
+        Authority(mirror),
         clock=lambda: NOW,
         place=lambda port: str(tmp_path / str(port)),
         uploads=str(tmp_path),
