@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import socket
+from urllib.parse import quote
 
 from werkzeug.wrappers import Request, Response
 
+from hostd.access import tokens
 from hostd.api import sockets
-from hostd.core.errors import Unavailable
+from hostd.core.errors import NotAuthenticated, Unavailable
 
 TIMEOUT_S = 60
 # What the root process may see of a request; identity headers that a client made up are not among it.
@@ -49,3 +51,25 @@ class RootForward:
         response = Response(body, content_type=answer.headers.get("Content-Type", "text/plain"))
         response.status = f"{answer.status} {answer.reason}"
         return response
+
+
+def ask_root(authorization: str, *, path: str = sockets.ROOT) -> str:
+    """The root process's verdict on an API token: the token's id. Raises NotAuthenticated, Unavailable.
+
+    Asked by a call that anybody with a valid token may make; its answer is of no interest.
+    """
+    found = tokens.from_header(authorization)
+    if found is None:
+        raise NotAuthenticated("No ticket")
+    connection = UnixConnection(path, TIMEOUT_S)
+    try:
+        connection.request("GET", "/api2/json/version", headers={"Authorization": quote(authorization)})
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, http.client.HTTPException) as err:
+        raise Unavailable(f"the host's root process does not answer ({err}); see 'systemctl status hostd'") from err
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise NotAuthenticated("invalid token value!" if answer.status == 401 else answer.reason)
+    return found[0]

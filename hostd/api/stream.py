@@ -12,15 +12,16 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 from aiohttp import BodyPartReader, ClientSession, UnixConnector, WSMsgType, web
 
 from hostd.access import keys, tickets
 from hostd.access.authority import Authority
+from hostd.access.login import key_file, verifying
 from hostd.api import sockets, wire
 from hostd.api.errors import reason_of, status_of
-from hostd.api.identity import COOKIE, key_file
+from hostd.api.identity import COOKIE, check_ticket, ticket_in
 from hostd.cluster.store import Mirror
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
 from hostd.guests.console import socket_path
@@ -58,13 +59,10 @@ class Streams:
 
     def user(self, request: web.Request) -> str:
         """Whose ticket the request carries; NotAuthenticated otherwise."""
-        raw = request.cookies.get(COOKIE, "")
-        authorization = request.headers.get("Authorization", "")
-        if not raw and authorization.startswith(f"{COOKIE}="):
-            raw = authorization.removeprefix(f"{COOKIE}=")
-        if not raw:
+        ticket = ticket_in(request.cookies.get(COOKIE, ""), request.headers.get("Authorization", ""))
+        if not ticket:
             raise NotAuthenticated("No ticket")
-        return tickets.verify(key_file(self._mirror, keys.VERIFYING), unquote(raw), now_s=int(self._clock()))
+        return check_ticket(self._mirror, self._authority, ticket, now_s=int(self._clock()))
 
     async def console(self, request: web.Request) -> web.StreamResponse:
         """Bridge a websocket to a console until either side closes."""
@@ -72,7 +70,7 @@ class Streams:
         port = request.query.get("port", "")
         if not re.fullmatch("59[0-9][0-9]", port):
             raise Invalid({"port": "value must be the port that vncproxy or termproxy answered"})
-        public, ticket = key_file(self._mirror, keys.VERIFYING), request.query.get("vncticket", "")
+        public, ticket = verifying(self._mirror), request.query.get("vncticket", "")
         path = f"/vms/{request.match_info['vmid']}"
         tickets.verify_console(public, ticket, user, path, int(port), now_s=int(self._clock()))
         offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if p.strip()]

@@ -30,6 +30,7 @@ def with_client(tmp_path: Path, test: Callable[[Any], Awaitable[None]]) -> None:
     store = MemoryStore("alpha")
     store.write(keys.VERIFYING, tickets.public_part(KEY))
     store.write(keys.CSRF, b"csrf")
+    store.write("user.cfg", b"user:x@pve:1:\nuser:stranger@pve:1:\n")
     mirror = store.mirror()
     streams = Streams(
         mirror,
