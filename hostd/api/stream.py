@@ -22,6 +22,7 @@ from hostd.access.login import key_file, verifying
 from hostd.api import sockets, wire
 from hostd.api.errors import reason_of, status_of
 from hostd.api.identity import COOKIE, check_ticket, ticket_in
+from hostd.api.refusals import Refusals
 from hostd.cluster.store import Mirror
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
 from hostd.guests.console import socket_path
@@ -55,6 +56,7 @@ class Streams:
         app = web.Application(client_max_size=1 << 20)
         app.router.add_get(WEBSOCKET, _guarded(self.console))
         app.router.add_post(UPLOAD, _guarded(self.upload))
+        Refusals(root_socket=self._root_socket).add_routes(app)
         return app
 
     def user(self, request: web.Request) -> str:
