@@ -7,11 +7,13 @@ reference hold ``$5$`` and ``$y$`` hashes, which must keep working. The library 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hmac
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from hostd.core.errors import HostError
@@ -23,8 +25,7 @@ _PREFIX: Final = b"$y$"
 _DIGITS: Final = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DATA_BYTES: Final = 32768  # sizeof(struct crypt_data), crypt_r(3)
 _OUTPUT_BYTES: Final = 384
-# Memory is taken per hash: more at once than this would let a flood of log-ins take all of it.
-_AT_ONCE = threading.BoundedSemaphore(3)
+_NICE: Final = 10
 
 
 @functools.cache
@@ -44,11 +45,27 @@ def _library() -> ctypes.CDLL:
     return library
 
 
+def _be_nice() -> None:
+    with contextlib.suppress(OSError):  # not root: then nobody logs in here anyway
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
+@functools.cache
+def _hasher() -> ThreadPoolExecutor:
+    """One thread of low priority (setpriority(2) counts per thread): a flood of log-ins must not starve the API.
+
+    It also bounds the memory: 32 MiB per hash, and only one at a time.
+    """
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="hash", initializer=_be_nice)
+
+
 def _crypt(password: str, setting: bytes) -> bytes | None:
+    return _hasher().submit(_crypt_now, password, setting).result()
+
+
+def _crypt_now(password: str, setting: bytes) -> bytes | None:
     data = ctypes.create_string_buffer(_DATA_BYTES)
-    with _AT_ONCE:
-        found: bytes | None = _library().crypt_rn(password.encode(), setting, data, _DATA_BYTES)
-        found = bytes(found) if found is not None else None
+    found: bytes | None = _library().crypt_rn(password.encode(), setting, data, _DATA_BYTES)
     ctypes.memset(data, 0, _DATA_BYTES)
     return found
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REFUSAL_S: Final = 3.0
 REFUSED: Final = "/refused/"
 ADDRESS: Final = "X-Real-IP"  # set by nginx in the location of log-ins, and only there
-_AT_ONCE: Final = 3
+_AT_ONCE: Final = 4  # of the root process's eight threads; more than PAM's workers would only queue there
 _BODY_LIMIT: Final = 512 * 1024
 # More refusals than this wait at no time; further ones leave at once, as waiting costs nginx two connections each.
 _WAITING: Final = 1000

@@ -12,7 +12,8 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlencode
+from functools import partial
+from urllib.parse import unquote, urlencode
 
 from aiohttp import BodyPartReader, ClientSession, UnixConnector, WSMsgType, web
 
@@ -21,8 +22,9 @@ from hostd.access.authority import Authority
 from hostd.access.login import key_file, verifying
 from hostd.api import sockets, wire
 from hostd.api.errors import reason_of, status_of
-from hostd.api.identity import COOKIE, check_ticket, ticket_in
+from hostd.api.identity import COOKIE, RememberedVerdict, Verdict, check_ticket, ticket_in
 from hostd.api.refusals import Refusals
+from hostd.api.rootasked import ask_root
 from hostd.cluster.store import Mirror
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
 from hostd.guests.console import socket_path
@@ -48,9 +50,11 @@ class Streams:
         place: Callable[[int], str] = socket_path,
         uploads: str = UPLOADS,
         root_socket: str = sockets.ROOT,
+        ask: Verdict | None = None,
     ) -> None:
         self._mirror, self._authority, self._clock, self._place = mirror, authority, clock, place
         self._uploads, self._root_socket = uploads, root_socket
+        self._verdict = RememberedVerdict(ask or partial(ask_root, path=root_socket), authority)
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=1 << 20)
@@ -59,16 +63,22 @@ class Streams:
         Refusals(root_socket=self._root_socket).add_routes(app)
         return app
 
-    def user(self, request: web.Request) -> str:
-        """Whose ticket the request carries; NotAuthenticated otherwise."""
-        ticket = ticket_in(request.cookies.get(COOKIE, ""), request.headers.get("Authorization", ""))
-        if not ticket:
+    async def user(self, request: web.Request) -> str:
+        """Whose ticket or API token the request carries; NotAuthenticated otherwise."""
+        authorization = request.headers.get("Authorization", "")
+        ticket = ticket_in(request.cookies.get(COOKIE, ""), authorization)
+        if ticket:
+            return check_ticket(self._mirror, self._authority, ticket, now_s=int(self._clock()))
+        if not authorization.startswith("PVEAPIToken"):
             raise NotAuthenticated("No ticket")
-        return check_ticket(self._mirror, self._authority, ticket, now_s=int(self._clock()))
+        # the root process is asked in a thread: the loop goes on
+        id = await asyncio.get_running_loop().run_in_executor(None, self._verdict, unquote(authorization))
+        self._authority.check_usable(id, self._clock())
+        return id
 
     async def console(self, request: web.Request) -> web.StreamResponse:
         """Bridge a websocket to a console until either side closes."""
-        user = self.user(request)
+        user = await self.user(request)
         port = request.query.get("port", "")
         if not re.fullmatch("59[0-9][0-9]", port):
             raise Invalid({"port": "value must be the port that vncproxy or termproxy answered"})
@@ -101,7 +111,7 @@ class Streams:
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         """Receive a file into our own folder, then let the root process put it into the storage (a task)."""
-        user = self.user(request)
+        user = await self.user(request)
         acl = f"/storage/{request.match_info['storage']}"
         if not self._authority.may(user, acl, ("Datastore.AllocateTemplate",)):
             raise Denied(f"Permission check failed ({acl}, Datastore.AllocateTemplate)")

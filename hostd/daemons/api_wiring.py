@@ -15,10 +15,10 @@ from hostd.api.cluster import resources
 from hostd.api.cluster import tasks as cluster_tasks
 from hostd.api.context import Services
 from hostd.api.endpoint import collect
-from hostd.api.forward import ask_root
 from hostd.api.identity import Identity, RememberedVerdict, RootVerdict
 from hostd.api.nodes import console, index, lxc, qemu, tasks
 from hostd.api.nodes import storage as node_storage
+from hostd.api.rootasked import ask_root
 from hostd.daemons.wiring import make_host
 from hostd.node.feed import Subscriber
 from hostd.tasks.client import DaemonTasks

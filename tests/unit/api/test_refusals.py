@@ -114,7 +114,7 @@ def test_attempts_for_one_user_and_address_come_one_by_one(tmp_path: Path) -> No
         assert max(most) == 1
         most.clear()
         await asyncio.gather(*(attempt(f"user{n}@pve") for n in range(9)))
-        assert 1 < max(most) <= 3
+        assert 1 < max(most) <= 4
 
     with_gate(tmp_path, root, test, refusal_s=0.01)
 

@@ -15,6 +15,7 @@ from hostd.access import keys, tickets
 from hostd.access.authority import Authority
 from hostd.api.stream import Streams
 from hostd.cluster.store import MemoryStore
+from hostd.core.errors import NotAuthenticated
 
 NOW = 1_700_000_000
 KEY = tickets.make_key()
@@ -138,3 +139,23 @@ def test_bad_uploads_leave_nothing(tmp_path: Path, headers: dict[str, str], data
 
     with_client(tmp_path, test)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_api_token_opens_what_its_owner_may(tmp_path: Path) -> None:
+    def root(authorization: str) -> str:
+        if authorization != "PVEAPIToken=x@pve!ci=right":
+            raise NotAuthenticated("invalid token value!")
+        return "x@pve!ci"
+
+    store = MemoryStore("alpha")
+    store.write("user.cfg", b"user:x@pve:1:\ntoken:x@pve!ci:0:0:\n")
+    mirror = store.mirror()
+    streams = Streams(mirror, Authority(mirror), clock=lambda: NOW, uploads=str(tmp_path), ask=root)
+
+    async def main() -> None:
+        async with TestClient(TestServer(streams.application())) as client:
+            for secret, status in (("right", 403), ("wrong", 401)):
+                headers = {"Authorization": f"PVEAPIToken=x@pve!ci={secret}"}
+                assert (await client.post(UPLOAD, data=form(("content", "iso")), headers=headers)).status == status
+
+    asyncio.run(main())
