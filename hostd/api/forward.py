@@ -7,12 +7,21 @@ import http.client
 from werkzeug.wrappers import Request, Response
 
 from hostd.api import sockets
-from hostd.api.rootasked import UnixConnection
+from hostd.api.unixhttp import UnixConnection
 from hostd.core.errors import Unavailable
 
 TIMEOUT_S = 60
 # What the root process may see of a request; identity headers that a client made up are not among it.
-PASSED_ON = ("Cookie", "Authorization", "CSRFPreventionToken", "Content-Type", "User-Agent")
+PASSED_ON = (
+    "Cookie",
+    "Authorization",
+    "CSRFPreventionToken",
+    "Content-Type",
+    "User-Agent",
+    "If-Match",
+    "If-None-Match",
+)
+PASSED_BACK = ("ETag",)
 
 
 class RootForward:
@@ -35,4 +44,7 @@ class RootForward:
             connection.close()
         response = Response(body, content_type=answer.headers.get("Content-Type", "text/plain"))
         response.status = f"{answer.status} {answer.reason}"
+        for name in PASSED_BACK:
+            if (value := answer.headers.get(name)) is not None:
+                response.headers[name] = value
         return response

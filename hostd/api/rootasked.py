@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import http.client
-import socket
 from urllib.parse import quote
 
 from hostd.access import tokens
 from hostd.api import sockets
+from hostd.api.unixhttp import UnixConnection
 from hostd.core.errors import NotAuthenticated, Unavailable
 
 TIMEOUT_S = 10
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: str, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 def ask_root(authorization: str, *, path: str = sockets.ROOT) -> str:

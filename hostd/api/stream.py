@@ -23,7 +23,7 @@ from hostd.access.login import key_file, verifying
 from hostd.api import sockets, wire
 from hostd.api.errors import reason_of, status_of
 from hostd.api.identity import COOKIE, RememberedVerdict, Verdict, check_ticket, ticket_in
-from hostd.api.refusals import Refusals
+from hostd.api.loginqueue import LoginQueue
 from hostd.api.rootasked import ask_root
 from hostd.cluster.store import Mirror
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
@@ -58,12 +58,12 @@ class Streams:
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=1 << 20)
+        LoginQueue(root_socket=self._root_socket).add_routes(app)
         app.router.add_get(WEBSOCKET, _guarded(self.console))
         app.router.add_post(UPLOAD, _guarded(self.upload))
-        Refusals(root_socket=self._root_socket).add_routes(app)
         return app
 
-    async def user(self, request: web.Request) -> str:
+    async def caller(self, request: web.Request) -> str:
         """Whose ticket or API token the request carries; NotAuthenticated otherwise."""
         authorization = request.headers.get("Authorization", "")
         ticket = ticket_in(request.cookies.get(COOKIE, ""), authorization)
@@ -78,7 +78,7 @@ class Streams:
 
     async def console(self, request: web.Request) -> web.StreamResponse:
         """Bridge a websocket to a console until either side closes."""
-        user = await self.user(request)
+        user = await self.caller(request)
         port = request.query.get("port", "")
         if not re.fullmatch("59[0-9][0-9]", port):
             raise Invalid({"port": "value must be the port that vncproxy or termproxy answered"})
@@ -111,7 +111,7 @@ class Streams:
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         """Receive a file into our own folder, then let the root process put it into the storage (a task)."""
-        user = await self.user(request)
+        user = await self.caller(request)
         acl = f"/storage/{request.match_info['storage']}"
         if not self._authority.may(user, acl, ("Datastore.AllocateTemplate",)):
             raise Denied(f"Permission check failed ({acl}, Datastore.AllocateTemplate)")

@@ -28,12 +28,10 @@ def user(api: Api) -> Iterator[str]:
     api.delete(f"/access/users/{USER}")
 
 
-def test_refusals_take_three_seconds_and_keep_their_reason(api: Api) -> None:
-    for method, path in (("GET", "/version"), ("POST", "/pools"), ("POST", "/access/ticket")):
-        answer, took_s = ask(api, method, path, data={"username": "root@pam", "password": "wrong"})
-        assert answer.status_code == 401
-        assert answer.reason == ("authentication failure" if "ticket" in path else "No ticket")
-        assert took_s >= 2.9
+def test_a_refused_log_in_takes_three_seconds_and_says_why(api: Api) -> None:
+    answer, took_s = ask(api, "POST", "/access/ticket", data={"username": "root@pam", "password": "wrong"})
+    assert (answer.status_code, answer.reason) == (401, "authentication failure")
+    assert took_s >= 2.9
 
 
 def test_a_token_lives_and_dies_in_all_processes(api: Api, user: str) -> None:
@@ -57,7 +55,7 @@ def test_a_user_may_what_he_was_given(api: Api, user: str) -> None:
     api.post("/pools", poolid="node-test")
     try:
         assert mine.get("/pools") == []
-        api.put("/access/acl", path="/pool/node-test", roles="PVEPoolUser", users=user)
+        api.put("/access/acl?path=/pool/node-test", roles="PVEPoolUser", users=user)
         assert [row["poolid"] for row in mine.get("/pools")] == ["node-test"]
     finally:
         api.delete("/pools/node-test")

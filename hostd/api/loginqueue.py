@@ -1,9 +1,9 @@
-"""Log-ins and refusals take their time without holding a thread: both wait in hostd-stream's event loop.
+"""Log-ins take their time without holding a thread: they queue in hostd-stream's event loop.
 
-Every 401 leaves three seconds after its request came (clients know it so from the reference, and it takes the speed
-out of guessing). The front answers at once with ``X-Accel-Redirect``; nginx then asks hostd-stream, which sleeps.
-Log-ins come to hostd-stream first: it lets few at a time through to the root process, as each costs a password hash,
-and makes those wait whose user failed from that address before. What it forwards the root process checks itself.
+nginx sends log-ins to hostd-stream. It lets few at a time through to the root process, as each costs a password hash,
+makes those wait whose user failed from that address before, and holds a refusal back until three seconds after its
+request came (clients know it so from the reference, and it takes the speed out of guessing). What it forwards, the
+root process checks itself.
 """
 
 from __future__ import annotations
@@ -11,22 +11,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 from hostd.access.throttle import Key, Throttle
 from hostd.api import sockets, wire
-from hostd.api.errors import reason_of
 from hostd.core.errors import HostError
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
     from aiohttp import web
 
 REFUSAL_S: Final = 3.0
-REFUSED: Final = "/refused/"
 ADDRESS: Final = "X-Real-IP"  # set by nginx in the location of log-ins, and only there
 _AT_ONCE: Final = 4  # of the root process's eight threads; more than PAM's workers would only queue there
 _BODY_LIMIT: Final = 512 * 1024
@@ -35,25 +30,8 @@ _WAITING: Final = 1000
 _PASSED_ON: Final = ("Content-Type", "User-Agent")
 
 
-def delayed(app: WSGIApplication) -> WSGIApplication:
-    """The front's application, its 401s handed to hostd-stream by nginx. Without nginx they are 401s all the same."""
-
-    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        until_ms = int((time.monotonic() + REFUSAL_S) * 1000)  # CLOCK_MONOTONIC is the machine's, not the process's
-
-        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            if status.startswith("401 "):
-                where = f"{REFUSED}{until_ms}?message={quote(status[4:], safe='')}"
-                headers = [*headers, ("X-Accel-Redirect", where)]
-            return start_response(status, headers, *rest)
-
-        return app(environ, start)
-
-    return application
-
-
-class Refusals:
-    """hostd-stream's side. ``clock`` is monotonic."""
+class LoginQueue:
+    """The queue of log-ins. ``clock`` is monotonic."""
 
     def __init__(
         self,
@@ -69,18 +47,8 @@ class Refusals:
         self._waiting = 0
 
     def add_routes(self, app: web.Application) -> None:
-        """The places that nginx sends here."""
+        """Log-ins, doubled slashes and all, as the API ignores those."""
         app.router.add_route("*", "/{path:/*api2/+[a-z]+/+access/+ticket/*}", self.login)
-        app.router.add_get(REFUSED + "{until_ms:[0-9]{1,16}}", self.refused)
-
-    async def refused(self, request: web.Request) -> web.Response:
-        """A 401 that the front decided on, after its time."""
-        from aiohttp import web
-
-        message = request.query.get("message", "No ticket")
-        await self._sleep_until(min(int(request.match_info["until_ms"]) / 1000, self._clock() + self._refusal_s))
-        body = wire.failure("json", 401, message, {})
-        return web.Response(status=401, reason=reason_of(message), body=body, content_type="application/json")
 
     async def login(self, request: web.Request) -> web.Response:
         """Pass a log-in on to the root process, in its turn."""

@@ -1,4 +1,4 @@
-"""Refusals wait without a thread, log-ins in turn; the slow-down is per user and address."""
+"""Log-ins wait without a thread and in turn; the slow-down is per user and address."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from werkzeug.test import Client
 
 from hostd.access.throttle import FORGOTTEN_S, LONGEST_S, Throttle
-from hostd.api.app import create_app
-from hostd.api.refusals import Refusals, delayed
-from tests.unit.api.conftest import Site
+from hostd.api.loginqueue import LoginQueue
 
 TICKET = "/api2/json/access/ticket"
 
@@ -36,16 +32,6 @@ def test_failures_slow_down_one_user_from_one_address() -> None:
     assert throttle.wait_s(attacker, now_s=12) == 0
 
 
-def test_the_fronts_refusals_go_on_to_hostd_stream(site: Site) -> None:
-    client = Client(delayed(create_app(site.api)), use_cookies=False)
-    answer = client.get("/api2/json/version")
-    where = urlsplit(answer.headers["X-Accel-Redirect"])
-    assert where.path.startswith("/refused/")
-    assert 2 < int(where.path.rpartition("/")[2]) / 1000 - time.monotonic() <= 3
-    assert parse_qs(where.query) == {"message": ["No ticket"]}
-    assert "X-Accel-Redirect" not in client.get("/nothing").headers
-
-
 def with_gate(tmp_path: Path, root: Any, test: Callable[[Any], Awaitable[None]], *, refusal_s: float = 0.2) -> None:
     async def main() -> None:
         server = web.Application()
@@ -54,7 +40,7 @@ def with_gate(tmp_path: Path, root: Any, test: Callable[[Any], Awaitable[None]],
         await runner.setup()
         await web.UnixSite(runner, str(tmp_path / "root")).start()
         app = web.Application()
-        Refusals(root_socket=str(tmp_path / "root"), refusal_s=refusal_s).add_routes(app)
+        LoginQueue(root_socket=str(tmp_path / "root"), refusal_s=refusal_s).add_routes(app)
         async with TestClient(TestServer(app)) as client:
             await test(client)
         await runner.cleanup()
@@ -119,20 +105,6 @@ def test_attempts_for_one_user_and_address_come_one_by_one(tmp_path: Path) -> No
     with_gate(tmp_path, root, test, refusal_s=0.01)
 
 
-def test_a_refusal_of_the_front_waits(tmp_path: Path) -> None:
-    async def test(client: Any) -> None:
-        until_ms = int((time.monotonic() + 0.15) * 1000)
-        answer = await client.get(f"/refused/{until_ms}?message=No%20ticket")
-        assert (answer.status, answer.reason) == (401, "No ticket")
-        assert (await answer.json())["message"] == "No ticket\n"
-        assert time.monotonic() * 1000 >= until_ms - 5
-        started_s = time.monotonic()
-        await client.get("/refused/9999999999999999?message=x")
-        assert time.monotonic() - started_s < 1  # never longer than the usual time
-
-    with_gate(tmp_path, refuse_all, test)
-
-
 def test_without_the_root_process_it_says_so(tmp_path: Path) -> None:
     async def test(client: Any) -> None:
         answer = await client.post(TICKET, data={"username": "a", "password": "b"})
@@ -141,7 +113,7 @@ def test_without_the_root_process_it_says_so(tmp_path: Path) -> None:
 
     async def main() -> None:
         app = web.Application()
-        Refusals(root_socket=str(tmp_path / "nobody")).add_routes(app)
+        LoginQueue(root_socket=str(tmp_path / "nobody")).add_routes(app)
         async with TestClient(TestServer(app)) as client:
             await test(client)
 
