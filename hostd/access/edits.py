@@ -11,7 +11,7 @@ from typing import Any
 
 from hostd.access.ids import ROOT, TokenId
 from hostd.access.paths import may_hold_acl, normalise
-from hostd.access.privileges import BUILTIN_ROLES, NO_ACCESS, PRIVILEGES
+from hostd.access.privileges import BUILTIN_ROLES, GRANTABLE, HOST_PRIVILEGES, NO_ACCESS
 from hostd.access.rights import Rights
 from hostd.access.users import AclKey, Group, Kind, Pool, Token, User, UserConfig
 from hostd.core.errors import Conflict, Denied, HostError, Invalid, NotFound
@@ -149,11 +149,18 @@ def role_of(config: UserConfig, id: str) -> frozenset[str]:
     return found
 
 
-def set_role(config: UserConfig, id: str, privileges: Iterable[str], *, new: bool, append: bool = False) -> UserConfig:
-    """With a role made (``new``) or its privileges set or (``append``) added to."""
+def set_role(
+    config: UserConfig, id: str, privileges: Iterable[str], *, new: bool, append: bool = False, caller: str = ROOT
+) -> UserConfig:
+    """With a role made (``new``) or its privileges set or (``append``) added to.
+
+    Only ``root@pam`` puts privileges that make root on the host into a role.
+    """
     wanted = frozenset(privileges)
-    if unknown := wanted - set(PRIVILEGES):
-        raise Invalid({"privs": f"invalid privilege '{sorted(unknown)[0]}'; GET /access/roles/Administrator lists all"})
+    if caller != ROOT and (host := sorted(wanted & set(HOST_PRIVILEGES))):
+        raise Denied(f"Permission check failed (user != root@pam): only root@pam puts '{host[0]}' into a role")
+    if unknown := wanted - set(GRANTABLE):
+        raise Invalid({"privs": f"invalid privilege '{sorted(unknown)[0]}'; see GET /access/roles/Administrator"})
     if new and (id in config.roles or id in BUILTIN_ROLES):
         raise Conflict(f"role '{id}' already exists")
     if not new:
@@ -224,9 +231,11 @@ def _check_exists(config: UserConfig, kind: Kind, who: str) -> None:
 
 def _check_handed_out(rights: Rights, path: str, role: str, caller: str, *, propagate: bool, delete: bool) -> None:
     held = rights.privileges(caller, path)
+    given = rights.config.privileges_of(role) or frozenset()
+    if caller != ROOT and (host := sorted(given & set(HOST_PRIVILEGES) - set(held))):
+        raise Denied(f"Permission check failed ({path}, {host[0]}): root on the host is given by who has it")
     if "Permissions.Modify" in held:
         return
-    given = rights.config.privileges_of(role) or frozenset()
     missing = {p for p in given if p not in held or (propagate and not delete and not held[p])}
     if missing or role == NO_ACCESS:
         raise Denied(

@@ -217,13 +217,16 @@ class Everyone:
 
 @dataclass(frozen=True)
 class RootOnly:
-    """Only ``root@pam`` (not even his tokens)."""
+    """Only ``root@pam`` (not even his tokens), and who was given ``privilege``, which no built-in role has."""
+
+    privilege: str = "Host.Administrate"
 
     def expression(self) -> dict[str, object]:
         return {"root_only": True}
 
     def refusal(self, rights: Rights, caller: str, values: Values) -> str:
-        return "Permission check failed (user != root@pam)"
+        given = rights.may(caller, "/", (self.privilege,))
+        return "" if given else "Permission check failed (user != root@pam)"
 
 
 WORLD: Final = Everyone("world")

@@ -25,6 +25,14 @@ _FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 PRIVILEGES: Final[tuple[str, ...]] = tuple(f"{family}.{name}" for family, names in _FAMILIES.items() for name in names)
+# Our own: what the reference leaves to root@pam alone. Each makes its holder root on the host, sooner or later, so no
+# built-in role has one: an administrator who wants that makes a role of his own.
+HOST_PRIVILEGES: Final[Mapping[str, str]] = {
+    "Host.Administrate": "call methods that are root@pam's (at /)",
+    "Host.Devices": "give devices of the host to guests (at /vms/ID)",
+    "Host.GuestArguments": "arguments for QEMU, hook scripts (at /vms/ID)",
+}
+GRANTABLE: Final[tuple[str, ...]] = (*PRIVILEGES, *HOST_PRIVILEGES)
 # The super user's: a holder can become root on the host or take over the cluster's accounts.
 _ADMINISTRATOR_ONLY: Final = frozenset(
     {

@@ -15,14 +15,14 @@ from urllib.parse import unquote
 
 from hostd.access import paths
 from hostd.access.ids import ROOT, is_label, is_pool, is_user, token_or_none
-from hostd.access.privileges import BUILTIN_ROLES, PRIVILEGES
+from hostd.access.privileges import BUILTIN_ROLES, GRANTABLE
 
 PATH: Final = "user.cfg"
 Kind = Literal["user", "group", "token"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _SEPARATORS = re.compile(r"[,;\s]+")
 _STORAGE = re.compile(r"[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9]")
-_KNOWN: Final = frozenset(PRIVILEGES)
+_KNOWN: Final = frozenset(GRANTABLE)
 
 
 @dataclass(frozen=True, kw_only=True)

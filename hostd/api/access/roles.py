@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hostd.access import edits
-from hostd.access.privileges import BUILTIN_ROLES
-from hostd.access.privileges import PRIVILEGES as ALL_PRIVILEGES
+from hostd.access.privileges import BUILTIN_ROLES, GRANTABLE
 from hostd.api.access.index import NoParams
 from hostd.api.access.kinds import PRIVILEGES, ROLE, change_users, config
 from hostd.api.context import Context
@@ -58,7 +57,7 @@ def index(ctx: Context, p: NoParams) -> object:
 @endpoint("POST", "/access/roles", params=RoleValues, returns=NULL, allow=_MODIFY, privileged=True)
 def create(ctx: Context, p: RoleValues) -> object:
     """Add a role."""
-    change_users(ctx, lambda before: edits.set_role(before, p.roleid, p.privs or (), new=True))
+    change_users(ctx, lambda before: edits.set_role(before, p.roleid, p.privs or (), new=True, caller=ctx.user))
     return None
 
 
@@ -66,7 +65,7 @@ def create(ctx: Context, p: RoleValues) -> object:
     "GET",
     "/access/roles/{roleid}",
     params=RoleParams,
-    returns={"type": "object", "properties": {name: {"type": "boolean", "optional": True} for name in ALL_PRIVILEGES}},
+    returns={"type": "object", "properties": {name: {"type": "boolean", "optional": True} for name in GRANTABLE}},
     allow=ALL,
 )
 def read(ctx: Context, p: RoleParams) -> object:
@@ -79,7 +78,8 @@ def update(ctx: Context, p: UpdateParams) -> object:
     """Replace a role's privileges, or add to them."""
     if p.append and p.privs is None:
         raise Invalid({"privs": "missing property required by 'append'"})
-    change_users(ctx, lambda before: edits.set_role(before, p.roleid, p.privs or (), new=False, append=p.append))
+    given = p.privs or ()
+    change_users(ctx, lambda now: edits.set_role(now, p.roleid, given, new=False, append=p.append, caller=ctx.user))
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hostd.access import users
+from hostd.access import edits, users
 from hostd.access.expressions import (
     ALL,
     ROOT_ONLY,
@@ -24,7 +24,7 @@ from hostd.access.expressions import (
     require,
     why_not,
 )
-from hostd.access.privileges import BUILTIN_ROLES, PRIVILEGES
+from hostd.access.privileges import BUILTIN_ROLES, HOST_PRIVILEGES, PRIVILEGES
 from hostd.access.rights import Rights, may_see_permissions_of
 from hostd.core.errors import Denied
 
@@ -154,3 +154,21 @@ def test_five_thousand_guests_are_filtered_in_one_pass() -> None:
     seen = [n for n in range(20000, 25000) if many.may("cy@pve", f"/vms/{n}", ("VM.Audit",))]
     assert len(seen) == 2500
     assert time.perf_counter() - started_s < 1  # a thousandth of that is usual; this only catches another order
+
+
+def test_root_on_the_host_is_granted_by_privileges_of_our_own_only() -> None:
+    config = users.parse(
+        "user:dora@pve:1:\nuser:adm@pve:1:\nrole:Deep:Host.Administrate,VM.Audit:\n"
+        "acl:1:/:dora@pve:Deep:\nacl:1:/:adm@pve:Administrator:\n"
+    )
+    given = Rights(config)
+    assert not why_not(ROOT_ONLY, given, "dora@pve", {})
+    assert why_not(ROOT_ONLY, given, "adm@pve", {})
+    assert not any(held & set(HOST_PRIVILEGES) for held in BUILTIN_ROLES.values())
+    assert users.format(config).count("Host.Administrate") == 1
+    hand_out: dict[str, Any] = {"propagate": True, "delete": False}
+    with pytest.raises(Denied, match="Host.Administrate"):
+        edits.set_acl(config, "/", ["Deep"], [("user", "adm@pve")], caller="adm@pve", **hand_out)
+    edits.set_acl(config, "/", ["Deep"], [("user", "adm@pve")], caller="root@pam", **hand_out)
+    with pytest.raises(Denied, match="only root@pam"):
+        edits.set_role(config, "Own", ["Host.Devices"], new=True, caller="adm@pve")
