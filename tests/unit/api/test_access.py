@@ -67,7 +67,6 @@ def test_a_log_in_of_realm_pve_replaces_a_weak_hash(here: Site) -> None:
         ("bob@nowhere", "bobs-password"),
         ("root@pam", "wrong"),
         ("b o b@pve", "x"),
-        ("bob@pve", "nul\0nul"),
     ],
 )
 def test_refused_log_ins_say_nothing_of_why(here: Site, user: str, password: str) -> None:
