@@ -12,7 +12,16 @@ from hostd.core.errors import Unavailable
 
 TIMEOUT_S = 60
 # What the root process may see of a request; identity headers that a client made up are not among it.
-PASSED_ON = ("Cookie", "Authorization", "CSRFPreventionToken", "Content-Type", "User-Agent")
+PASSED_ON = (
+    "Cookie",
+    "Authorization",
+    "CSRFPreventionToken",
+    "Content-Type",
+    "User-Agent",
+    "If-Match",
+    "If-None-Match",
+)
+PASSED_BACK = ("ETag",)
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -48,4 +57,7 @@ class RootForward:
             connection.close()
         response = Response(body, content_type=answer.headers.get("Content-Type", "text/plain"))
         response.status = f"{answer.status} {answer.reason}"
+        for name in PASSED_BACK:
+            if (value := answer.headers.get(name)) is not None:
+                response.headers[name] = value
         return response

@@ -69,6 +69,8 @@ class Kind:
         return found if isinstance(found, list) else [found]
 
     def _checked(self, text: str) -> str:
+        if "\0" in text and not self.pattern:
+            raise ValueError("value contains a NUL character")
         if wrong := self._text_check(text):
             raise ValueError(wrong)
         return text
