@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import http.client
-import socket
 
 from werkzeug.wrappers import Request, Response
 
 from hostd.api import sockets
+from hostd.api.unixhttp import UnixConnection
 from hostd.core.errors import Unavailable
 
 TIMEOUT_S = 60
@@ -22,19 +22,6 @@ PASSED_ON = (
     "If-None-Match",
 )
 PASSED_BACK = ("ETag",)
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: str, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 class RootForward:

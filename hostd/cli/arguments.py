@@ -39,12 +39,13 @@ def parse(
     fixed: Mapping[str, object] | None = None,
     readers: Mapping[str, Callable[[str], str]] | None = None,
 ) -> dict[str, object]:
-    """Parameters of a call. ``fixed`` ones cannot be given; ``readers`` turn an option's text into its value.
+    """Parameters of a call. ``fixed`` ones cannot be given; ``readers`` turn an option's text into its value, which
+    may then be left out (a password is asked for).
 
     Raises Invalid for unknown and ambiguous options, values that lack, and a wrong number of arguments.
     """
     known = {k: s for k, s in properties(schema).items() if k not in (fixed or {})}
-    given, words = _split(args, known, positional)
+    given, words = _split(args, known, positional, frozenset(readers or ()))
     values: dict[str, object] = {}
     chosen = {name: texts[-1] for name, texts in given.items()}
     exact = properties(schema, chosen)
@@ -52,12 +53,14 @@ def parse(
         reader = (readers or {}).get(name)
         read = [reader(text) if reader else text for text in texts]
         values[name] = _value(name, exact.get(name, known[name]), read)
-    values |= _positional(words, positional, known)
+    for name, value in _positional(words, positional, known).items():
+        reader = (readers or {}).get(name)
+        values[name] = reader(str(value)) if reader else value
     return values | dict(fixed or {})
 
 
 def _split(
-    args: Sequence[str], known: Mapping[str, Schema], positional: Iterable[str]
+    args: Sequence[str], known: Mapping[str, Schema], positional: Iterable[str], askable: frozenset[str]
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Options with their texts, and the words that are no option."""
     options = {name: s for name, s in known.items() if name not in positional}
@@ -76,8 +79,10 @@ def _split(
         if not equals:
             if options[name].get("type") == "boolean":
                 value = left.pop(0) if left and not left[0].startswith("-") and _is_boolean(left[0]) else "1"
-            elif left:
+            elif left and not (name in askable and left[0].startswith("-")):
                 value = left.pop(0)
+            elif name in askable:
+                value = ""
             else:
                 raise Invalid({name: f"option '--{name}' needs a value"})
         given.setdefault(name, []).append(value)
