@@ -69,8 +69,6 @@ class Kind:
         return found if isinstance(found, list) else [found]
 
     def _checked(self, text: str) -> str:
-        if "\0" in text and not self.pattern:
-            raise ValueError("value contains a NUL character")
         if wrong := self._text_check(text):
             raise ValueError(wrong)
         return text
@@ -110,6 +108,8 @@ _CONVERSIONS: Mapping[str, Callable[[str], Any]] = {
     "boolean": lambda text: text == "1",
 }
 _TEXT = Kind()
+# Never written to a file, only hashed or compared; and a refused log-in does not tell what was wrong.
+_OPAQUE = ("password",)
 
 
 def param(
@@ -245,6 +245,9 @@ def _take(row: Row, wire: str, value: object, into: dict[str, Any], key: str, er
             except ValueError as err:
                 errors[f"{wire}[{number}]"] = located(str(err), f"{wire}[{number}]")
         into[key] = parsed
+        return
+    if isinstance(value, str) and "\0" in value and kind.type == "string" and not kind.pattern and wire not in _OPAQUE:
+        errors[wire] = "value contains a NUL character"
         return
     try:
         into[key] = kind.parse(value)
