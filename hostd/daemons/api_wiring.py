@@ -9,12 +9,13 @@ from hostd.access.authority import RootAuthority
 from hostd.api import storage, version
 from hostd.api.access import ticket
 from hostd.api.app import Api, Forward
+from hostd.api.cluster import index as cluster_index
 from hostd.api.cluster import resources
 from hostd.api.cluster import tasks as cluster_tasks
 from hostd.api.context import Services
 from hostd.api.endpoint import collect
 from hostd.api.identity import RootCredentials, TicketIdentity
-from hostd.api.nodes import console, index, lxc, qemu, tasks
+from hostd.api.nodes import apt, certificates, console, index, journal, lxc, qemu, services, system, tasks
 from hostd.api.nodes import storage as node_storage
 from hostd.daemons.wiring import make_host
 from hostd.node.feed import Subscriber
@@ -22,7 +23,8 @@ from hostd.tasks.client import DaemonTasks
 
 # Every module that declares methods of the API.
 ENDPOINT_MODULES: tuple[ModuleType, ...] = (
-    version, ticket, resources, cluster_tasks, index, tasks, console, qemu, lxc, storage, node_storage,
+    version, ticket, cluster_index, resources, cluster_tasks, index, system, services, journal, apt, certificates,
+    tasks, console, qemu, lxc, storage, node_storage,
 )  # fmt: skip
 
 

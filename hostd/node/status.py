@@ -83,6 +83,14 @@ def memory() -> dict[str, int]:
     }
 
 
+def merged_bytes() -> int:
+    """Memory that guests share because its contents are equal (KSM, Documentation/admin-guide/mm/ksm.rst)."""
+    try:
+        return int(read("/sys/kernel/mm/ksm/pages_sharing")) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
 def root_fs(path: str = "/") -> dict[str, int]:
     """Bytes of the root file system."""
     stat = os.statvfs(path)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hostd.api.context import Context
@@ -68,13 +69,30 @@ def describe(entry: Entry) -> dict[str, object]:
         "starttime": upid.starttime,
         "type": upid.type,
         "id": upid.id,
-        "user": upid.user,
+        "user": upid.user.partition("!")[0],
     }
+    if "!" in upid.user:
+        shown["tokenid"] = upid.user.partition("!")[2]
     if entry.endtime is not None:
         shown["endtime"] = entry.endtime
     if entry.status is not None:
         shown["status"] = entry.status
     return shown
+
+
+def may_see(ctx: Context) -> Callable[[Upid], bool]:
+    """Whether the caller may see a task: holders of Sys.Audit on its node, its user, and that user for its tokens."""
+    auditor = functools.lru_cache(lambda node: ctx.may(f"/nodes/{node}", "Sys.Audit"))
+
+    def see(upid: Upid) -> bool:
+        return owns(ctx, upid) or auditor(upid.node)
+
+    return see
+
+
+def owns(ctx: Context, upid: Upid) -> bool:
+    """A token owns what it started itself; a user also what its tokens started."""
+    return ctx.user in (upid.user, upid.user.partition("!")[0])
 
 
 def kind_of_end(status: str) -> str:
@@ -109,7 +127,7 @@ def find(ctx: Context, text: str) -> tuple[Upid, Entry]:
     entry = Archive().status(upid)
     if entry is None:
         raise Invalid({"upid": "no such task"})
-    if upid.user != ctx.user and not ctx.may(f"/nodes/{ctx.node}", "Sys.Audit"):
+    if not may_see(ctx)(upid):
         raise Denied(f"Permission check failed (/nodes/{ctx.node}, Sys.Audit)")
     return upid, entry
 
@@ -137,8 +155,8 @@ def node_tasks(ctx: Context, p: ListParams) -> object:
         sources.append(Entry(upid=e.upid, status="RUNNING") if p.source == "active" else e for e in archive.running())
     if p.source != "active":
         sources.append(archive.ended())
-    all_may_see = ctx.may(f"/nodes/{ctx.node}", "Sys.Audit")
-    found = [e for e in itertools.chain(*sources) if wanted(e, p) and (all_may_see or e.upid.user == ctx.user)]
+    see = may_see(ctx)
+    found = [e for e in itertools.chain(*sources) if wanted(e, p) and see(e.upid)]
     page = found[p.start : p.start + p.limit] if p.limit else found[p.start :]
     return Paged(data=[describe(e) for e in page], total=len(found))
 
@@ -149,7 +167,6 @@ def node_tasks(ctx: Context, p: ListParams) -> object:
     params=TaskParams,
     returns=array({}, child="name"),
     allow=ALL,
-    runs_on="node",
 )
 def upid_index(ctx: Context, p: TaskParams) -> object:
     """What can be asked about a task."""
@@ -211,7 +228,7 @@ def read_task_log(ctx: Context, p: LogParams) -> object:
 def stop_task(ctx: Context, p: TaskParams) -> object:
     """Stop a running task."""
     upid, entry = find(ctx, p.upid)
-    if upid.user != ctx.user and not ctx.may(f"/nodes/{ctx.node}", "Sys.Modify"):
+    if not owns(ctx, upid) and not ctx.may(f"/nodes/{ctx.node}", "Sys.Modify"):
         raise Denied(f"Permission check failed (/nodes/{ctx.node}, Sys.Modify)")
     if entry.status is None:
         ctx.tasks.stop(str(upid))
