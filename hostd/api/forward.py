@@ -48,4 +48,6 @@ class RootForward:
             connection.close()
         response = Response(body, content_type=answer.headers.get("Content-Type", "text/plain"))
         response.status = f"{answer.status} {answer.reason}"
+        if disposition := answer.headers.get("Content-Disposition"):
+            response.headers["Content-Disposition"] = disposition
         return response

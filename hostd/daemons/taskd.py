@@ -14,6 +14,7 @@ from hostd.guests import console, images
 from hostd.guests.lxc import tasks as lxc_tasks
 from hostd.guests.qemu import tasks as qemu_tasks
 from hostd.node import services, updates
+from hostd.tasks import eventlog
 from hostd.tasks.archive import Archive
 from hostd.tasks.client import SOCKET
 from hostd.tasks.registry import collect
@@ -35,7 +36,7 @@ def main() -> None:
     listener.bind(SOCKET)
     os.chmod(SOCKET, 0o600)
     listener.listen(64)
-    spawner = Spawner(node_name(), collect(TASK_MODULES), Archive(), SystemdScopes(), make_host)
+    spawner = Spawner(node_name(), collect(TASK_MODULES), Archive(), SystemdScopes(), make_host, eventlog.append)
     spawner.adopt()
     notify("READY=1")
     serve(spawner, listener, stopping.is_set)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import time
 import zoneinfo
 from datetime import datetime
 
 from hostd.core.errors import Invalid
+from hostd.node import files
 
 ZONES = "/usr/share/zoneinfo"
 LOCALTIME = "/etc/localtime"
+NAMED = "/etc/timezone"
 
 
 def zone_of_link(target: str) -> str:
@@ -51,6 +54,14 @@ def now_s() -> float:
     return time.time()
 
 
-def set_argv(zone: str) -> list[str]:
-    """timedatectl(1)"""
-    return ["timedatectl", "set-timezone", zone]
+def set_zone(zone: str, *, link: str = LOCALTIME, named: str = NAMED, folder: str = ZONES) -> None:
+    """Point ``/etc/localtime`` to the zone, and name it where a file names it.
+
+    Not by timedatectl: it also tells the kernel, which at the first such call since boot moves the clock by the
+    zone's offset (settimeofday(2)); a container would do that to its host.
+    """
+    temporary = f"{link}.{secrets.token_hex(4)}.new"
+    os.symlink(os.path.join(folder, zone), temporary)
+    os.rename(temporary, link)
+    if os.path.exists(named):
+        files.replace(named, f"{zone}\n".encode())

@@ -109,7 +109,7 @@ def time(ctx: Context, p: NodeParams) -> object:
 def set_timezone(ctx: Context, p: TimeParams) -> object:
     """Set the node's time zone."""
     clock.check_zone(p.timezone)
-    ctx.run(clock.set_argv(p.timezone), timeout_s=20)
+    clock.set_zone(p.timezone)
     return None
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from werkzeug.wrappers import Response
 
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, array, endpoint, fields
@@ -14,7 +16,7 @@ from hostd.core.errors import Denied, Invalid, ParseError
 from hostd.core.kinds import BOOLEAN, INTEGER, NODE, STRING, VMID
 from hostd.core.schema import Kind, param
 from hostd.tasks.archive import Archive, Entry
-from hostd.tasks.log import read_lines
+from hostd.tasks.log import progress, read_lines
 from hostd.tasks.upid import Upid
 
 COUNT = Kind(type="integer", minimum=0)
@@ -56,6 +58,7 @@ class LogParams:
     upid: str = param(STRING, doc="The task's id.")
     start: int = param(COUNT, default=0, shown_default=0, doc="Skip this many lines.")
     limit: int = param(COUNT, default=50, shown_default=50, doc="At most this many lines; 0 means all.")
+    download: bool = param(BOOLEAN, default=False, doc="The whole log as a text file; takes no page.")
 
 
 def describe(entry: Entry) -> dict[str, object]:
@@ -118,6 +121,14 @@ def wanted(entry: Entry, p: ListParams) -> bool:
     )
 
 
+def text_file(path: str, name: str) -> Response:
+    """A text file for the browser to save."""
+    with open(path, "rb") as file:
+        response = Response(file.read(), content_type="text/plain;charset=UTF-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
 def find(ctx: Context, text: str) -> tuple[Upid, Entry]:
     """The task of a parameter, if it exists and the caller may see it."""
     try:
@@ -150,15 +161,12 @@ def find(ctx: Context, text: str) -> tuple[Upid, Entry]:
 def node_tasks(ctx: Context, p: ListParams) -> object:
     """Tasks of this node, newest first."""
     archive = Archive()
-    sources: list[Iterator[Entry]] = []
-    if p.source != "archive":
-        sources.append(Entry(upid=e.upid, status="RUNNING") if p.source == "active" else e for e in archive.running())
-    if p.source != "active":
-        sources.append(archive.ended())
+    running = archive.running() if p.source != "archive" else []
+    ended = archive.ended() if p.source != "active" else iter(())
     see = may_see(ctx)
-    found = [e for e in itertools.chain(*sources) if wanted(e, p) and see(e.upid)]
+    found = [e for e in itertools.chain(running, ended) if wanted(e, p) and see(e.upid)]
     page = found[p.start : p.start + p.limit] if p.limit else found[p.start :]
-    return Paged(data=[describe(e) for e in page], total=len(found))
+    return Paged(data=[describe(e) | ({} if e.status else {"status": "RUNNING"}) for e in page], total=len(found))
 
 
 @endpoint(
@@ -194,7 +202,8 @@ def read_task_status(ctx: Context, p: TaskParams) -> object:
     upid, entry = find(ctx, p.upid)
     shown = describe(Entry(upid=upid))
     if entry.status is None:
-        return shown | {"status": "running"}
+        done = progress(Archive().log_path(upid))
+        return shown | {"status": "running"} | ({} if done is None else {"progress": done})
     return shown | {"status": "stopped", "exitstatus": entry.status}
 
 
@@ -211,6 +220,10 @@ def read_task_status(ctx: Context, p: TaskParams) -> object:
 def read_task_log(ctx: Context, p: LogParams) -> object:
     """Lines of a task's log."""
     upid, _ = find(ctx, p.upid)
+    if p.download:
+        if p.start or p.limit != 50:
+            raise Invalid({"download": "a download is the whole log; leave out start and limit"})
+        return text_file(Archive().log_path(upid), f"task-{upid.node}-{upid.type}-{upid.starttime:X}.log")
     lines, total = read_lines(Archive().log_path(upid), start=p.start, limit=p.limit)
     return Paged(data=[{"n": number, "t": text} for number, text in lines], total=total)
 

@@ -55,6 +55,11 @@ def test_time_zones(tmp_path: Path) -> None:
     for wrong in ("Here", "Nowhere", "../Here/Town", "zone.tab", "/Here/Town"):
         with pytest.raises(Invalid):
             clock.check_zone(wrong, str(tmp_path))
+    link, named = str(tmp_path / "localtime"), tmp_path / "timezone"
+    named.write_text("UTC\n")
+    for _twice in range(2):
+        clock.set_zone("Here/Town", link=link, named=str(named), folder=str(tmp_path))
+    assert (os.readlink(link), named.read_text()) == (f"{tmp_path}/Here/Town", "Here/Town\n")
     assert clock.zone_of_link("/usr/share/zoneinfo/Europe/Vienna") == "Europe/Vienna"
     assert clock.zone_of_link("/etc/other") == "UTC"
     assert clock.told("UTC", 10.5) == {"timezone": "UTC", "time": 10, "localtime": 10}
