@@ -15,7 +15,7 @@ from hostd.api.cluster import tasks as cluster_tasks
 from hostd.api.context import Services
 from hostd.api.endpoint import collect
 from hostd.api.identity import RootCredentials, TicketIdentity
-from hostd.api.nodes import apt, certificates, console, index, journal, lxc, qemu, services, system, tasks
+from hostd.api.nodes import apt, certificates, console, index, journal, lxc, qemu, services, statistics, system, tasks
 from hostd.api.nodes import storage as node_storage
 from hostd.daemons.wiring import make_host
 from hostd.node.feed import Subscriber
@@ -24,7 +24,7 @@ from hostd.tasks.client import DaemonTasks
 # Every module that declares methods of the API.
 ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, ticket, cluster_index, resources, cluster_tasks, index, system, services, journal, apt, certificates,
-    tasks, console, qemu, lxc, storage, node_storage,
+    statistics,    tasks, console, qemu, lxc, storage, node_storage,
 )  # fmt: skip
 
 

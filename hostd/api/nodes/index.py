@@ -14,6 +14,9 @@ CHILDREN = (
 )  # fmt: skip
 
 
+LIVE = ("cpu", "maxcpu", "mem", "maxmem", "disk", "maxdisk", "uptime")
+
+
 def entry(ctx: Context) -> dict[str, object]:
     """This node as lists show it; live values for those who may see them."""
     shown: dict[str, object] = {
@@ -23,7 +26,10 @@ def entry(ctx: Context) -> dict[str, object]:
         "status": "online",
         "level": "",
     }
-    return shown | (dict(ctx.samples.node()) if ctx.may(f"/nodes/{ctx.node}", "Sys.Audit") else {})
+    if not ctx.may(f"/nodes/{ctx.node}", "Sys.Audit"):
+        return shown
+    live = ctx.samples.node()
+    return shown | {name: live[name] for name in LIVE if name in live}
 
 
 @endpoint(
