@@ -28,6 +28,7 @@ PREFIX = "/api2/"
 METHODS = ("GET", "POST", "PUT", "DELETE")
 CONTENT_TYPE = "application/json;charset=UTF-8"
 BODY_LIMIT = 512 * 1024
+REFUSAL = "X-Holdfast-Refusal"
 
 
 class Identify(Protocol):
@@ -132,7 +133,10 @@ def create_app(api: Api) -> WSGIApplication:
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
-        return _dispatch(api, request)(environ, start_response)
+        response = _dispatch(api, request)
+        if response.status_code == 401:  # nginx lets hostd-stream answer it later (stream.REFUSAL)
+            response.headers[REFUSAL] = response.status.partition(" ")[2]
+        return response(environ, start_response)
 
     return application
 

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from hostd.access import pam
 from hostd.access.authority import RootAuthority
-from hostd.api import storage, version
+from hostd.api import metrics, storage, version
 from hostd.api.access import ticket
 from hostd.api.app import Api, Forward
 from hostd.api.cluster import index as cluster_index
@@ -23,8 +23,8 @@ from hostd.tasks.client import DaemonTasks
 
 # Every module that declares methods of the API.
 ENDPOINT_MODULES: tuple[ModuleType, ...] = (
-    version, ticket, cluster_index, resources, cluster_tasks, index, system, services, journal, apt, certificates,
-    statistics,    tasks, console, qemu, lxc, storage, node_storage,
+    version, metrics, ticket, cluster_index, resources, cluster_tasks, index, system, services, journal, apt,
+    certificates, statistics, tasks, console, qemu, lxc, storage, node_storage,
 )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ def with_client(tmp_path: Path, test: Callable[[Any], Awaitable[None]]) -> None:
         place=lambda port: str(tmp_path / str(port)),
         uploads=str(tmp_path),
         root_socket=str(tmp_path / "root"),
+        refusal_s=0.05,
     )
 
     async def main() -> None:
