@@ -11,7 +11,8 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-PATH = "/var/log/pve/events"
+# In the folder of the tasks, whose group the API's unprivileged front has.
+PATH = "/var/log/pve/tasks/events"
 # A file this big becomes the older one; two of them are kept.
 ROTATE_BYTES = 1 << 20
 LONGEST_TEXT = 2000

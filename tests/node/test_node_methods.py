@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -114,6 +115,26 @@ def test_metrics(api: Api) -> None:
     assert answer.status_code == 200
     assert "holdfast_node_cpu_ratio{" in answer.text
     assert requests.get(f"{api.url}/metrics", verify=False, timeout=10).status_code == 401
+
+
+def test_events_are_told(api: Api) -> None:
+    cookies = {"PVEAuthCookie": api.ticket}
+    with requests.get(f"{api.url}/api2/json/events", verify=False, stream=True, timeout=30, cookies=cookies) as stream:
+        lines = stream.iter_lines(decode_unicode=True)
+        assert next(lines) == "retry: 2000"
+        time.sleep(1.5)  # the first look only notes what is there
+        upid = api.post(f"/nodes/{api.node}/services/pvestatd/restart")
+        api.put("/cluster/options", keyboard="fr")
+        told = [json.loads(next(x for x in lines if x.startswith("data:"))[5:]) for _ in range(3)]
+    tasks = [event["status"] for event in told if event.get("upid") == upid]
+    assert tasks[-1] in ("running", "OK")
+    assert {"file": "datacenter.cfg", "change": "config"} in told
+
+
+@pytest.mark.parametrize("timeframe", ["hour", "year"])
+def test_pictures(api: Api, timeframe: str) -> None:
+    picture = api.get(f"/nodes/{api.node}/rrd", ds="cpu,memused", timeframe=timeframe)
+    assert picture["image"].encode("latin-1").startswith(b"\x89PNG")
 
 
 def test_refusals_take_their_time_and_hold_nobody_up(api: Api) -> None:
