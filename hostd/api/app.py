@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from werkzeug.wrappers import Request, Response
 
-from hostd.api import wire
+from hostd.api import sockets, wire
 from hostd.api.context import Context, Services
 from hostd.api.endpoint import Check, Endpoint, Everyone, RootOnly
 from hostd.api.errors import NotBuilt, UnknownContent, reason_of, status_of
@@ -28,7 +28,6 @@ PREFIX = "/api2/"
 METHODS = ("GET", "POST", "PUT", "DELETE")
 CONTENT_TYPE = "application/json;charset=UTF-8"
 BODY_LIMIT = 512 * 1024
-REFUSAL = "X-Holdfast-Refusal"
 
 
 class Identify(Protocol):
@@ -135,7 +134,7 @@ def create_app(api: Api) -> WSGIApplication:
         request = Request(environ)
         response = _dispatch(api, request)
         if response.status_code == 401:  # nginx lets hostd-stream answer it later (stream.REFUSAL)
-            response.headers[REFUSAL] = response.status.partition(" ")[2]
+            response.headers[sockets.REFUSAL] = response.status.partition(" ")[2]
         return response(environ, start_response)
 
     return application

@@ -46,8 +46,7 @@ class RootForward:
             raise Unavailable(f"the host's root process does not answer ({err}); see 'systemctl status hostd'") from err
         finally:
             connection.close()
-        response = Response(body, content_type=answer.headers.get("Content-Type", "text/plain"))
+        saved_as = [("Content-Disposition", name) for name in answer.headers.get_all("Content-Disposition", [])]
+        response = Response(body, headers=saved_as, content_type=answer.headers.get("Content-Type", "text/plain"))
         response.status = f"{answer.status} {answer.reason}"
-        if disposition := answer.headers.get("Content-Disposition"):
-            response.headers["Content-Disposition"] = disposition
         return response

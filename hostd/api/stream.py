@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
 import os
 import re
 import secrets
@@ -32,8 +33,6 @@ UPLOADS = "/var/lib/hostd/uploads"
 EVENTS = "/api2/{format:json|extjs}/events"
 # A 401 leaves this long after its request began, so that guessing is slow.
 REFUSAL_S = 3.0
-# nginx passes refusals of the other processes on to here with these (debian/etc/nginx.conf).
-REFUSAL, ELAPSED = "X-Holdfast-Refusal", "X-Holdfast-Elapsed"
 HEARTBEAT_S = 15.0
 MOST_LISTENERS = 512
 CHUNK = 1 << 18
@@ -139,13 +138,19 @@ class Streams:
 
     async def refuse(self, request: web.Request) -> web.StreamResponse:
         """Answer, when its time has come, a request that another process has refused; waiting costs nothing here."""
-        message = request.headers.get(REFUSAL, "")
+        message = request.headers.get(sockets.REFUSAL, "")
         if not message:
             return web.Response(status=501, reason="Method not available")
         with contextlib.suppress(ValueError):
-            await asyncio.sleep(min(max(self._refusal_s - float(request.headers.get(ELAPSED, "0")), 0), REFUSAL_S))
-        body = b"" if request.path.startswith("/api2/extjs") else wire.failure("json", 401, message, {})
-        return web.Response(status=401, reason=reason_of(message), body=body, content_type="application/json")
+            await asyncio.sleep(
+                min(max(self._refusal_s - float(request.headers.get(sockets.ELAPSED, "0")), 0), REFUSAL_S)
+            )
+        body, kind = b"", "application/json"
+        if request.path.startswith("/api2/html/"):
+            body, kind = f"<!DOCTYPE html><title>401</title><p>{html.escape(message)}</p>".encode(), "text/html"
+        elif request.path.startswith(("/api2/json/", "/metrics")):
+            body = wire.failure("json", 401, message, {})
+        return web.Response(status=401, reason=reason_of(message), body=body, content_type=kind)
 
     def _guarded(self, handler: Handler) -> Handler:
         """Expected errors to their status, with the message as reason phrase; a 401 takes its time."""

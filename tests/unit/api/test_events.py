@@ -16,7 +16,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from hostd.access import keys, tickets
 from hostd.api import events, prometheus
 from hostd.api.events import Hub, Watcher, of_change, of_task
-from hostd.api.stream import ELAPSED, REFUSAL, Streams
+from hostd.api.sockets import ELAPSED, REFUSAL
+from hostd.api.stream import Streams
 from hostd.cluster.store import Change, File, MemoryStore
 from hostd.tasks.archive import Archive, Entry, process_start
 from hostd.tasks.upid import Upid
@@ -177,6 +178,8 @@ def test_refusals_of_other_processes_wait_for_the_rest_of_their_time(world: Worl
             assert (answer.status, answer.reason, (await answer.json())["message"]) == (401, "No ticket", "No ticket\n")
             assert least <= time.monotonic() - began <= most
         assert (await client.get("/api2/json/x")).status == 501
+        page = await client.get("/api2/html/x", headers={REFUSAL: "<b>", ELAPSED: "9"})
+        assert "&lt;b&gt;" in await page.text()
         empty = await client.post("/api2/extjs/x", headers={REFUSAL: "No ticket", ELAPSED: "9"})
         assert await empty.read() == b""
 
