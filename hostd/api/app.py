@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from werkzeug.wrappers import Request, Response
 
-from hostd.api import sockets, wire
+from hostd.api import wire
 from hostd.api.context import Context, Services
 from hostd.api.endpoint import Check, Endpoint, Everyone, RootOnly
 from hostd.api.errors import NotBuilt, UnknownContent, reason_of, status_of
 from hostd.api.router import Router
+from hostd.api.sockets import REFUSAL
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
 from hostd.core.schema import validate
 
@@ -134,7 +135,7 @@ def create_app(api: Api) -> WSGIApplication:
         request = Request(environ)
         response = _dispatch(api, request)
         if response.status_code == 401:  # nginx lets hostd-stream answer it later (stream.REFUSAL)
-            response.headers[sockets.REFUSAL] = response.status.partition(" ")[2]
+            response.headers[REFUSAL] = response.status.partition(" ")[2]
         return response(environ, start_response)
 
     return application
