@@ -114,7 +114,7 @@ def set_options(ctx: Context, p: SetOptionsParams) -> object:
     checked_in_code=True,
 )
 def log(ctx: Context, p: LogParams) -> object:
-    """Log-ins and tasks of the cluster, newest first; without Sys.Syslog on / only the caller's own."""
+    """What happened in the cluster, newest first; without Sys.Syslog on / only the caller's own."""
     own = "" if ctx.may("/", "Sys.Syslog") else ctx.user
     return [entry.shown() for entry in eventlog.recent(p.max or LOG_LINES, user=own)]
 

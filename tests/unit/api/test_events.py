@@ -28,10 +28,13 @@ KEY = tickets.make_key()
 
 
 class OnlyMachines:
-    """root@pam may see everything, a@pve what concerns guest 100."""
+    """root@pam may see everything, joe@pve what concerns guest 100."""
 
     def may(self, user: str, path: str, privileges: tuple[str, ...], *, any_of: bool = False) -> bool:
-        return user == "root@pam" or (user == "a@pve" and path == "/vms/100")
+        return user == "root@pam" or (user == "joe@pve" and path == "/vms/100")
+
+    def check_usable(self, authid: str, now_s: float) -> None:
+        """Everybody is."""
 
     def capabilities(self, user: str) -> dict[str, dict[str, int]]:
         return {}
@@ -95,7 +98,7 @@ async def told(answer: Any) -> tuple[str, dict[str, Any]]:
 def test_events_are_told_to_those_who_may_see_them(world: World) -> None:
     async def test(client: Any) -> None:
         everything = await client.get("/api2/json/events", headers=cookie("root@pam"))
-        own = await client.get("/api2/json/events", headers=cookie("a@pve"))
+        own = await client.get("/api2/json/events", headers=cookie("joe@pve"))
         assert everything.headers["Content-Type"] == "text/event-stream"
         await asyncio.sleep(0.2)
         world.guests = {100: {}, 101: {}}
@@ -103,7 +106,7 @@ def test_events_are_told_to_those_who_may_see_them(world: World) -> None:
         assert (await told(own))[1] == {"vmid": 100, "node": "alpha", "change": "status", "status": "running"}
         world.store.write("storage.cfg", b"dir: x\n\tpath /x\n\n")
         assert await told(everything) == ("storage", {"file": "storage.cfg", "change": "config"})
-        first, second = world.begin("root@pam"), world.begin("a@pve!t", at=2)
+        first, second = world.begin("root@pam"), world.begin("joe@pve!t", at=2)
         assert {(await told(everything))[1]["upid"] for _ in range(2)} == {str(first), str(second)}
         kind, data = await told(own)
         assert (kind, data["upid"], data["status"]) == ("task", str(second), "running")
@@ -164,7 +167,7 @@ def test_no_events_without_log_in_and_not_at_once(world: World, headers: dict[st
 
 def test_tokens_are_verified_by_the_root_process(world: World) -> None:
     async def test(client: Any) -> None:
-        answer = await client.get("/api2/json/events", headers={"Authorization": "PVEAPIToken=a@pve!t=secret"})
+        answer = await client.get("/api2/json/events", headers={"Authorization": "PVEAPIToken=joe@pve!t=secret"})
         assert (answer.status, "root process" in answer.reason) == (500, True)  # nobody answers there here
 
     world.run(test)
@@ -205,7 +208,7 @@ def test_metrics(site: Site) -> None:
     assert "# TYPE holdfast_guest_network_receive_bytes_total counter" in lines
     assert 'holdfast_guest_up{vmid="100",node="alpha",type="qemu",name="a"} 1' in lines
     assert 'holdfast_storage_used_bytes{node="alpha",storage="local"} 4' in lines
-    assert site.get("/metrics", user="a@pve").text == ""
+    assert site.get("/metrics", user="joe@pve").text == ""
 
 
 def test_labels_are_escaped() -> None:
