@@ -1,17 +1,23 @@
-"""Keys of the host in the configuration tree: made on the machine itself at its first start."""
+"""Keys of the host in the configuration tree: made on the machine itself, the ticket key renewed every day."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
+from typing import Final
 
 from hostd.access import tickets
 from hostd.cluster.store import Store
-from hostd.core.errors import Conflict, NotFound
+from hostd.core.errors import Conflict, HostError, NotFound
 
-SIGNING = "priv/authkey.key"
-VERIFYING = "authkey.pub"
-CSRF = "pve-www.key"
+log = logging.getLogger(__name__)
+
+SIGNING: Final = "priv/authkey.key"
+VERIFYING: Final = "authkey.pub"
+PREVIOUS: Final = "authkey.pub.old"
+CSRF: Final = "pve-www.key"
+ROTATE_S: Final = 24 * 3600
 
 
 def ensure(store: Store) -> None:
@@ -29,3 +35,26 @@ def ensure(store: Store) -> None:
     except NotFound:
         pass
     store.write(VERIFYING, public, actor="hostd")
+
+
+def rotate_if_due(store: Store, *, now_s: float) -> bool:
+    """Replace a ticket key that is older than a day; whether it was. Root only; never raises for want of quorum.
+
+    The public key is written first and only if nobody else did: that write decides between nodes. A host that ends
+    between the two writes is put right by ``ensure`` at its next start, and until then by the previous key.
+    """
+    try:
+        public = store.read(VERIFYING)
+        if now_s - public.mtime_s < ROTATE_S:
+            return False
+        signing, fresh = store.read(SIGNING), tickets.make_key()
+        store.write(PREVIOUS, tickets.public_part(signing.data), actor="hostd")
+        store.write(VERIFYING, tickets.public_part(fresh), if_version=public.version, actor="hostd")
+        store.write(SIGNING, fresh, if_version=signing.version, actor="hostd")
+    except Conflict:
+        return False  # another node does it now
+    except HostError as err:
+        log.warning("the ticket key is due for renewal, which fails: %s", err)
+        return False
+    log.info("the ticket key was renewed")
+    return True

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from werkzeug.wrappers import Request, Response
 
-from hostd.api import wire
+from hostd.access.expressions import require
+from hostd.access.ids import token_or_none
+from hostd.api import browse, preconditions, wire
 from hostd.api.context import Context, Services
-from hostd.api.endpoint import Check, Endpoint, Everyone, RootOnly
-from hostd.api.errors import NotBuilt, UnknownContent, reason_of, status_of
+from hostd.api.endpoint import Endpoint, Everyone
+from hostd.api.errors import BadRequest, NotBuilt, PreconditionFailed, UnknownContent, reason_of, status_of
 from hostd.api.router import Router
-from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
+from hostd.api.sockets import REFUSAL
+from hostd.core.errors import Changed, Denied, HostError, Invalid, NotAuthenticated
 from hostd.core.schema import validate
 
 if TYPE_CHECKING:
@@ -27,7 +33,11 @@ log = logging.getLogger(__name__)
 PREFIX = "/api2/"
 METHODS = ("GET", "POST", "PUT", "DELETE")
 CONTENT_TYPE = "application/json;charset=UTF-8"
-BODY_LIMIT = 512 * 1024
+HTML_TYPE = "text/html;charset=UTF-8"
+HEADER_LINES, HEADER_BYTES, BODY_LIMIT = 64, 8 * 1024, 512 * 1024
+# nginx takes chunks apart; it says so in a header of its own, which clients cannot set (debian/etc/nginx.conf)
+CHUNKED = "HTTP_HOSTD_CHUNKED"
+_NOT_KEPT = (("Cache-Control", "max-age=0"), ("Pragma", "no-cache"))
 
 
 class Identify(Protocol):
@@ -57,13 +67,14 @@ class Api:
     def handle(self, request: Request, format: str, path: str) -> Response:
         """Answer one request; expected errors become their status, anything else is logged and becomes 500."""
         try:
+            _check_limits(request)
             return self._handle(request, format, path)
         except HostError as err:
-            return _failed(format, err)
+            return _failed(format, path, err)
         except Exception:
             mark = secrets.token_hex(4)
             log.exception("internal error %s in %s %s", mark, request.method, path)
-            return _failed(format, HostError(f"internal error {mark}: the journal of this host has the details"))
+            return _failed(format, path, HostError(f"internal error {mark}: the journal of this host has the details"))
 
     def _handle(self, request: Request, format: str, path: str) -> Response:
         found = self._router.match(request.method, path)
@@ -74,25 +85,49 @@ class Api:
             raise NotBuilt(f"Method '{request.method} /{path.strip('/')}' not implemented")
         world = isinstance(endpoint.allow, Everyone) and endpoint.allow.name == "world"
         user = "" if world else self._identify(request, changes=changes)
-        values = wire.merge(
-            path_values, wire.parse_pairs(request.query_string.decode(errors="replace")), _body(request)
-        )
+        values = wire.merge(path_values, wire.parse_pairs(wire.decoded(request.query_string)), _body(request))
         ctx = Context(services=self._services, user=user)
         _authorise(endpoint, ctx, values)
         if endpoint.runs_on and (node := str(values[endpoint.runs_on])) not in (ctx.node, "localhost"):
             raise HostError(f"no such cluster node '{node}'")
         if endpoint.privileged and self._forward is not None:
             return self._forward(request)
+        strict = preconditions.take_strict(endpoint, values)
+        digest = preconditions.take_if_match(endpoint, request.headers.get("If-Match", ""), values)
         params = validate(endpoint.params, values, extra=endpoint.extra_parameters)
-        result = endpoint(ctx, params)
-        return result if isinstance(result, Response) else _answer(200, "", wire.success(format, result))
+        try:
+            result = endpoint(ctx, params)
+        except Changed as err:
+            if digest:
+                raise PreconditionFailed(str(err)) from err
+            raise
+        if isinstance(result, Response):
+            return result
+        if format == "html":
+            return _answer(200, "", browse.page(path, result, endpoint.returns), browse.CONTENT_TYPE)
+        body = wire.success(format, result, endpoint.returns if strict else None)
+        return preconditions.tagged(_answer(200, "", body, _content_type(format)), request, result)
+
+
+def _check_limits(request: Request) -> None:
+    """What the reference's server refuses before it looks at a request."""
+    if request.headers.get("Transfer-Encoding") or request.environ.get(CHUNKED):
+        raise NotBuilt("chunked transfer encoding not supported")
+    sizes = [len(k) + len(v) for k, v in request.environ.items() if k.startswith("HTTP_")]
+    if len(sizes) > HEADER_LINES:
+        raise BadRequest(f"too many http header lines (> {HEADER_LINES})")
+    if sum(sizes) > HEADER_BYTES:
+        raise BadRequest(f"http header too large (> {HEADER_BYTES} bytes)")
+    if (request.content_length or 0) > BODY_LIMIT:
+        raise NotBuilt("for data too large")
+    if request.method == "GET" and request.content_length:
+        raise NotBuilt("request body not allowed with method 'GET'")
 
 
 def _body(request: Request) -> dict[str, object]:
-    if request.method in ("GET", "DELETE") and not request.content_length:
+    """Parameters of the body. DELETE may have a form too (the reference wants its parameters in the query)."""
+    if not request.content_length:
         return {}
-    if (request.content_length or 0) > BODY_LIMIT:
-        raise NotBuilt("for data too large")
     body = wire.parse_body(request.headers.get("Content-Type", ""), request.get_data(cache=True))
     if body is None:
         raise UnknownContent(f"upgrade to a supported content type; got '{request.headers.get('Content-Type')}'")
@@ -100,31 +135,37 @@ def _body(request: Request) -> dict[str, object]:
 
 
 def _authorise(endpoint: Endpoint, ctx: Context, values: dict[str, object]) -> None:
-    allow = endpoint.allow
-    if isinstance(allow, RootOnly) and ctx.user != "root@pam":
-        raise Denied("Permission check failed (user != root@pam)")
-    if isinstance(allow, Check):
-        path = allow.path
-        for name, value in values.items():
-            path = path.replace(f"{{{name}}}", str(value))
-        if not ctx.may(path, *allow.privileges, any_of=allow.any_of):
-            raise Denied(f"Permission check failed ({path}, {'|'.join(allow.privileges)})")
+    if not endpoint.tokens and token_or_none(ctx.user):
+        raise Denied("Permission check failed (this method is not for API tokens; log in instead)")
+    require(endpoint.allow, ctx.services.authority.rights, ctx.user, values)
 
 
-def _failed(format: str, error: HostError) -> Response:
+def _failed(format: str, path: str, error: HostError) -> Response:
     status = status_of(error)
     message = str(error)
     errors = error.errors if isinstance(error, Invalid) else {}
+    if format == "html":
+        return _answer(status, message, browse.error_page(path, status, message, errors), browse.CONTENT_TYPE)
+    before_dispatch = isinstance(error, NotAuthenticated | NotBuilt | BadRequest)
+    if format != "json" and before_dispatch:
+        return _answer(status, message, b"")
     body = wire.failure(format, status, message, errors)
-    if isinstance(error, NotAuthenticated) or (isinstance(error, NotBuilt) and format != "json"):
-        return _answer(status, message, b"" if format == "extjs" else body)
-    return _answer(200 if format == "extjs" else status, "" if format == "extjs" else message, body)
+    shown = format == "json"
+    return _answer(status if shown else 200, message if shown else "", body, _content_type(format))
 
 
-def _answer(status: int, message: str, body: bytes) -> Response:
-    response = Response(body, content_type=CONTENT_TYPE)
-    response.status = f"{status} {reason_of(message)}" if message else "200 OK"
-    return response
+def _content_type(format: str) -> str:
+    return HTML_TYPE if format == "htmljs" else CONTENT_TYPE
+
+
+def _answer(status: int, message: str, body: bytes, content_type: str = CONTENT_TYPE) -> Response:
+    headers = [("Content-Type", content_type), ("Expires", _now(int(time.time()))), *_NOT_KEPT]
+    return Response(body, f"{status} {reason_of(message)}" if message else "200 OK", headers)
+
+
+@lru_cache(maxsize=1)
+def _now(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def create_app(api: Api) -> WSGIApplication:
@@ -132,7 +173,10 @@ def create_app(api: Api) -> WSGIApplication:
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
-        return _dispatch(api, request)(environ, start_response)
+        response = _dispatch(api, request)
+        if response.status_code == 401:  # nginx lets hostd-stream answer it later (stream.REFUSAL)
+            response.headers[REFUSAL] = response.status.partition(" ")[2]
+        return response(environ, start_response)
 
     return application
 
@@ -141,7 +185,9 @@ def _dispatch(api: Api, request: Request) -> Response:
     path = request.path.removeprefix("/")
     if request.method not in METHODS:
         return _answer(501, f"method '{request.method}' not available", b"")
-    format, _, rest = path.removeprefix(PREFIX.strip("/")).strip("/").partition("/")
-    if not path.startswith(PREFIX.strip("/")) or format not in wire.FORMATS:
+    prefix = PREFIX.strip("/")
+    format, _, rest = path.removeprefix(prefix).strip("/").partition("/")
+    known = path.startswith(prefix) and format in wire.FORMATS
+    if not known or (format == "html" and request.method != "GET"):
         return _answer(501, f"no formatter for uri /{path}", b"")
     return api.handle(request, format, rest)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hostd.access.authority import Authority
+from hostd.access.login import Login
 from hostd.cluster.store import Mirror, Store
 from hostd.core.run import Run
 from hostd.node.host import Host
@@ -25,34 +27,15 @@ class Samples(Protocol):
         """total, used, avail (bytes) and active by storage id."""
 
 
-class Authority(Protocol):
-    """Answers whether a user may do something."""
-
-    def may(self, user: str, path: str, privileges: tuple[str, ...], *, any_of: bool = False) -> bool: ...
-
-    def capabilities(self, user: str) -> dict[str, dict[str, int]]: ...
-
-
-class Credentials(Protocol):
-    """Log-in and tickets; the signing half exists in the root process only."""
-
-    def login(self, user: str, password: str) -> str:
-        """A new ticket for the user; NotAuthenticated otherwise."""
-
-    def csrf(self, user: str) -> str: ...
-
-    def console_ticket(self, user: str, path: str, port: int) -> str: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Everything that handlers share in one process; made in ``daemons/``."""
+    """Everything that handlers share in one process; made in ``daemons/``. ``credentials`` work as root only."""
 
     host: Host
     tasks: TaskClient
     samples: Samples
     authority: Authority
-    credentials: Credentials
+    credentials: Login
 
 
 @dataclass(frozen=True, kw_only=True)

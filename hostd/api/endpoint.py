@@ -10,50 +10,29 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from hostd.access.expressions import (
+    ALL,
+    ROOT_ONLY,
+    WORLD,
+    Allow,
+    And,
+    Check,
+    Everyone,
+    Or,
+    PermModify,
+    RootOnly,
+    UserGroup,
+    UserParam,
+)
 from hostd.api.context import Context
 from hostd.core.schema import rows
 
-
-@dataclass(frozen=True)
-class Check:
-    """All (or ``any_of`` them: one) of ``privileges`` on the ACL path, ``{name}`` replaced by that parameter."""
-
-    path: str
-    privileges: tuple[str, ...]
-    any_of: bool = False
-
-    def __init__(self, path: str, *privileges: str, any_of: bool = False) -> None:
-        object.__setattr__(self, "path", path)
-        object.__setattr__(self, "privileges", privileges)
-        object.__setattr__(self, "any_of", any_of)
-
-    def expression(self) -> dict[str, object]:
-        flags = ["any", 1] if self.any_of else []
-        return {"check": ["perm", self.path, list(self.privileges), *flags]}
+__all__ = [
+    "ALL", "NULL", "ROOT_ONLY", "UPID", "WORLD", "Allow", "And", "Check", "Endpoint", "Everyone", "Or", "PermModify",
+    "RootOnly", "Schema", "UserGroup", "UserParam", "array", "collect", "endpoint", "fields",
+]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Everyone:
-    """No log-in needed (``world``), or any logged-in user (``all``)."""
-
-    name: str
-
-    def expression(self) -> dict[str, object]:
-        return {"user": self.name}
-
-
-@dataclass(frozen=True)
-class RootOnly:
-    """Only ``root@pam``."""
-
-    def expression(self) -> dict[str, object]:
-        return {"root_only": True}
-
-
-WORLD = Everyone("world")
-ALL = Everyone("all")
-ROOT_ONLY = RootOnly()
-Allow = Check | Everyone | RootOnly
 Schema = Mapping[str, object]
 NULL: Schema = {"type": "null"}
 UPID: Schema = {"type": "string"}
@@ -88,6 +67,7 @@ class Endpoint:
     greedy: bool
     extra_parameters: bool
     checked_in_code: bool
+    tokens: bool
     handler: Callable[[Context, Any], object]
     doc: str
 
@@ -109,6 +89,7 @@ class Endpoint:
             "returns": dict(self.returns),
             "permissions": permissions,
         }
+        out |= {} if self.tokens else {"allowtoken": False}
         return out | ({"proxyto": self.runs_on} if self.runs_on else {})
 
 
@@ -124,12 +105,13 @@ def endpoint(
     greedy: bool = False,
     extra_parameters: bool = False,
     checked_in_code: bool = False,
+    tokens: bool = True,
 ) -> Callable[[Callable[[Context, Any], object]], Endpoint]:
     """Declare a method of the API.
 
     ``greedy``: the last path parameter takes the rest of the path, slashes included. ``checked_in_code``: the handler
-    asks ``ctx.may`` itself, in addition. Fails at import when a path parameter is not declared, the docstring is
-    missing, or the handler's signature is not ``(ctx, p: params)``.
+    asks ``ctx.may`` itself, in addition. ``tokens``: API tokens may call it. Fails at import when a path parameter
+    is not declared, the docstring is missing, or the handler's signature is not ``(ctx, p: params)``.
     """
 
     def declare(handler: Callable[[Context, Any], object]) -> Endpoint:
@@ -158,6 +140,7 @@ def endpoint(
             greedy=greedy,
             extra_parameters=extra_parameters,
             checked_in_code=checked_in_code,
+            tokens=tokens,
             handler=handler,
             doc=inspect.getdoc(handler) or "",
         )

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated, ParseError
 
-STATUS: tuple[tuple[type[HostError], int], ...] = (
-    (Invalid, 400),
-    (ParseError, 400),
-    (NotAuthenticated, 401),
-    (Denied, 403),
-)
-
 
 class NotBuilt(HostError):
     """A path or method that this host does not serve (501)."""
+
+
+class BadRequest(HostError):
+    """A request that breaks a limit or the form of HTTP itself (400)."""
+
+
+class PreconditionFailed(HostError):
+    """``If-Match`` names another state than the present one (412; an addition of ours)."""
 
 
 class UnknownContent(HostError):
     """A content type that is not spoken here (506, as the reference says)."""
 
 
+STATUS: tuple[tuple[type[HostError], int], ...] = (
+    (Invalid, 400),
+    (ParseError, 400),
+    (NotAuthenticated, 401),
+    (Denied, 403),
+    (BadRequest, 400),
+    (PreconditionFailed, 412),
+    (NotBuilt, 501),
+    (UnknownContent, 506),
+)
+
+
 def status_of(error: HostError) -> int:
-    if isinstance(error, NotBuilt):
-        return 501
-    if isinstance(error, UnknownContent):
-        return 506
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
 
 

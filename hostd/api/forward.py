@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import http.client
-import socket
 
 from werkzeug.wrappers import Request, Response
 
 from hostd.api import sockets
+from hostd.api.unixhttp import UnixConnection
 from hostd.core.errors import Unavailable
 
 TIMEOUT_S = 60
 # What the root process may see of a request; identity headers that a client made up are not among it.
-PASSED_ON = ("Cookie", "Authorization", "CSRFPreventionToken", "Content-Type", "User-Agent")
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: str, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+PASSED_ON = (
+    "Cookie",
+    "Authorization",
+    "CSRFPreventionToken",
+    "Content-Type",
+    "User-Agent",
+    "If-Match",
+    "If-None-Match",
+)
+PASSED_BACK = ("ETag",)
 
 
 class RootForward:
@@ -46,6 +42,10 @@ class RootForward:
             raise Unavailable(f"the host's root process does not answer ({err}); see 'systemctl status hostd'") from err
         finally:
             connection.close()
-        response = Response(body, content_type=answer.headers.get("Content-Type", "text/plain"))
+        saved_as = [("Content-Disposition", name) for name in answer.headers.get_all("Content-Disposition", [])]
+        response = Response(body, headers=saved_as, content_type=answer.headers.get("Content-Type", "text/plain"))
         response.status = f"{answer.status} {answer.reason}"
+        for name in PASSED_BACK:
+            if (value := answer.headers.get(name)) is not None:
+                response.headers[name] = value
         return response

@@ -18,7 +18,7 @@ class _Branch:
 
 
 class Router:
-    """``match`` looks a path up; empty segments do not count."""
+    """``match`` looks a path up in steps of its depth; empty segments do not count."""
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         self._root = _Branch()
@@ -42,21 +42,26 @@ class Router:
 
     def match(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]] | None:
         """The endpoint with the values of its path parameters, or None."""
-        found = _walk(self._root, [s for s in path.split("/") if s], {})
-        if found is None or method not in found[0].methods:
-            return None
-        return found[0].methods[method], found[1]
+        values: dict[str, str] = {}
+        found = _walk(self._root, [s for s in path.split("/") if s], 0, values)
+        endpoint = found.methods.get(method) if found else None
+        return (endpoint, values) if endpoint else None
 
 
-def _walk(branch: _Branch, segments: list[str], values: dict[str, str]) -> tuple[_Branch, dict[str, str]] | None:
-    if not segments:
-        return (branch, values) if branch.methods else None
-    head, rest = segments[0], segments[1:]
-    if head in branch.fixed and (found := _walk(branch.fixed[head], rest, values)):
+def _walk(branch: _Branch, segments: list[str], at: int, values: dict[str, str]) -> _Branch | None:
+    """The branch that the segments from ``at`` on lead to; fills ``values`` on the way back."""
+    if at == len(segments):
+        return branch if branch.methods else None
+    head = segments[at]
+    if (fixed := branch.fixed.get(head)) and (found := _walk(fixed, segments, at + 1, values)):
         return found
-    if branch.parameter is None:
-        return None
     below = branch.parameter
-    if found := _walk(below, rest, {**values, below.name: head}):
+    if below is None:
+        return None
+    if found := _walk(below, segments, at + 1, values):
+        values[below.name] = head
         return found
-    return (below, {**values, below.name: "/".join(segments)}) if below.greedy and rest else None
+    if below.greedy and at + 1 < len(segments):
+        values[below.name] = "/".join(segments[at:])
+        return below
+    return None

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 THREADS = 8
+# What clients of the reference look for in the Server header.
+SERVER = "pve-api-daemon/3.0"
 
 
 class PeerTask(WSGITask):  # type: ignore[misc]
@@ -50,7 +52,7 @@ def serve(app: WSGIApplication, path: str, *, mode: int, group: str = "") -> Non
         os.chown(path, -1, grp.getgrnam(group).gr_gid)
     os.chmod(path, mode)
     server = create_server(
-        app, sockets=[sock], threads=THREADS, ident=None, channel_timeout=30, max_request_body_size=1 << 20
+        app, sockets=[sock], threads=THREADS, ident=SERVER, channel_timeout=30, max_request_body_size=1 << 20
     )
     server.channel_class = PeerChannel
     notify("READY=1")

@@ -9,7 +9,7 @@ from typing import Any
 
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, Check, array, endpoint, fields
-from hostd.core.errors import Conflict, HostError, NotFound, Unsupported
+from hostd.core.errors import Changed, Conflict, HostError, NotFound, Unsupported
 from hostd.core.kinds import CONFIG_ID_LIST, DIGEST, STORAGE_ID
 from hostd.core.schema import Kind, param, rows
 from hostd.guests.config import parse_path
@@ -175,7 +175,7 @@ def update(ctx: Context, p: UpdateParams) -> object:
     """Change a storage's options."""
     file, version = load(ctx)
     if p.digest and p.digest != file.digest:
-        raise Conflict("detected modified configuration - file changed by other user? Try again.")
+        raise Changed("detected modified configuration - file changed by other user? Try again.")
     old = file.section(p.storage)
     section = changed(old, _given(p), list(p.delete), _driver_info(old.type))
     ctx.store.write(PATH, format_storage_cfg(file.with_section(section)), if_version=version, actor=ctx.user)

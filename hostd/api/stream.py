@@ -1,26 +1,32 @@
-"""The asyncio side of the API: websockets of consoles, and uploads. Everything is checked before a body is read.
+"""The asyncio side of the API: consoles, uploads, events, delayed refusals. Checked before a body is read.
 
-aiohttp rather than websockets alone: uploads, and later event streams, need an HTTP server beside the sockets.
+aiohttp rather than websockets alone: uploads and event streams need an HTTP server beside the sockets.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
 import os
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from urllib.parse import unquote, urlencode
 
 from aiohttp import BodyPartReader, ClientSession, UnixConnector, WSMsgType, web
 
 from hostd.access import keys, tickets
+from hostd.access.authority import Authority
+from hostd.access.login import key_file, verifying
 from hostd.api import sockets, wire
-from hostd.api.context import Authority
 from hostd.api.errors import reason_of, status_of
-from hostd.api.identity import COOKIE, key_file
+from hostd.api.events import Event, Hub, Watcher, watch
+from hostd.api.identity import COOKIE, RememberedVerdict, Verdict, check_ticket, ticket_in
+from hostd.api.loginqueue import LoginQueue
+from hostd.api.rootasked import ask_root
 from hostd.cluster.store import Mirror
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
 from hostd.guests.console import socket_path
@@ -28,10 +34,18 @@ from hostd.guests.console import socket_path
 WEBSOCKET = "/api2/{format:json|extjs}/nodes/{node}/{kind:qemu|lxc}/{vmid:[1-9][0-9]+}/vncwebsocket"
 UPLOAD = "/api2/{format:json|extjs|htmljs}/nodes/{node}/storage/{storage}/upload"
 UPLOADS = "/var/lib/hostd/uploads"
+EVENTS = "/api2/{format:json|extjs}/events"
+# A 401 leaves this long after its request began, so that guessing is slow.
+REFUSAL_S = 3.0
+HEARTBEAT_S = 15.0
+MOST_LISTENERS = 512
 CHUNK = 1 << 18
 MESSAGE_LIMIT = 128 * 1024
 FIELD_LIMIT = 4096
 FIELDS = ("content", "checksum", "checksum-algorithm")
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Streams:
@@ -46,33 +60,125 @@ class Streams:
         place: Callable[[int], str] = socket_path,
         uploads: str = UPLOADS,
         root_socket: str = sockets.ROOT,
+        ask: Verdict | None = None,
+        watcher: Watcher | None = None,
+        refusal_s: float = REFUSAL_S,
     ) -> None:
+        self._hub, self._watcher, self._refusal_s = Hub(), watcher, refusal_s
         self._mirror, self._authority, self._clock, self._place = mirror, authority, clock, place
         self._uploads, self._root_socket = uploads, root_socket
+        self._verdict = RememberedVerdict(ask or partial(ask_root, path=root_socket), authority)
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=1 << 20)
-        app.router.add_get(WEBSOCKET, _guarded(self.console))
-        app.router.add_post(UPLOAD, _guarded(self.upload))
+        LoginQueue(root_socket=self._root_socket).add_routes(app)
+        app.router.add_get(WEBSOCKET, self._guarded(self.console))
+        app.router.add_post(UPLOAD, self._guarded(self.upload))
+        app.router.add_get(EVENTS, self._guarded(self.events))
+        app.router.add_route("*", "/{rest:.*}", self.refuse)
+        app.cleanup_ctx.append(self._watching)
         return app
 
-    def user(self, request: web.Request) -> str:
-        """Whose ticket the request carries; NotAuthenticated otherwise."""
-        raw = request.cookies.get(COOKIE, "")
+    async def _watching(self, _app: web.Application) -> AsyncIterator[None]:
+        if self._watcher is None:
+            yield
+            return
+        task = asyncio.create_task(watch(self._hub, self._watcher, self._mirror))
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    def _may_see(self, user: str, event: Event) -> bool:
+        mine = event.owner and user in (event.owner, event.owner.partition("!")[0])
+        return bool(mine) or self._authority.may(user, event.path, (event.privilege,))
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events until the caller leaves, its credentials end or it does not keep up."""
+        user = await self.caller(request)
+        if self._hub.listeners >= MOST_LISTENERS:
+            raise HostError(f"{MOST_LISTENERS} clients listen already; close some of them")
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        await response.prepare(request)
+        with self._hub.listen() as queue:
+            await response.write(b"retry: 2000\n\n")
+            with contextlib.suppress(ConnectionError, NotAuthenticated):
+                await self._tell(request, response, queue, user)
+        return response
+
+    async def _tell(
+        self, request: web.Request, response: web.StreamResponse, queue: asyncio.Queue[Event | None], user: str
+    ) -> None:
+        checked_s = time.monotonic()
+        while True:
+            try:
+                event = await asyncio.wait_for(queue.get(), HEARTBEAT_S)
+            except TimeoutError:
+                await response.write(b":\n\n")  # keeps the connection, and notices that it is gone
+            else:
+                if event is None:
+                    await response.write(b"event: lost\ndata: {}\n\n")
+                    return
+                if self._may_see(user, event):
+                    await response.write(event.encoded())
+            if time.monotonic() - checked_s >= HEARTBEAT_S:
+                checked_s = time.monotonic()
+                await self.caller(request)  # a ticket ends, a token may be removed
+
+    async def refuse(self, request: web.Request) -> web.StreamResponse:
+        """Answer, when its time has come, a request that another process has refused; waiting costs nothing here."""
+        message = request.headers.get(sockets.REFUSAL, "")
+        if not message:
+            return web.Response(status=501, reason="Method not available")
+        with contextlib.suppress(ValueError):
+            await asyncio.sleep(
+                min(max(self._refusal_s - float(request.headers.get(sockets.ELAPSED, "0")), 0), REFUSAL_S)
+            )
+        body, kind = b"", "application/json"
+        if request.path.startswith("/api2/html/"):
+            body, kind = f"<!DOCTYPE html><title>401</title><p>{html.escape(message)}</p>".encode(), "text/html"
+        elif request.path.startswith(("/api2/json/", "/metrics")):
+            body = wire.failure("json", 401, message, {})
+        return web.Response(status=401, reason=reason_of(message), body=body, content_type=kind)
+
+    def _guarded(self, handler: Handler) -> Handler:
+        """Expected errors to their status, with the message as reason phrase; a 401 takes its time."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            began_s = time.monotonic()
+            try:
+                return await handler(request)
+            except HostError as err:
+                if isinstance(err, NotAuthenticated):
+                    await asyncio.sleep(max(self._refusal_s - (time.monotonic() - began_s), 0))
+                errors = err.errors if isinstance(err, Invalid) else {}
+                body = wire.failure("json", status_of(err), str(err), errors)
+                return web.Response(
+                    status=status_of(err), reason=reason_of(str(err)), body=body, content_type="application/json"
+                )
+
+        return guarded
+
+    async def caller(self, request: web.Request) -> str:
+        """Whose ticket or API token the request carries; NotAuthenticated otherwise."""
         authorization = request.headers.get("Authorization", "")
-        if not raw and authorization.startswith(f"{COOKIE}="):
-            raw = authorization.removeprefix(f"{COOKIE}=")
-        if not raw:
+        ticket = ticket_in(request.cookies.get(COOKIE, ""), authorization)
+        if ticket:
+            return check_ticket(self._mirror, self._authority, ticket, now_s=int(self._clock()))
+        if not authorization.startswith("PVEAPIToken"):
             raise NotAuthenticated("No ticket")
-        return tickets.verify(key_file(self._mirror, keys.VERIFYING), unquote(raw), now_s=int(self._clock()))
+        # the root process is asked in a thread: the loop goes on
+        id = await asyncio.get_running_loop().run_in_executor(None, self._verdict, unquote(authorization))
+        self._authority.check_usable(id, self._clock())
+        return id
 
     async def console(self, request: web.Request) -> web.StreamResponse:
         """Bridge a websocket to a console until either side closes."""
-        user = self.user(request)
+        user = await self.caller(request)
         port = request.query.get("port", "")
         if not re.fullmatch("59[0-9][0-9]", port):
             raise Invalid({"port": "value must be the port that vncproxy or termproxy answered"})
-        public, ticket = key_file(self._mirror, keys.VERIFYING), request.query.get("vncticket", "")
+        public, ticket = verifying(self._mirror), request.query.get("vncticket", "")
         path = f"/vms/{request.match_info['vmid']}"
         tickets.verify_console(public, ticket, user, path, int(port), now_s=int(self._clock()))
         offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if p.strip()]
@@ -101,7 +207,7 @@ class Streams:
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         """Receive a file into our own folder, then let the root process put it into the storage (a task)."""
-        user = self.user(request)
+        user = await self.caller(request)
         acl = f"/storage/{request.match_info['storage']}"
         if not self._authority.may(user, acl, ("Datastore.AllocateTemplate",)):
             raise Denied(f"Permission check failed ({acl}, Datastore.AllocateTemplate)")
@@ -172,25 +278,6 @@ async def _up(websocket: web.WebSocketResponse, writer: asyncio.StreamWriter, do
                 return
             writer.write(message.data.encode() if isinstance(message.data, str) else message.data)
             await writer.drain()
-
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def _guarded(handler: Handler) -> Handler:
-    """Expected errors to their status, with the message as reason phrase."""
-
-    async def guarded(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except HostError as err:
-            errors = err.errors if isinstance(err, Invalid) else {}
-            body = wire.failure("json", status_of(err), str(err), errors)
-            return web.Response(
-                status=status_of(err), reason=reason_of(str(err)), body=body, content_type="application/json"
-            )
-
-    return guarded
 
 
 async def serve(streams: Streams, path: str, ready: Callable[[], None]) -> None:

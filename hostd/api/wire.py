@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import unquote_plus
 
 import orjson
 
+from hostd.core.dialect import is_integer, is_number, text_of
 from hostd.core.errors import Invalid
 
-FORMATS = ("json", "extjs")
+FORMATS = ("json", "extjs", "htmljs", "html")
+Schema = Mapping[str, Any]
+_ANY: Schema = {}
 _PAIRS = re.compile(r"[&;]")
 
 
@@ -22,8 +27,20 @@ def parse_pairs(text: str) -> dict[str, object]:
         if not pair:
             continue
         key, _, value = pair.partition("=")
-        _add(found, unquote_plus(key), unquote_plus(value))
+        try:
+            _add(found, unquote_plus(key, errors="strict"), unquote_plus(value, errors="strict"))
+        except UnicodeDecodeError:
+            name = unquote_plus(key)
+            raise Invalid({name: "name or value is no UTF-8 after percent-decoding"}) from None
     return found
+
+
+def decoded(raw: bytes) -> str:
+    """Text of a query or form; Invalid where the bytes are no UTF-8."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as err:
+        raise Invalid({"_root": f"the parameters are no UTF-8 (byte {err.start})"}) from None
 
 
 def _add(found: dict[str, object], key: str, value: str) -> None:
@@ -42,7 +59,7 @@ def parse_body(content_type: str, body: bytes) -> dict[str, object] | None:
     if not body:
         return {}
     if kind in ("", "application/x-www-form-urlencoded"):
-        return parse_pairs(body.decode(errors="replace"))
+        return parse_pairs(decoded(body))
     if kind != "application/json":
         return None
     try:
@@ -83,6 +100,41 @@ def plain(value: object) -> object:
     raise TypeError(f"no wire form for {type(value).__name__}")
 
 
+def typed(value: object, schema: Schema) -> object:
+    """``?strict=1``: values of the types that the method's schema tells, where the usual form is loose.
+
+    Where the schema says nothing the value keeps its type; a text that is no number stays a text.
+    """
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        properties: Mapping[str, Schema] = schema.get("properties") or {}
+        return {str(k): typed(v, properties.get(str(k)) or _ANY) for k, v in value.items()}
+    if isinstance(value, bool | int | float | str):
+        return _typed_scalar(value, str(schema.get("type", "")))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return typed({f.name: getattr(value, f.name) for f in dataclasses.fields(value)}, schema)
+    if isinstance(value, Iterable):
+        items: Schema = schema.get("items") or _ANY
+        return [typed(v, items) for v in value]
+    raise TypeError(f"no wire form for {type(value).__name__}")
+
+
+def _typed_scalar(value: bool | int | float | str, kind: str) -> object:
+    if kind == "boolean":
+        return value in (True, 1, "1") if value in (True, False, 0, 1, "0", "1") else value
+    if kind in ("integer", "number") and isinstance(value, bool | str):
+        text = text_of(value)
+        if is_integer(text):
+            return int(text)
+        return float(text) if kind == "number" and is_number(text) else value
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if kind == "string" and not isinstance(value, str):
+        return text_of(value)
+    return value
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Paged:
     """A list answer that is one page of ``total`` entries."""
@@ -91,13 +143,46 @@ class Paged:
     total: int
 
 
-def success(format: str, value: object) -> bytes:
-    """The body of a successful answer."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Changes:
+    """An answer that also tells what else was changed by the call."""
+
+    data: object
+    changes: object
+
+
+def success(format: str, value: object, schema: Schema | None = None) -> bytes:
+    """The body of a successful answer; with a ``schema`` its values are strictly typed."""
+
+    data = value.data if isinstance(value, Paged | Changes) else value
+    envelope: dict[str, object] = {"data": data if schema is None else typed(data, schema)}
     if isinstance(value, Paged):
-        envelope: dict[str, object] = {"data": plain(value.data), "total": value.total}
-    else:
-        envelope = {"data": plain(value)}
-    return orjson.dumps({"success": 1, **envelope} if format == "extjs" else envelope)
+        envelope["total"] = value.total
+    elif isinstance(value, Changes):
+        envelope["changes"] = plain(value.changes)
+    envelope = envelope if format == "json" else {"success": 1, **envelope}
+    if schema is None and format != "htmljs" and (body := _as_it_is(envelope)):
+        return body
+    return encoded(format, envelope if schema is not None else {key: plain(part) for key, part in envelope.items()})
+
+
+def _as_it_is(envelope: dict[str, object]) -> bytes:
+    """The answer without a walk through its values, where they need none; else empty.
+
+    Long lists cost twice as much when every value is looked at here. Only booleans (0 and 1 on the wire) and kinds that
+    orjson does not know need it; a text that holds such a word takes the slower way too.
+    """
+    try:
+        body: bytes = orjson.dumps(envelope)
+    except TypeError:
+        return b""
+    return b"" if b"true" in body or b"false" in body else body
+
+
+def encoded(format: str, envelope: dict[str, object]) -> bytes:
+    """JSON; escaped for HTML with ``htmljs``, which form uploads read from a page."""
+    body: bytes = orjson.dumps(envelope)
+    return html.escape(body.decode()).encode() if format == "htmljs" else body
 
 
 def failure(format: str, status: int, message: str, errors: dict[str, str]) -> bytes:
@@ -105,6 +190,6 @@ def failure(format: str, status: int, message: str, errors: dict[str, str]) -> b
     envelope: dict[str, object] = {"data": None, "message": message.rstrip("\n") + "\n"}
     if errors:
         envelope["errors"] = errors
-    if format == "extjs":
+    if format != "json":
         envelope |= {"success": 0, "status": status}
-    return orjson.dumps(envelope)
+    return encoded(format, envelope)

@@ -27,6 +27,10 @@ class Conflict(HostError):
     exit_code = 3
 
 
+class Changed(Conflict):
+    """The object was changed by somebody else since the caller read it; read it again, then repeat the change."""
+
+
 class Denied(HostError):
     """The caller is known but may not do this."""
 

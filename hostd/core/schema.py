@@ -6,26 +6,32 @@ Texts of errors and the order of checks follow ``api/README.md`` of the shared f
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Any
 
+from hostd.core.dialect import (
+    MISSING_TEXT,
+    UNKNOWN_TEXT,
+    convert_list,
+    located,
+    text_check,
+    text_of,
+    type_error,
+)
 from hostd.core.errors import Invalid
-
-MISSING_TEXT = "property is missing and it is not optional"
-UNKNOWN_TEXT = "property is not defined in schema and the schema does not allow additional properties"
-_INTEGER = re.compile(r"[+-]?[0-9]+\Z")
-_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
-_LIST_SEPARATORS = re.compile(r"[,;\s]+")
+from hostd.core.formats.lists import split_list
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """One kind of value.
 
-    ``type`` is string, integer, number, boolean or list (text split on comma, semicolon, blanks). ``format`` is the
-    name under which the API's schema knows ``check``; ``check`` gets the text and returns what is wrong, or "".
+    ``type`` is string, integer, number, boolean, list (text split on comma, semicolon, blanks) or array (of ``items``;
+    one scalar counts as an array of one). ``format`` is the name under which the API's schema knows ``check``; with
+    a format of the catalogue (``core/formats/validators.py``) there need be no ``check``. ``check`` gets the text and
+    returns what is wrong, or "".
     """
 
     type: str = "string"
@@ -38,55 +44,51 @@ class Kind:
     min_length: int | None = None
     max_length: int | None = None
     typetext: str = ""
+    items: Kind | None = None
 
     def parse(self, value: object) -> Any:
-        """A wire value (text, or a JSON scalar) to ``bool``, ``int``, ``float``, ``str`` or ``list[str]``.
+        """A wire value (text, or a JSON scalar) to ``bool``, ``int``, ``float``, ``str`` or a list.
 
         Raises ValueError with the text for the caller; the first failing check wins.
         """
         if self.type == "list":
-            words = value if isinstance(value, list) else _split(str(value))
-            for word in words:
-                self._check_text(str(word))
-            return [str(word) for word in words]
-        if isinstance(value, list | dict):
-            raise ValueError(f"type check ('{self.type}') failed - got {type(value).__name__}")
-        text = ("1" if value else "0") if isinstance(value, bool) else str(value)
-        parsed = self._convert(text)
-        self._check_text(text)
-        return parsed
+            words = value if isinstance(value, list) else split_list(text_of(value))
+            return [self._checked(text_of(word)) for word in words]
+        if self.type == "array":
+            return [(self.items or _TEXT).parse(item) for item in self.elements(value)]
+        if isinstance(value, list):
+            value = convert_list(self.schema(), value)
+        if wrong := type_error(self.type, value):
+            raise ValueError(wrong)
+        text = self._checked(text_of(value))
+        return _CONVERSIONS.get(self.type, str)(text)
 
-    def _convert(self, text: str) -> Any:
-        if self.type == "integer" and _INTEGER.match(text):
-            return int(text)
-        if self.type == "number" and _NUMBER.match(text):
-            return float(text)
-        if self.type == "boolean" and text in ("0", "1"):
-            return text == "1"
-        if self.type == "string":
-            return text
-        raise ValueError(f"type check ('{self.type}') failed - got '{text}'")
+    def elements(self, value: object) -> list[Any]:
+        """The elements of an array as callers send it."""
+        found = convert_list({"type": "array"}, value)
+        return found if isinstance(found, list) else [found]
 
-    def _check_text(self, text: str) -> None:
-        if self.check is not None and (wrong := self.check(text)):
-            raise ValueError(f"invalid format - {wrong}")
-        if self.pattern and not re.fullmatch(self.pattern, text):
-            raise ValueError("value does not match the regex pattern")
-        if self.max_length is not None and len(text) > self.max_length:
-            raise ValueError(f"value may only be {self.max_length} characters long")
-        if self.min_length is not None and len(text) < self.min_length:
-            raise ValueError(f"value must be at least {self.min_length} characters long")
-        if _NUMBER.match(text):
-            if self.maximum is not None and float(text) > self.maximum:
-                raise ValueError(f"value must have a maximum value of {self.maximum:g}")
-            if self.minimum is not None and float(text) < self.minimum:
-                raise ValueError(f"value must have a minimum value of {self.minimum:g}")
-        if self.enum and text not in self.enum:
-            raise ValueError(f"value '{text}' does not have a value in the enumeration '{', '.join(self.enum)}'")
+    def _checked(self, text: str) -> str:
+        if wrong := self._text_check(text):
+            raise ValueError(wrong)
+        return text
+
+    @cached_property
+    def _text_check(self) -> Callable[[str], str]:
+        return text_check(self.checked_schema())
+
+    def checked_schema(self) -> dict[str, Any]:
+        """The schema as the engine wants it: of one word where this is a list, ``check`` in place of its name."""
+        schema: dict[str, Any] = {**self.schema(), "format": self.check or self.format}
+        if self.type == "list":
+            schema["type"] = "string"
+        return schema
 
     def schema(self) -> dict[str, object]:
         """The kind in the terms of the API's schema dump."""
         dump: dict[str, object] = {"type": "string" if self.type == "list" else self.type}
+        if self.type == "array":
+            dump["items"] = (self.items or _TEXT).schema()
         rows = {
             "format": f"{self.format}-list" if self.type == "list" and self.format else self.format,
             "pattern": self.pattern,
@@ -100,10 +102,14 @@ class Kind:
         return dump | {k: v for k, v in rows.items() if v not in ("", None, [])}
 
 
-def _split(text: str) -> list[str]:
-    if "\0" in text:
-        return [word for word in text.split("\0") if word]
-    return [word for word in _LIST_SEPARATORS.split(text) if word]
+_CONVERSIONS: Mapping[str, Callable[[str], Any]] = {
+    "integer": int,
+    "number": float,
+    "boolean": lambda text: text == "1",
+}
+_TEXT = Kind()
+# Never written to a file, only hashed or compared; and a refused log-in does not tell what was wrong.
+_OPAQUE = ("password",)
 
 
 def param(
@@ -114,14 +120,23 @@ def param(
     name: str = "",
     indices: int = 0,
     shown_default: object = None,
+    requires: str = "",
 ) -> Any:
     """A parameter as a dataclass field.
 
     Without ``default`` it is required. ``name`` is the wire name where it is no Python name (``delete``, ``in-use``);
     by itself underscores become dashes only if ``name`` says so. ``indices`` > 0 declares ``name[n]``: the field then
     is a dict from wire name (``net0``) to value. ``shown_default`` is the default that the schema tells.
+    ``requires``: the wire name of a parameter that must come along.
     """
-    metadata = {"kind": kind, "doc": doc, "name": name, "indices": indices, "shown_default": shown_default}
+    metadata = {
+        "kind": kind,
+        "doc": doc,
+        "name": name,
+        "indices": indices,
+        "shown_default": shown_default,
+        "requires": requires,
+    }
     if indices:
         return field(default_factory=dict, metadata=metadata)
     if default is dataclasses.MISSING:
@@ -140,6 +155,7 @@ class Row:
     optional: bool
     indices: int
     shown_default: object
+    requires: str = ""
 
     def schema(self) -> dict[str, object]:
         dump = self.kind.schema()
@@ -147,11 +163,20 @@ class Row:
             dump["optional"] = True
         if self.shown_default is not None:
             dump["default"] = self.shown_default
+        if self.requires:
+            dump["requires"] = self.requires
+        if self.indices:
+            dump["indices"] = [0, self.indices - 1]
         return dump
 
 
-def rows(params: type) -> list[Row]:
+def rows(params: type) -> tuple[Row, ...]:
     """The declared parameters of a params dataclass, in order."""
+    return _rows(params)
+
+
+@cache
+def _rows(params: Any) -> tuple[Row, ...]:
     found = []
     for f in dataclasses.fields(params):
         optional = f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
@@ -164,8 +189,21 @@ def rows(params: type) -> list[Row]:
                 optional=optional,
                 indices=f.metadata["indices"],
                 shown_default=f.metadata["shown_default"],
+                requires=f.metadata.get("requires", ""),
             )
         )
+    return tuple(found)
+
+
+@cache
+def _by_wire(params: Any) -> dict[str, tuple[Row, bool]]:
+    """Every wire name that a call may use, numbered ones one by one, to its row and whether it is a numbered one."""
+    found: dict[str, tuple[Row, bool]] = {}
+    for row in rows(params):
+        if row.indices:
+            found |= {f"{row.wire}{number}": (row, True) for number in range(row.indices)}
+        else:
+            found[row.wire] = (row, False)
     return found
 
 
@@ -174,36 +212,44 @@ def validate(params: type, values: Mapping[str, object], *, extra: bool = False)
 
     ``extra`` keeps unknown parameters out of the way instead of refusing them.
     """
-    left = dict(values)
+    known = _by_wire(params)
     errors: dict[str, str] = {}
     given: dict[str, Any] = {}
+    for wire, value in values.items():
+        found = known.get(wire)
+        if found is None:
+            if not extra:
+                errors[wire] = UNKNOWN_TEXT
+            continue
+        row, numbered = found
+        into = given.setdefault(row.attribute, {}) if numbered else given
+        _take(row, wire, value, into, wire if numbered else row.attribute, errors)
+        if row.requires and row.requires not in values:
+            errors[row.requires] = f"missing property required by '{wire}'"
     for row in rows(params):
-        if row.indices:
-            given[row.attribute] = _indexed(row, left, errors)
-        elif row.wire in left:
-            _take(row, row.wire, left.pop(row.wire), given, row.attribute, errors)
-        elif not row.optional:
+        if not row.optional and row.wire not in values:
             errors[row.wire] = MISSING_TEXT
-    if not extra:
-        errors |= dict.fromkeys(left, UNKNOWN_TEXT)
     if errors:
         raise Invalid(errors)
     return params(**given)
 
 
-def _indexed(row: Row, left: dict[str, object], errors: dict[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for number in range(row.indices):
-        wire = f"{row.wire}{number}"
-        if wire in left:
-            _take(row, wire, left.pop(wire), found, wire, errors)
-    return found
-
-
 def _take(row: Row, wire: str, value: object, into: dict[str, Any], key: str, errors: dict[str, str]) -> None:
-    if isinstance(value, list) and row.kind.type != "list":
-        value = ",".join(str(v) for v in value)
+    """One value into ``into``, or its errors under its name; elements of arrays have names of their own."""
+    kind = row.kind
+    if kind.type == "array":
+        items, parsed = kind.items or _TEXT, []
+        for number, item in enumerate(kind.elements(value)):
+            try:
+                parsed.append(items.parse(item))
+            except ValueError as err:
+                errors[f"{wire}[{number}]"] = located(str(err), f"{wire}[{number}]")
+        into[key] = parsed
+        return
+    if isinstance(value, str) and "\0" in value and kind.type == "string" and not kind.pattern and wire not in _OPAQUE:
+        errors[wire] = "value contains a NUL character"
+        return
     try:
-        into[key] = row.kind.parse(value)
+        into[key] = kind.parse(value)
     except ValueError as err:
-        errors[wire] = str(err)
+        errors[wire] = located(str(err), wire)

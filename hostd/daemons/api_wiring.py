@@ -5,24 +5,30 @@ from __future__ import annotations
 from types import ModuleType
 
 from hostd.access import pam
-from hostd.access.authority import RootAuthority
-from hostd.api import storage, version
-from hostd.api.access import ticket
+from hostd.access.authority import Authority
+from hostd.access.login import Login
+from hostd.api import metrics, pools, storage, version
+from hostd.api.access import acl, domains, groups, roles, tfa, ticket, tokens, users
+from hostd.api.access import index as access_index
 from hostd.api.app import Api, Forward
+from hostd.api.cluster import index as cluster_index
 from hostd.api.cluster import resources
 from hostd.api.cluster import tasks as cluster_tasks
 from hostd.api.context import Services
 from hostd.api.endpoint import collect
-from hostd.api.identity import RootCredentials, TicketIdentity
-from hostd.api.nodes import console, index, lxc, qemu, tasks
+from hostd.api.identity import Identity, RememberedVerdict, RootVerdict
+from hostd.api.nodes import apt, certificates, console, index, journal, lxc, qemu, services, statistics, system, tasks
 from hostd.api.nodes import storage as node_storage
+from hostd.api.rootasked import ask_root
 from hostd.daemons.wiring import make_host
 from hostd.node.feed import Subscriber
 from hostd.tasks.client import DaemonTasks
 
 # Every module that declares methods of the API.
 ENDPOINT_MODULES: tuple[ModuleType, ...] = (
-    version, ticket, resources, cluster_tasks, index, tasks, console, qemu, lxc, storage, node_storage,
+    version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
+    resources, cluster_tasks, index, system, services, journal, apt, certificates, statistics, tasks, console, qemu,
+    lxc, storage, node_storage,
 )  # fmt: skip
 
 
@@ -32,12 +38,14 @@ def make_api(*, forward: Forward | None) -> Api:
     host.mirror.start()
     samples = Subscriber()
     samples.start()
+    authority = Authority(host.mirror)
     services = Services(
         host=host,
         tasks=DaemonTasks(),
         samples=samples,
-        authority=RootAuthority(),
-        credentials=RootCredentials(host.mirror, pam.authenticate),
+        authority=authority,
+        credentials=Login(host.store, host.mirror, authority, pam.Bounded()),
     )
-    identify = TicketIdentity(host.mirror, trust_root_peer=forward is None)
+    verdict = RememberedVerdict(ask_root, authority) if forward else RootVerdict(host.store, host.mirror)
+    identify = Identity(host.mirror, authority, verdict, trust_root_peer=forward is None)
     return Api(collect(ENDPOINT_MODULES), services, identify, forward)

@@ -14,7 +14,7 @@ from hostd.core.errors import Conflict, NotFound
 from hostd.core.release import VERSION
 from hostd.core.run import run
 from hostd.daemons.wiring import logging_to_stderr, node_name
-from hostd.node import certificate
+from hostd.node import certificate, tls
 from hostd.node.addresses import own_addresses
 from hostd.node.banner import issue_text
 
@@ -58,6 +58,7 @@ def main() -> None:
     keys.ensure(store)
     ensure_authority(store, now)
     made = ensure_node_certificate(store, node, now)
+    tls.choose(store, node, run, reload=False)
     os.makedirs(os.path.dirname(BANNER), exist_ok=True)
     with open(BANNER, "w", encoding="utf-8") as file:
         file.write(issue_text(node, own_addresses(run), certificate.fingerprint(made), VERSION))

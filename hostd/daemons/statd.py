@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 from hostd.core.errors import HostError
 from hostd.core.notify import notify
@@ -11,6 +12,7 @@ from hostd.daemons.wiring import logging_to_stderr, make_host
 from hostd.guests.sampling import Sampler
 from hostd.node import kvm_probe
 from hostd.node.feed import Publisher
+from hostd.node.history import History
 from hostd.node.status import NodeSampler
 from hostd.storage.sampling import StorageSampler
 
@@ -25,7 +27,7 @@ def main() -> None:
     host = make_host()
     host.mirror.start()
     node, guests, storages = NodeSampler(), Sampler(host), StorageSampler(host.mirror, host.run)
-    publisher = Publisher(group="hostd")
+    publisher, history = Publisher(group="hostd"), History(host.node)
     kvm_probe.verdict(host.run)  # told by the API, whose front may not open /dev/kvm
     notify("READY=1")
     space: dict[str, object] = {}
@@ -36,7 +38,9 @@ def main() -> None:
             if now_s - asked >= STORAGE_INTERVAL_S:
                 asked = now_s
                 space = dict(storages.sample())
-            publisher.publish({"node": node.sample(), "guests": guests.sample(now_s), "storages": space})
+            sample: dict[str, Any] = {"node": node.sample(), "guests": guests.sample(now_s), "storages": space}
+            publisher.publish(sample)
+            history.keep(sample, time.time())
         except (HostError, OSError) as err:
             log.warning("sampling: %s", err)
         time.sleep(INTERVAL_S)

@@ -1,22 +1,28 @@
-"""hostd-stream: consoles over websockets and uploads, as user ``hostd``."""
+"""hostd-stream: consoles, uploads, events and delayed refusals, as user ``hostd``."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 
-from hostd.access.authority import RootAuthority
+from hostd.access.authority import Authority
 from hostd.api import sockets
+from hostd.api.events import Watcher
 from hostd.api.stream import Streams, serve
 from hostd.cluster.store import Mirror
 from hostd.core.notify import notify
-from hostd.daemons.wiring import logging_to_stderr
+from hostd.daemons.wiring import logging_to_stderr, node_name
+from hostd.node.feed import Subscriber
+from hostd.tasks.archive import Archive
 
 
 def main() -> None:
     logging_to_stderr()
     mirror = Mirror()
     mirror.start()
+    samples = Subscriber()
+    samples.start()
+    watcher = Watcher(Archive(), samples.guests, node_name())
     if os.path.exists(sockets.STREAM):
         os.unlink(sockets.STREAM)
     os.umask(0o007)
@@ -25,7 +31,7 @@ def main() -> None:
         os.chmod(sockets.STREAM, 0o666)  # the folder lets only nginx's and our own group through
         notify("READY=1")
 
-    asyncio.run(serve(Streams(mirror, RootAuthority()), sockets.STREAM, ready))
+    asyncio.run(serve(Streams(mirror, Authority(mirror), watcher=watcher), sockets.STREAM, ready))
 
 
 if __name__ == "__main__":

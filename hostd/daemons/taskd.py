@@ -13,6 +13,8 @@ from hostd.daemons.wiring import logging_to_stderr, make_host, node_name
 from hostd.guests import console, images
 from hostd.guests.lxc import tasks as lxc_tasks
 from hostd.guests.qemu import tasks as qemu_tasks
+from hostd.node import services, updates
+from hostd.tasks import eventlog
 from hostd.tasks.archive import Archive
 from hostd.tasks.client import SOCKET
 from hostd.tasks.registry import collect
@@ -20,7 +22,7 @@ from hostd.tasks.scopes import SystemdScopes
 from hostd.tasks.spawn import Spawner, serve
 
 # Every module that declares tasks.
-TASK_MODULES: tuple[ModuleType, ...] = (qemu_tasks, lxc_tasks, images, console)
+TASK_MODULES: tuple[ModuleType, ...] = (qemu_tasks, lxc_tasks, images, console, services, updates)
 
 
 def main() -> None:
@@ -34,7 +36,7 @@ def main() -> None:
     listener.bind(SOCKET)
     os.chmod(SOCKET, 0o600)
     listener.listen(64)
-    spawner = Spawner(node_name(), collect(TASK_MODULES), Archive(), SystemdScopes(), make_host)
+    spawner = Spawner(node_name(), collect(TASK_MODULES), Archive(), SystemdScopes(), make_host, eventlog.append)
     spawner.adopt()
     notify("READY=1")
     serve(spawner, listener, stopping.is_set)

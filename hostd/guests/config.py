@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from hostd.cluster import locks
 from hostd.cluster.store import File, Mirror, Store
-from hostd.core.errors import Conflict, Invalid, NotFound
+from hostd.core.errors import Changed, Conflict, Invalid, NotFound
 from hostd.core.formats.keyvalue import LXC_PENDING, QEMU_PENDING, GuestFile, format_guest, parse_guest
 
 _PATH = re.compile(r"nodes/([^/]+)/(qemu-server|lxc)/([1-9]\d{2,8})\.conf\Z")
@@ -138,7 +138,7 @@ def lock(vmid: int, timeout_s: float = LOCK_S) -> AbstractContextManager[None]:
 
 def check_digest(guest: StoredGuest, wanted: str) -> None:
     if wanted and wanted != guest.digest:
-        raise Conflict("checksum mismatch (file change by other user?)")
+        raise Changed("checksum mismatch (file change by other user?)")
 
 
 def check_unlocked(guest: StoredGuest, *, skip: bool = False) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hostd.cluster.store import Mirror
-from hostd.core.errors import HostError
+from hostd.core.errors import Conflict, HostError
 from hostd.core.formats.keyvalue import parse_guest
 from hostd.guests.config import HIGHEST_ID, LOWEST_ID, GuestKind, GuestPath, parse_path
 from hostd.guests.lxc import config as containers
@@ -122,10 +122,17 @@ def used_ids(mirror: Mirror) -> set[int]:
     return {where.vmid for file in mirror.glob("nodes/") if (where := parse_path(file.path))}
 
 
+def free_id(used: set[int], first: int = LOWEST_ID, last: int = HIGHEST_ID) -> int:
+    """The lowest id between ``first`` and ``last`` that is not used. Conflict where there is none."""
+    found = next((vmid for vmid in range(first, last + 1) if vmid not in used), None)
+    if found is None:
+        raise Conflict(f"no guest id is free between {first} and {last} (option next-id of the cluster)")
+    return found
+
+
 def next_id(mirror: Mirror) -> int:
     """The lowest free guest id."""
-    used = used_ids(mirror)
-    return next(vmid for vmid in range(LOWEST_ID, HIGHEST_ID) if vmid not in used)
+    return free_id(used_ids(mirror))
 
 
 def kinds(mirror: Mirror) -> dict[int, str]:

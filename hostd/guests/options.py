@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from hostd.core.dialect import located
 from hostd.core.schema import Kind
 
 
@@ -52,7 +53,7 @@ class Table:
                 if option is not None:
                     option.kind.parse(value)
             except ValueError as err:
-                found[key] = str(err)
+                found[key] = located(str(err), key)
         return found
 
 

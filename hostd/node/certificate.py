@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_DAYS = 3650
@@ -96,3 +96,46 @@ def fingerprint(pem: bytes) -> str:
 def expires_within(pem: bytes, days: int, *, now: datetime.datetime) -> bool:
     """Whether a certificate ends within that many days."""
     return x509.load_pem_x509_certificate(pem).not_valid_after_utc - now < datetime.timedelta(days=days)
+
+
+def info(pem: bytes, filename: str) -> dict[str, object]:
+    """A certificate (the first of ``pem``) as the API tells it; times in seconds of the epoch."""
+    certificate = x509.load_pem_x509_certificate(pem)
+    key = certificate.public_key()
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        alternatives = [str(n.value) for n in names]
+    except x509.ExtensionNotFound:
+        alternatives = []
+    return {
+        "filename": filename,
+        "fingerprint": fingerprint(pem),
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "notbefore": int(certificate.not_valid_before_utc.timestamp()),
+        "notafter": int(certificate.not_valid_after_utc.timestamp()),
+        "public-key-type": "rsaEncryption" if isinstance(key, rsa.RSAPublicKey) else key_type(key),
+        "public-key-bits": getattr(key, "key_size", 256),
+        "san": alternatives,
+        "pem": certificate.public_bytes(serialization.Encoding.PEM).decode(),
+    }
+
+
+def key_type(key: object) -> str:
+    """The name that X.509 gives a kind of key (RFC 5480, RFC 8410)."""
+    return "id-ecPublicKey" if isinstance(key, ec.EllipticCurvePublicKey) else type(key).__name__.strip("_")
+
+
+def checked_chain(chain: bytes, key: bytes) -> None:
+    """Raise ValueError, saying what is wrong, unless ``chain`` is certificates and ``key`` the first one's key."""
+    try:
+        first = x509.load_pem_x509_certificates(chain)[0]
+    except (ValueError, IndexError) as err:
+        raise ValueError(f"no PEM certificate chain: {err}") from err
+    try:
+        private = serialization.load_pem_private_key(key, password=None)
+    except (ValueError, TypeError) as err:
+        raise ValueError("no PEM private key without a passphrase") from err
+    form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    if private.public_key().public_bytes(*form) != first.public_key().public_bytes(*form):
+        raise ValueError("the key is not the one of the first certificate")

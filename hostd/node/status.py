@@ -83,6 +83,14 @@ def memory() -> dict[str, int]:
     }
 
 
+def merged_bytes() -> int:
+    """Memory that guests share because its contents are equal (KSM, Documentation/admin-guide/mm/ksm.rst)."""
+    try:
+        return int(read("/sys/kernel/mm/ksm/pages_sharing")) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
 def root_fs(path: str = "/") -> dict[str, int]:
     """Bytes of the root file system."""
     stat = os.statvfs(path)
@@ -116,6 +124,52 @@ def kernel() -> dict[str, str]:
     return {"sysname": system.sysname, "release": system.release, "version": system.version, "machine": system.machine}
 
 
+_CARD = re.compile(r"(en|eth|wl|ib|nic)[a-z0-9]*\Z")
+
+
+def parse_net(text: str) -> tuple[int, int]:
+    """Bytes received and sent by the host's own cards (/proc/net/dev, proc_pid_net(5)); VLANs are in them already."""
+    received = sent = 0
+    for line in text.splitlines()[2:]:
+        name, _, rest = line.partition(":")
+        words = rest.split()
+        if _CARD.match(name.strip()) and len(words) > 8:
+            received, sent = received + int(words[0]), sent + int(words[8])
+    return received, sent
+
+
+def parse_pressure(text: str) -> dict[str, float]:
+    """``some`` and ``full`` to the share of the last 10 s (Documentation/accounting/psi.rst), 0 to 1."""
+    found: dict[str, float] = {}
+    for line in text.splitlines():
+        kind, _, rest = line.partition(" ")
+        match = re.match(r"avg10=([0-9.]+)", rest)
+        if match:
+            found[kind] = float(match[1]) / 100
+    return found
+
+
+def pressure(folder: str = "/proc/pressure") -> dict[str, float]:
+    """``pressurecpusome``, ``pressureiofull`` and so on; nothing where the kernel does not count it."""
+    found: dict[str, float] = {}
+    for area in ("cpu", "io", "memory"):
+        try:
+            shares = parse_pressure(read(f"{folder}/{area}"))
+        except OSError:
+            continue
+        found |= {f"pressure{area}{kind}": share for kind, share in shares.items()}
+    return found
+
+
+def arc_bytes(path: str = "/proc/spl/kstat/zfs/arcstats") -> int:
+    """Size of the cache of ZFS; 0 without ZFS."""
+    try:
+        match = re.search(r"^size\s+\d+\s+(\d+)", read(path), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(match[1]) if match else 0
+
+
 class NodeSampler:
     """Live values of the node; keeps the last reading of the processors for the next one."""
 
@@ -127,6 +181,7 @@ class NodeSampler:
         cpu, wait = usage(self._before, now)
         self._before = now
         mem, disk = memory(), root_fs()
+        received, sent = parse_net(read("/proc/net/dev"))
         return {
             "cpu": cpu,
             "wait": wait,
@@ -136,4 +191,12 @@ class NodeSampler:
             "disk": disk["used"],
             "maxdisk": disk["total"],
             "uptime": uptime_s(),
+            "loadavg": float(load_average()[0]),
+            "memavailable": mem["available"],
+            "swaptotal": mem["swap_total"],
+            "swapused": mem["swap_total"] - mem["swap_free"],
+            "arcsize": arc_bytes(),
+            "netin": received,
+            "netout": sent,
+            **pressure(),
         }

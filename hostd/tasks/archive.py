@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ RUNNING = "/run/hostd/tasks"
 KEPT = 10_000
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
     """A task in a list. ``endtime`` (seconds) and ``status`` are None while it runs."""
 
@@ -37,6 +38,17 @@ def process_start(pid: int) -> int:
             return int(file.read().rpartition(")")[2].split()[19])
     except (OSError, IndexError):
         return 0
+
+
+@functools.lru_cache(maxsize=16384)
+def _entry(line: str) -> Entry | None:
+    """A line of the index; lists read the same lines again and again. None for a line that is none of ours."""
+    name, _, rest = line.rstrip("\n").partition(" ")
+    end, _, status = rest.partition(" ")
+    try:
+        return Entry(upid=Upid.parse(name), endtime=int(end, 16), status=status)
+    except (ParseError, ValueError):
+        return None
 
 
 class Archive:
@@ -74,10 +86,9 @@ class Archive:
         except FileNotFoundError:
             return
         for line in reversed(lines):
-            name, _, rest = line.rstrip("\n").partition(" ")
-            end, _, status = rest.partition(" ")
-            with contextlib.suppress(ParseError, ValueError):
-                yield Entry(upid=Upid.parse(name), endtime=int(end, 16), status=status)
+            entry = _entry(line)
+            if entry is not None:
+                yield entry
 
     def status(self, upid: Upid) -> Entry | None:
         """The task's state, from its log once it has ended; None where there is no such task."""

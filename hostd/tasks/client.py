@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from hostd.core.errors import HostError, Unavailable
 
 SOCKET = "/run/hostd/task.sock"
+RETRY_S = 0.1
 
 
 class TaskClient(Protocol):
@@ -25,8 +27,8 @@ class TaskClient(Protocol):
 class DaemonTasks:
     """The real client; the socket is root's, so the unprivileged front cannot start tasks."""
 
-    def __init__(self, path: str = SOCKET) -> None:
-        self._path = path
+    def __init__(self, path: str = SOCKET, *, patience_s: float = 8) -> None:
+        self._path, self._patience_s = path, patience_s
 
     def spawn(self, type: str, *, id: str, user: str, args: Mapping[str, object]) -> str:
         return str(self._ask({"op": "spawn", "type": type, "id": id, "user": user, "args": dict(args)})["upid"])
@@ -34,11 +36,25 @@ class DaemonTasks:
     def stop(self, upid: str) -> None:
         self._ask({"op": "stop", "upid": upid})
 
+    def _connect(self) -> socket.socket:
+        """A daemon that is being restarted is waited for: nothing was asked yet, so nothing happens twice."""
+        end_s = time.monotonic() + self._patience_s
+        while True:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            sock.settimeout(20)
+            try:
+                sock.connect(self._path)
+            except OSError:
+                sock.close()
+                if time.monotonic() >= end_s:
+                    raise
+                time.sleep(RETRY_S)
+            else:
+                return sock
+
     def _ask(self, request: Mapping[str, object]) -> dict[str, Any]:
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-                sock.settimeout(20)
-                sock.connect(self._path)
+            with self._connect() as sock:
                 sock.sendall(json.dumps(request).encode() + b"\n")
                 sock.shutdown(socket.SHUT_WR)
                 with sock.makefile("rb") as stream:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -80,6 +81,18 @@ def exit_status(path: str) -> str:
     if last.startswith("TASK ERROR: "):
         return last.removeprefix("TASK ERROR: ")
     return "unexpected status"
+
+
+def progress(path: str) -> float | None:
+    """How far a running task says it is, between 0 and 1, by the last such line near the end of its log."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return None
+    found = re.findall(r"^progress (\d{1,3})%", text, re.MULTILINE)
+    return int(found[-1]) / 100 if found else None
 
 
 def read_lines(path: str, *, start: int, limit: int) -> tuple[list[tuple[int, str]], int]:

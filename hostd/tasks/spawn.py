@@ -16,7 +16,8 @@ from typing import Any
 
 from hostd.core.errors import HostError, NotFound
 from hostd.tasks.archive import Archive, process_start
-from hostd.tasks.log import FileLog
+from hostd.tasks.eventlog import Event
+from hostd.tasks.log import FileLog, exit_status
 from hostd.tasks.registry import Task
 from hostd.tasks.scopes import Scopes
 from hostd.tasks.upid import Upid
@@ -33,10 +34,16 @@ class Spawner:
     """
 
     def __init__(
-        self, node: str, tasks: Mapping[str, Task], archive: Archive, scopes: Scopes, make_host: Callable[[], Any]
+        self,
+        node: str,
+        tasks: Mapping[str, Task],
+        archive: Archive,
+        scopes: Scopes,
+        make_host: Callable[[], Any],
+        tell: Callable[[Event], None] = lambda event: None,
     ) -> None:
         self._node, self._tasks, self._archive, self._scopes = node, tasks, archive, scopes
-        self._make_host = make_host
+        self._make_host, self._tell = make_host, tell
         self.watched: dict[int, Upid] = {}  # pidfd -> task
         self._deadlines: dict[Upid, float] = {}  # asked to end; killed at this time (monotonic seconds)
 
@@ -49,13 +56,24 @@ class Spawner:
                 if process_start(upid.pid) == upid.pstart:
                     self._watch(upid)
                 else:
-                    self._archive.record_end(upid, now_s=time.time())
+                    self._record_end(upid)
 
     def _watch(self, upid: Upid) -> None:
         try:
             self.watched[os.pidfd_open(upid.pid)] = upid
         except ProcessLookupError:
-            self._archive.record_end(upid, now_s=time.time())
+            self._record_end(upid)
+
+    def _record_end(self, upid: Upid) -> None:
+        self._archive.record_end(upid, now_s=time.time())
+        status = exit_status(self._archive.log_path(upid))
+        self._event(upid, f"end task {upid}: {status}", failed=status != "OK" and not status.startswith("WARNINGS"))
+
+    def _event(self, upid: Upid, text: str, *, failed: bool = False) -> None:
+        """Into the cluster's log, and into the journal by the daemon's own one."""
+        log.info("%s", text)
+        pri, now = 3 if failed else 6, int(time.time())
+        self._tell(Event(time=now, node=self._node, pid=os.getpid(), pri=pri, tag="taskd", user=upid.user, msg=text))
 
     def spawn(self, type: str, id: str, user: str, args: Mapping[str, object]) -> Upid:
         """Fork a worker that waits until its scope, log and status file exist, then let it go."""
@@ -88,6 +106,7 @@ class Spawner:
         finally:
             ours.close()
         self._watch(upid)
+        self._event(upid, f"starting task {upid}")
         return upid
 
     def _write_files(self, upid: Upid) -> None:
@@ -141,7 +160,7 @@ class Spawner:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(upid.pid, os.WNOHANG)
         self._deadlines.pop(upid, None)
-        self._archive.record_end(upid, now_s=time.time())
+        self._record_end(upid)
         self._archive.prune()
 
     def stop(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ _FORM = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Upid:
     """``pstart`` is the process's start in clock ticks after boot (proc(5)), ``starttime`` in seconds of the epoch."""
 
@@ -31,7 +32,11 @@ class Upid:
 
     @classmethod
     def parse(cls, text: str) -> Upid:
-        """Raises ParseError with the text that clients know for a malformed id."""
+        """Raises ParseError with the text that clients know for a malformed id. Lists read the same ids again."""
+        return _parse(text)
+
+    @classmethod
+    def _of(cls, text: str) -> Upid:
         match = _FORM.fullmatch(text)
         if not match:
             raise ParseError("unable to parse worker upid")
@@ -48,6 +53,11 @@ class Upid:
     def file_name(self) -> str:
         """Place of the log below the task folder: one of 16 sub-folders by the last digit of the start time."""
         return f"{f'{self.starttime:08X}'[-1]}/{str(self).replace('/', '%2F')}"
+
+
+@functools.lru_cache(maxsize=16384)
+def _parse(text: str) -> Upid:
+    return Upid._of(text)
 
 
 def encode(text: str) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass
 
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, array, endpoint, fields
 from hostd.api.nodes.index import entry
+from hostd.cluster import datacenter
+from hostd.cluster.reservations import Reservation, read, reserve
 from hostd.core.errors import Invalid
 from hostd.core.kinds import VMID
 from hostd.core.schema import Kind, param
@@ -26,6 +30,16 @@ class NextIdParams:
     """An id to try."""
 
     vmid: int | None = param(VMID, default=None, doc="Fail unless this id is free.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReserveParams:
+    """An id to keep free."""
+
+    vmid: int | None = param(VMID, default=None, doc="This id; without it the lowest free one.")
+    seconds: int = param(
+        Kind(type="integer", minimum=1, maximum=3600), default=300, shown_default=300, doc="For how long."
+    )
 
 
 def storages(ctx: Context) -> list[dict[str, object]]:
@@ -53,6 +67,33 @@ def storages(ctx: Context) -> list[dict[str, object]]:
     return rows
 
 
+def pools(ctx: Context) -> tuple[list[dict[str, object]], dict[int, str]]:
+    """Rows of the pools that the caller may see, and the pool of each guest (``pool:`` lines of user.cfg)."""
+    file = ctx.mirror.get("user.cfg")
+    rows: list[dict[str, object]] = []
+    owner: dict[int, str] = {}
+    for line in (file.data.decode(errors="replace") if file else "").splitlines():
+        words = line.split(":")
+        if words[0] == "pool" and len(words) > 3:
+            owner |= {int(vmid): words[1] for vmid in words[3].split(",") if vmid.strip().isdecimal()}
+            if ctx.may(f"/pool/{words[1]}", "Pool.Audit"):
+                rows.append({"id": f"/pool/{words[1]}", "pool": words[1], "type": "pool"})
+    return rows, owner
+
+
+def zones(ctx: Context) -> list[dict[str, object]]:
+    """The zone that every host has: its own bridges. Further ones come with software-defined networks."""
+    bridges = [name for name in os.listdir("/sys/class/net") if os.path.isdir(f"/sys/class/net/{name}/bridge")]
+    if not bridges or not ctx.may("/sdn/zones/localnetwork", "SDN.Audit"):
+        return []
+    row: dict[str, object] = {
+        "id": f"network/{ctx.node}/zone/localnetwork",
+        "network": "localnetwork",
+        "network-type": "zone",
+    }
+    return [row | {"type": "network", "node": ctx.node, "status": "ok"}]
+
+
 @endpoint(
     "GET",
     "/cluster/resources",
@@ -63,29 +104,63 @@ def storages(ctx: Context) -> list[dict[str, object]]:
             storage="string?", cpu="number?", maxcpu="number?", mem="integer?", maxmem="integer?", disk="integer?",
             maxdisk="integer?", uptime="integer?", netin="integer?", netout="integer?", diskread="integer?",
             diskwrite="integer?", template="boolean?", tags="string?", lock="string?", content="string?",
-            plugintype="string?", shared="boolean?", level="string?",
+            plugintype="string?", shared="boolean?", level="string?", pool="string?", network="string?",
+            network__type="string?",
         )
     ),
     allow=ALL,
 )  # fmt: skip
 def resources(ctx: Context, p: ResourcesParams) -> object:
     """Everything that the caller may see: guests, nodes and storages, with live values."""
-    found: list[dict[str, object]] = []
+    found, owner = pools(ctx)
+    found = found if not p.type else []
     if p.type in ("", "vm"):
         rows = guests.list_guests(ctx.mirror, ctx.samples.guests(), ctx.node)
-        found += [row for row in rows if ctx.may(f"/vms/{row['vmid']}", "VM.Audit")]
+        seen = (row for row in rows if ctx.may(f"/vms/{row['vmid']}", "VM.Audit"))
+        found += [row | ({"pool": owner[id]} if (id := int(str(row["vmid"]))) in owner else {}) for row in seen]
     if p.type in ("", "node"):
         found.append(entry(ctx))
     if p.type in ("", "storage"):
         found += storages(ctx)
+    if p.type in ("", "sdn"):
+        found += zones(ctx)
     return found
+
+
+def taken(ctx: Context) -> set[int]:
+    """Ids of guests, and those that somebody reserved."""
+    return guests.used_ids(ctx.mirror) | {r.vmid for r in read(ctx.mirror, now_s=time.time())}
 
 
 @endpoint("GET", "/cluster/nextid", params=NextIdParams, returns={"type": "integer"}, allow=ALL)
 def nextid(ctx: Context, p: NextIdParams) -> object:
-    """The lowest free guest id, or the given one if it is free."""
+    """The lowest free guest id of the range in the cluster's options, or the given one if it is free."""
     if p.vmid is None:
-        return str(guests.next_id(ctx.mirror))
+        file = ctx.mirror.get(datacenter.PATH)
+        return str(guests.free_id(taken(ctx), *datacenter.id_range(file.data if file else b"")))
     if p.vmid in guests.used_ids(ctx.mirror):
         raise Invalid({"vmid": f"VM {p.vmid} already exists"})
     return str(p.vmid)
+
+
+@endpoint(
+    "POST",
+    "/cluster/nextid",
+    params=ReserveParams,
+    returns={"type": "object", "properties": fields(vmid="integer", until="integer")},
+    allow=ALL,
+    privileged=True,
+)
+def reserve_id(ctx: Context, p: ReserveParams) -> object:
+    """Reserve a guest id: no other call is given it before the time is over (own addition)."""
+    file = ctx.mirror.get(datacenter.PATH)
+    first, last = datacenter.id_range(file.data if file else b"")
+
+    def choose(reserved: set[int]) -> int:
+        used = guests.used_ids(ctx.mirror)
+        if p.vmid is not None and p.vmid in used | reserved:
+            raise Invalid({"vmid": f"VM {p.vmid} already exists or is reserved"})
+        return p.vmid or guests.free_id(used | reserved, first, last)
+
+    made: Reservation = reserve(ctx.store, choose, user=ctx.user, now_s=time.time(), seconds=p.seconds)
+    return {"vmid": made.vmid, "until": made.until}

@@ -78,12 +78,16 @@ def _typed(table: Table, key: str, value: str) -> object:
     return int(parsed) if isinstance(parsed, bool) or float(parsed).is_integer() else parsed
 
 
+# Keys that the reference leaves to root@pam, by the privilege that grants them here (no built-in role has one).
+HOST_KEYS = {"args": "Host.GuestArguments", "hookscript": "Host.GuestArguments"}
+
+
 def require_key_privileges(ctx: Context, vmid: int, table: Table, keys: set[str]) -> None:
     """Denied, naming the first key that the caller may not touch."""
     for key in sorted(keys):
         option = table.get(key)
         privilege = option.privilege if option else "VM.Config.Disk"  # unused<n>
-        if privilege == "root" and ctx.user != "root@pam":
+        if privilege == "root" and not ctx.may(f"/vms/{vmid}", HOST_KEYS.get(key, "Host.Devices")):
             raise Denied(f"only root can set '{key}' config")
         if privilege != "root" and not ctx.may(f"/vms/{vmid}", privilege):
             raise Denied(f"Permission check failed (/vms/{vmid}, {privilege})")

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, Check, array, endpoint, fields
-from hostd.core.kinds import NODE
+from hostd.api.nodes.params import NodeParams, NoParams
 from hostd.core.release import COMPATIBLE_VERSION, VERSION
-from hostd.core.schema import param
 from hostd.node import certificate, kvm_probe, status
 
+CHILDREN = (
+    "apt", "certificates", "config", "dns", "hosts", "journal", "lxc", "netstat", "qemu", "report", "rrd", "rrddata",
+    "services", "status", "storage", "subscription", "syslog", "tasks", "time", "version", "wakeonlan",
+)  # fmt: skip
 
-@dataclass(frozen=True, kw_only=True)
-class NoParams:
-    """No parameters."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class NodeParams:
-    """One node."""
-
-    node: str = param(NODE, doc="Cluster node.")
+LIVE = ("cpu", "maxcpu", "mem", "maxmem", "disk", "maxdisk", "uptime")
 
 
 def entry(ctx: Context) -> dict[str, object]:
@@ -33,7 +26,10 @@ def entry(ctx: Context) -> dict[str, object]:
         "status": "online",
         "level": "",
     }
-    return shown | (dict(ctx.samples.node()) if ctx.may(f"/nodes/{ctx.node}", "Sys.Audit") else {})
+    if not ctx.may(f"/nodes/{ctx.node}", "Sys.Audit"):
+        return shown
+    live = ctx.samples.node()
+    return shown | {name: live[name] for name in LIVE if name in live}
 
 
 @endpoint(
@@ -62,11 +58,10 @@ def index(ctx: Context, p: NoParams) -> object:
     params=NodeParams,
     returns=array(fields(name="string"), child="name"),
     allow=ALL,
-    runs_on="node",
 )
 def node_index(ctx: Context, p: NodeParams) -> object:
     """What can be asked about a node."""
-    return [{"name": name} for name in ("lxc", "qemu", "status", "storage", "tasks")]
+    return [{"name": name} for name in CHILDREN]
 
 
 @endpoint(
@@ -91,6 +86,7 @@ def node_status(ctx: Context, p: NodeParams) -> object:
         "wait": live.get("wait", 0),
         "idle": 0,
         "cpuinfo": status.parse_cpuinfo(status.read("/proc/cpuinfo")),
+        "ksm": {"shared": status.merged_bytes()},
         "memory": {name: mem[name] for name in ("total", "used", "free", "available")},
         "swap": {"total": mem["swap_total"], "free": mem["swap_free"], "used": mem["swap_total"] - mem["swap_free"]},
         "rootfs": status.root_fs(),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from werkzeug.wrappers import Response
 
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, array, endpoint, fields
@@ -13,7 +16,7 @@ from hostd.core.errors import Denied, Invalid, ParseError
 from hostd.core.kinds import BOOLEAN, INTEGER, NODE, STRING, VMID
 from hostd.core.schema import Kind, param
 from hostd.tasks.archive import Archive, Entry
-from hostd.tasks.log import read_lines
+from hostd.tasks.log import progress, read_lines
 from hostd.tasks.upid import Upid
 
 COUNT = Kind(type="integer", minimum=0)
@@ -55,6 +58,7 @@ class LogParams:
     upid: str = param(STRING, doc="The task's id.")
     start: int = param(COUNT, default=0, shown_default=0, doc="Skip this many lines.")
     limit: int = param(COUNT, default=50, shown_default=50, doc="At most this many lines; 0 means all.")
+    download: bool = param(BOOLEAN, default=False, doc="The whole log as a text file; takes no page.")
 
 
 def describe(entry: Entry) -> dict[str, object]:
@@ -68,13 +72,30 @@ def describe(entry: Entry) -> dict[str, object]:
         "starttime": upid.starttime,
         "type": upid.type,
         "id": upid.id,
-        "user": upid.user,
+        "user": upid.user.partition("!")[0],
     }
+    if "!" in upid.user:
+        shown["tokenid"] = upid.user.partition("!")[2]
     if entry.endtime is not None:
         shown["endtime"] = entry.endtime
     if entry.status is not None:
         shown["status"] = entry.status
     return shown
+
+
+def may_see(ctx: Context) -> Callable[[Upid], bool]:
+    """Whether the caller may see a task: holders of Sys.Audit on its node, its user, and that user for its tokens."""
+    auditor = functools.lru_cache(lambda node: ctx.may(f"/nodes/{node}", "Sys.Audit"))
+
+    def see(upid: Upid) -> bool:
+        return owns(ctx, upid) or auditor(upid.node)
+
+    return see
+
+
+def owns(ctx: Context, upid: Upid) -> bool:
+    """A token owns what it started itself; a user also what its tokens started."""
+    return ctx.user in (upid.user, upid.user.partition("!")[0])
 
 
 def kind_of_end(status: str) -> str:
@@ -100,6 +121,14 @@ def wanted(entry: Entry, p: ListParams) -> bool:
     )
 
 
+def text_file(path: str, name: str) -> Response:
+    """A text file for the browser to save."""
+    with open(path, "rb") as file:
+        response = Response(file.read(), content_type="text/plain;charset=UTF-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
 def find(ctx: Context, text: str) -> tuple[Upid, Entry]:
     """The task of a parameter, if it exists and the caller may see it."""
     try:
@@ -109,7 +138,7 @@ def find(ctx: Context, text: str) -> tuple[Upid, Entry]:
     entry = Archive().status(upid)
     if entry is None:
         raise Invalid({"upid": "no such task"})
-    if upid.user != ctx.user and not ctx.may(f"/nodes/{ctx.node}", "Sys.Audit"):
+    if not may_see(ctx)(upid):
         raise Denied(f"Permission check failed (/nodes/{ctx.node}, Sys.Audit)")
     return upid, entry
 
@@ -132,15 +161,12 @@ def find(ctx: Context, text: str) -> tuple[Upid, Entry]:
 def node_tasks(ctx: Context, p: ListParams) -> object:
     """Tasks of this node, newest first."""
     archive = Archive()
-    sources: list[Iterator[Entry]] = []
-    if p.source != "archive":
-        sources.append(Entry(upid=e.upid, status="RUNNING") if p.source == "active" else e for e in archive.running())
-    if p.source != "active":
-        sources.append(archive.ended())
-    all_may_see = ctx.may(f"/nodes/{ctx.node}", "Sys.Audit")
-    found = [e for e in itertools.chain(*sources) if wanted(e, p) and (all_may_see or e.upid.user == ctx.user)]
+    running = archive.running() if p.source != "archive" else []
+    ended = archive.ended() if p.source != "active" else iter(())
+    see = may_see(ctx)
+    found = [e for e in itertools.chain(running, ended) if wanted(e, p) and see(e.upid)]
     page = found[p.start : p.start + p.limit] if p.limit else found[p.start :]
-    return Paged(data=[describe(e) for e in page], total=len(found))
+    return Paged(data=[describe(e) | ({} if e.status else {"status": "RUNNING"}) for e in page], total=len(found))
 
 
 @endpoint(
@@ -149,7 +175,6 @@ def node_tasks(ctx: Context, p: ListParams) -> object:
     params=TaskParams,
     returns=array({}, child="name"),
     allow=ALL,
-    runs_on="node",
 )
 def upid_index(ctx: Context, p: TaskParams) -> object:
     """What can be asked about a task."""
@@ -177,7 +202,8 @@ def read_task_status(ctx: Context, p: TaskParams) -> object:
     upid, entry = find(ctx, p.upid)
     shown = describe(Entry(upid=upid))
     if entry.status is None:
-        return shown | {"status": "running"}
+        done = progress(Archive().log_path(upid))
+        return shown | {"status": "running"} | ({} if done is None else {"progress": done})
     return shown | {"status": "stopped", "exitstatus": entry.status}
 
 
@@ -194,6 +220,10 @@ def read_task_status(ctx: Context, p: TaskParams) -> object:
 def read_task_log(ctx: Context, p: LogParams) -> object:
     """Lines of a task's log."""
     upid, _ = find(ctx, p.upid)
+    if p.download:
+        if p.start or p.limit != 50:
+            raise Invalid({"download": "a download is the whole log; leave out start and limit"})
+        return text_file(Archive().log_path(upid), f"task-{upid.node}-{upid.type}-{upid.starttime:X}.log")
     lines, total = read_lines(Archive().log_path(upid), start=p.start, limit=p.limit)
     return Paged(data=[{"n": number, "t": text} for number, text in lines], total=total)
 
@@ -211,7 +241,7 @@ def read_task_log(ctx: Context, p: LogParams) -> object:
 def stop_task(ctx: Context, p: TaskParams) -> object:
     """Stop a running task."""
     upid, entry = find(ctx, p.upid)
-    if upid.user != ctx.user and not ctx.may(f"/nodes/{ctx.node}", "Sys.Modify"):
+    if not owns(ctx, upid) and not ctx.may(f"/nodes/{ctx.node}", "Sys.Modify"):
         raise Denied(f"Permission check failed (/nodes/{ctx.node}, Sys.Modify)")
     if entry.status is None:
         ctx.tasks.stop(str(upid))

@@ -10,11 +10,12 @@ import pytest
 from werkzeug.test import Client
 
 from hostd.access import keys, tickets
-from hostd.access.authority import RootAuthority
+from hostd.access.authority import Authority
+from hostd.access.login import Login
 from hostd.api.app import Api, create_app
 from hostd.api.context import Services
 from hostd.api.endpoint import collect
-from hostd.api.identity import RootCredentials, TicketIdentity
+from hostd.api.identity import Identity, RootVerdict
 from hostd.cluster.store import MemoryStore
 from hostd.core.errors import NotAuthenticated
 from hostd.core.run import Result
@@ -22,6 +23,7 @@ from hostd.daemons.api_wiring import ENDPOINT_MODULES
 from hostd.node.host import Host
 
 NOW = 1_700_000_000
+PEOPLE = "".join(f"user:{name}:1:\n" for name in ("stranger@pve", "someone@pve", "joe@pve", "guest@pam")).encode()
 
 
 @dataclass
@@ -72,19 +74,20 @@ class Site:
         key = tickets.make_key()
         store = MemoryStore("alpha")
         keys_made = {keys.SIGNING: key, keys.VERIFYING: tickets.public_part(key), keys.CSRF: b"csrf"}
-        for path, data in {**keys_made, **files}.items():
+        for path, data in {**keys_made, "user.cfg": PEOPLE, **files}.items():
             store.write(path, data)
         self.store, self.mirror = store, store.mirror()
         self.tasks, self.samples = RecordedTasks(), FixedSamples()
         host = Host(node="alpha", store=self.store, mirror=self.mirror, run=no_programs)
+        authority = Authority(self.mirror)
         services = Services(
             host=host,
             tasks=self.tasks,
             samples=self.samples,
-            authority=RootAuthority(),
-            credentials=RootCredentials(self.mirror, password_is_secret, clock=lambda: NOW),
+            authority=authority,
+            credentials=Login(self.store, self.mirror, authority, password_is_secret, clock=lambda: NOW),
         )
-        identify = TicketIdentity(self.mirror, clock=lambda: NOW)
+        identify = Identity(self.mirror, authority, RootVerdict(store, self.mirror), clock=lambda: NOW)
         self.api = Api(collect(ENDPOINT_MODULES), services, identify, None)
         self.client: Client = Client(create_app(self.api), use_cookies=False)
         self.key = key

@@ -12,9 +12,10 @@ from aiohttp import FormData, WSMsgType, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from hostd.access import keys, tickets
-from hostd.access.authority import RootAuthority
+from hostd.access.authority import Authority
 from hostd.api.stream import Streams
 from hostd.cluster.store import MemoryStore
+from hostd.core.errors import NotAuthenticated
 
 NOW = 1_700_000_000
 KEY = tickets.make_key()
@@ -30,13 +31,16 @@ def with_client(tmp_path: Path, test: Callable[[Any], Awaitable[None]]) -> None:
     store = MemoryStore("alpha")
     store.write(keys.VERIFYING, tickets.public_part(KEY))
     store.write(keys.CSRF, b"csrf")
+    store.write("user.cfg", b"user:x@pve:1:\nuser:stranger@pve:1:\n")
+    mirror = store.mirror()
     streams = Streams(
-        store.mirror(),
-        RootAuthority(),
+        mirror,
+        Authority(mirror),
         clock=lambda: NOW,
         place=lambda port: str(tmp_path / str(port)),
         uploads=str(tmp_path),
         root_socket=str(tmp_path / "root"),
+        refusal_s=0.05,
     )
 
     async def main() -> None:
@@ -136,3 +140,23 @@ def test_bad_uploads_leave_nothing(tmp_path: Path, headers: dict[str, str], data
 
     with_client(tmp_path, test)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_api_token_opens_what_its_owner_may(tmp_path: Path) -> None:
+    def root(authorization: str) -> str:
+        if authorization != "PVEAPIToken=x@pve!ci=right":
+            raise NotAuthenticated("invalid token value!")
+        return "x@pve!ci"
+
+    store = MemoryStore("alpha")
+    store.write("user.cfg", b"user:x@pve:1:\ntoken:x@pve!ci:0:0:\n")
+    mirror = store.mirror()
+    streams = Streams(mirror, Authority(mirror), clock=lambda: NOW, uploads=str(tmp_path), ask=root)
+
+    async def main() -> None:
+        async with TestClient(TestServer(streams.application())) as client:
+            for secret, status in (("right", 403), ("wrong", 401)):
+                headers = {"Authorization": f"PVEAPIToken=x@pve!ci={secret}"}
+                assert (await client.post(UPLOAD, data=form(("content", "iso")), headers=headers)).status == status
+
+    asyncio.run(main())

@@ -121,7 +121,7 @@ def test_the_router_prefers_fixed_segments(site: Site) -> None:
     found = router.match("GET", "//nodes/alpha/status/")
     assert found is not None
     assert (found[0].path, found[1]) == ("/nodes/{node}/status", {"node": "alpha"})
-    assert router.match("POST", "/nodes/alpha/status") is None
+    assert router.match("PUT", "/nodes/alpha/status") is None
 
 
 def test_extjs_puts_the_status_into_the_body(site: Site) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import select
+import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from hostd.core.errors import HostError, NotFound
+from hostd.core.errors import HostError, NotFound, Unavailable
 from hostd.tasks.archive import Archive
-from hostd.tasks.log import read_lines
+from hostd.tasks.client import DaemonTasks
+from hostd.tasks.eventlog import Event
+from hostd.tasks.log import progress, read_lines
 from hostd.tasks.registry import Task
 from hostd.tasks.scopes import NoScopes
 from hostd.tasks.spawn import Spawner
@@ -112,6 +116,48 @@ def test_what_ended_while_no_daemon_ran_is_recorded(archive: Archive) -> None:
     os.waitpid(upid.pid, 0)
     make(archive)
     assert [(e.upid, e.status) for e in archive.ended()] == [(upid, "OK")]
+
+
+def test_the_clusters_log_is_told(archive: Archive) -> None:
+    seen: list[Event] = []
+    spawner = Spawner("node1", {"failing": Task("failing", failing)}, archive, NoScopes(), lambda: None, seen.append)
+    spawner.adopt()
+    upid = spawner.spawn("failing", "", "a@pve!t", {})
+    finish(spawner)
+    assert [(e.msg, e.pri, e.user) for e in seen] == [
+        (f"starting task {upid}", 6, "a@pve!t"),
+        (f"end task {upid}: the disk is full", 3, "a@pve!t"),
+    ]
+
+
+def test_how_far_a_task_is(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    assert progress(str(path)) is None
+    path.write_text("start\n")
+    assert progress(str(path)) is None
+    path.write_text("x\n" * 5000 + "progress 3%\nprogress 40% of it\nother\n")
+    assert progress(str(path)) == 0.4
+
+
+def test_a_daemon_that_restarts_is_waited_for(tmp_path: Path) -> None:
+    path = str(tmp_path / "sock")
+    with pytest.raises(Unavailable):
+        DaemonTasks(path, patience_s=0).stop("x")
+
+    def late() -> None:
+        time.sleep(0.3)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(1)
+            client, _ = listener.accept()
+            with client:
+                client.makefile("rb").readline()
+                client.sendall(b'{"stopped": true}\n')
+
+    thread = threading.Thread(target=late)
+    thread.start()
+    DaemonTasks(path).stop("x")
+    thread.join()
 
 
 def test_unknown_types_are_refused(archive: Archive) -> None:

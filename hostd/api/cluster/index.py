@@ -1,0 +1,139 @@
+"""``/cluster``: what can be asked about the cluster, its options, its log, its nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hostd.api.context import Context
+from hostd.api.endpoint import ALL, NULL, Check, array, endpoint, fields
+from hostd.api.nodes.params import NoParams
+from hostd.api.option_params import given, with_table
+from hostd.cluster import datacenter
+from hostd.core import optionfile
+from hostd.core.errors import NotFound
+from hostd.core.kinds import CONFIG_ID_LIST
+from hostd.core.schema import Kind, param
+from hostd.guests import index as guests
+from hostd.node import addresses
+from hostd.tasks import eventlog
+
+CHILDREN = ("log", "nextid", "options", "resources", "status", "tasks")
+LOG_LINES = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogParams:
+    """How much of the log."""
+
+    max: int | None = param(Kind(type="integer", minimum=1), default=None, doc="At most this many entries.")
+
+
+@with_table(datacenter.OPTIONS)
+@dataclass(frozen=True, kw_only=True)
+class SetOptionsParams:
+    """Options to set and to remove."""
+
+    delete: list[str] | None = param(CONFIG_ID_LIST, default=None, doc="Options to remove.")
+
+
+@endpoint("GET", "/cluster", params=NoParams, returns=array(fields(name="string"), child="name"), allow=ALL)
+def index(ctx: Context, p: NoParams) -> object:
+    """What can be asked about the cluster."""
+    return [{"name": name} for name in CHILDREN]
+
+
+def stored_options(ctx: Context) -> bytes:
+    """The file of options; empty where there is none."""
+    file = ctx.mirror.get(datacenter.PATH)
+    return file.data if file else b""
+
+
+def allowed_tags(ctx: Context, values: dict[str, str]) -> list[str]:
+    """Tags that the caller may give to guests: registered ones, listed ones, and those of guests it may see."""
+    access = dict(part.partition("=")[::2] for part in values.get("user-tag-access", "").split(",") if part)
+    registered = datacenter.split_tags(values.get("registered-tags", ""))
+    mode = access.get("user-allow", "free")
+    if ctx.may("/", "Sys.Modify"):
+        mode = "free"
+    found = set(datacenter.split_tags(access.get("user-allow-list", ""))) if mode in ("list", "existing") else set()
+    if mode in ("existing", "free"):
+        seen = (e.summary.tags for e in guests.entries(ctx.mirror) if ctx.may(f"/vms/{e.where.vmid}", "VM.Audit"))
+        found |= {tag for tags in seen for tag in datacenter.split_tags(tags)}
+    if ctx.may("/", "Sys.Modify"):
+        return sorted(found | set(registered))
+    return sorted(found - set(registered))
+
+
+@endpoint(
+    "GET",
+    "/cluster/options",
+    params=NoParams,
+    returns={"type": "object", "properties": {"allowed-tags": {"type": "array", "items": {"type": "string"}}}},
+    allow=ALL,
+    checked_in_code=True,
+)
+def get_options(ctx: Context, p: NoParams) -> object:
+    """Options of the cluster; without Sys.Audit on / only those that every client needs."""
+    values = optionfile.parse(stored_options(ctx))
+    shown = {"mac_prefix": datacenter.MAC_PREFIX, **values}
+    if not ctx.may("/", "Sys.Audit"):
+        shown = {key: value for key, value in values.items() if key in datacenter.FOR_EVERYONE}
+    typed = optionfile.typed(datacenter.OPTIONS, shown, objects=True)
+    if "registered-tags" in shown:
+        typed["registered-tags"] = datacenter.split_tags(shown["registered-tags"])
+    return typed | {"allowed-tags": allowed_tags(ctx, values)}
+
+
+@endpoint(
+    "PUT",
+    "/cluster/options",
+    params=SetOptionsParams,
+    returns=NULL,
+    allow=Check("/", "Sys.Modify"),
+    privileged=True,
+)
+def set_options(ctx: Context, p: SetOptionsParams) -> object:
+    """Set or remove options of the cluster."""
+    try:
+        file = ctx.store.read(datacenter.PATH)
+        before, version = optionfile.parse(file.data), file.version
+    except NotFound:
+        before, version = {}, 0
+    known = optionfile.names(datacenter.OPTIONS)
+    after = optionfile.changed(before, set=given(p), delete=p.delete or (), known=known)
+    ctx.store.write(datacenter.PATH, optionfile.format(after), if_version=version, actor=ctx.user)
+    return None
+
+
+@endpoint(
+    "GET",
+    "/cluster/log",
+    params=LogParams,
+    returns=array({}),
+    allow=ALL,
+    checked_in_code=True,
+)
+def log(ctx: Context, p: LogParams) -> object:
+    """What happened in the cluster, newest first; without Sys.Syslog on / only the caller's own."""
+    own = "" if ctx.may("/", "Sys.Syslog") else ctx.user
+    return [entry.shown() for entry in eventlog.recent(p.max or LOG_LINES, user=own)]
+
+
+@endpoint(
+    "GET",
+    "/cluster/status",
+    params=NoParams,
+    returns=array(
+        fields(
+            id="string", name="string", type="string", online="boolean?", local="boolean?", nodeid="integer?",
+            ip="string?", level="string?", nodes="integer?", quorate="boolean?", version="integer?",
+        )
+    ),
+    allow=Check("/", "Sys.Audit"),
+    privileged=True,
+)  # fmt: skip
+def get_status(ctx: Context, p: NoParams) -> object:
+    """The nodes of the cluster; a host that joined none is its own only node."""
+    node = {"id": f"node/{ctx.node}", "name": ctx.node, "type": "node", "online": 1, "local": 1, "nodeid": 0}
+    own = addresses.own_addresses(ctx.run)
+    return [node | {"level": ""} | ({"ip": own[0]} if own else {})]

@@ -1,0 +1,47 @@
+"""``/metrics``: live values for Prometheus, by ticket or API token; each caller gets what it may see."""
+
+from __future__ import annotations
+
+from werkzeug.wrappers import Response
+
+from hostd.api import prometheus
+from hostd.api.context import Context
+from hostd.api.endpoint import ALL, endpoint
+from hostd.api.nodes.params import NoParams
+from hostd.api.prometheus import Labelled
+from hostd.guests import index as guests
+
+
+def node_table(ctx: Context) -> list[Labelled]:
+    seen = ctx.may(f"/nodes/{ctx.node}", "Sys.Audit")
+    return [({"node": ctx.node}, ctx.samples.node())] if seen else []
+
+
+def guest_table(ctx: Context) -> list[Labelled]:
+    rows = guests.list_guests(ctx.mirror, ctx.samples.guests(), ctx.node)
+    seen = [row for row in rows if ctx.may(f"/vms/{row['vmid']}", "VM.Audit")]
+    return [
+        (
+            {name: str(row[name]) for name in ("vmid", "node", "type", "name")},
+            {**row, "up": int(row["status"] == "running")},
+        )
+        for row in seen
+    ]
+
+
+def storage_table(ctx: Context) -> list[Labelled]:
+    samples = ctx.samples.storages().items()
+    return [
+        ({"node": ctx.node, "storage": id}, space)
+        for id, space in samples
+        if ctx.may(f"/storage/{id}", "Datastore.Audit")
+    ]
+
+
+@endpoint("GET", "/metrics", params=NoParams, returns={"type": "string"}, allow=ALL, checked_in_code=True)
+def metrics(ctx: Context, p: NoParams) -> object:
+    """Live values of node, guests and storages in Prometheus' text format (own addition; also at /metrics)."""
+    lines = prometheus.lines(prometheus.NODE, node_table(ctx))
+    lines += prometheus.lines(prometheus.GUEST, guest_table(ctx))
+    lines += prometheus.lines(prometheus.STORAGE, storage_table(ctx))
+    return Response("".join(f"{line}\n" for line in lines), content_type=prometheus.CONTENT_TYPE)

@@ -1,0 +1,76 @@
+"""Calls the API through the root process's socket: works while nginx is down, and needs no password.
+
+The process at the other end knows by SO_PEERCRED that uid 0 calls, which is ``root@pam``.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
+
+from hostd.api import sockets
+from hostd.api.unixhttp import UnixConnection
+from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated, Unavailable, Unsupported
+
+TIMEOUT_S = 120
+_KINDS: Mapping[int, type[HostError]] = {401: NotAuthenticated, 403: Denied, 501: Unsupported}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """``data`` of the answer's envelope."""
+
+    data: Any
+    total: int | None = None
+
+
+class Call(Protocol):
+    """``call(method, path, parameters) -> Answer``; raises HostError with the API's message."""
+
+    def __call__(self, method: str, path: str, parameters: Mapping[str, object]) -> Answer: ...
+
+
+class RootClient:
+    """``Call`` over a unix socket."""
+
+    def __init__(self, socket_path: str = sockets.ROOT) -> None:
+        self._socket = socket_path
+
+    def __call__(self, method: str, path: str, parameters: Mapping[str, object]) -> Answer:
+        target = "/api2/json" + quote(path, safe="/:@!")
+        body, headers = None, {}
+        if method in ("GET", "DELETE"):
+            target += f"?{urlencode(parameters, doseq=True)}" if parameters else ""
+        else:
+            body, headers = json.dumps(dict(parameters)), {"Content-Type": "application/json"}
+        connection = UnixConnection(self._socket, TIMEOUT_S)
+        try:
+            connection.request(method, target, body=body, headers=headers)
+            answer = connection.getresponse()
+            return decode(answer.status, answer.reason, answer.read())
+        except PermissionError:
+            raise Denied("only root may use this command; repeat it as root or with sudo") from None
+        except (OSError, http.client.HTTPException) as err:
+            raise Unavailable(
+                f"the host's root process does not answer at {self._socket} ({err}); see 'systemctl status hostd'"
+            ) from err
+        finally:
+            connection.close()
+
+
+def decode(status: int, reason: str, body: bytes) -> Answer:
+    """The envelope of an answer; a failure becomes the HostError of its kind."""
+    try:
+        envelope = json.loads(body) if body else {}
+    except ValueError:
+        envelope = {}
+    if status == 200:
+        return Answer(data=envelope.get("data"), total=envelope.get("total"))
+    message = str(envelope.get("message", reason)).strip()
+    if status == 400:
+        raise Invalid(envelope.get("errors") or {}, message)
+    raise _KINDS.get(status, HostError)(message)

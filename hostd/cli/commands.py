@@ -1,0 +1,111 @@
+"""Commands with sub-commands, each a row that names a declared method. A row whose method is not declared is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hostd.cli.methods import Method, Methods
+from hostd.cli.program import Reader, Surroundings, completions, run_method, usage
+from hostd.core.errors import Invalid
+
+LOCAL_NODE = "{node}"  # in ``fixed``: the name of this node
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """``words`` call ``verb path``. ``fixed`` parameters are given by the command, ``readers`` read others' values.
+
+    ``always``: readers that run also when their option is not given (a password is asked for). ``pick``: print that
+    field of the answer only.
+    """
+
+    words: str
+    verb: str
+    path: str
+    positional: Sequence[str] = ()
+    fixed: Mapping[str, object] = field(default_factory=dict)
+    readers: Mapping[str, Reader] = field(default_factory=dict)
+    always: Sequence[str] = ()
+    pick: str = ""
+
+    def method(self, methods: Methods) -> Method | None:
+        return methods.get(self.verb, self.path)
+
+
+class Suite:
+    """One program. ``aliases``: old one-word names (``useradd``) of sub-commands."""
+
+    def __init__(self, name: str, about: str, rows: Sequence[Command], aliases: Mapping[str, str]) -> None:
+        self.name, self.about, self._rows, self._aliases = name, about, rows, aliases
+
+    def commands(self, methods: Methods) -> dict[str, tuple[Command, Method]]:
+        """Sub-commands that exist on this host, by their words; of several rows the first declared one counts."""
+        found: dict[str, tuple[Command, Method]] = {}
+        for row in self._rows:
+            method = row.method(methods)
+            if method is not None and row.words not in found:
+                found[row.words] = (row, method)
+        return found
+
+    def run(self, around: Surroundings, args: list[str]) -> int:
+        """One call; returns the exit code."""
+        known = self.commands(around.methods)
+        if args[:1] == ["--complete"]:
+            around.out.write("".join(f"{c}\n" for c in self.complete(around, args[1:])))
+            return 0
+        if not args or args[0] in ("-h", "--help"):
+            around.out.write(self.help(around.methods))
+            return 0
+        if args[0] == "help":
+            around.out.write(self.help(around.methods, " ".join(a for a in args[1:] if not a.startswith("-"))))
+            return 0
+        words, rest = self._split(args, known)
+        row, method = known[words]
+        if rest[:1] in (["--help"], ["-h"]):
+            around.out.write(usage(f"{self.name} {words}", method, row.positional, verbose=True))
+            return 0
+        fixed = {key: around.node if value == LOCAL_NODE else value for key, value in row.fixed.items()}
+        asked = [a for a in row.always if not any(r.lstrip("-").partition("=")[0] == a for r in rest)]
+        rest = [*rest, *(f"--{name}=" for name in asked)] if "--" not in rest else rest
+        run_method(around, method, rest, positional=row.positional, fixed=fixed, readers=row.readers, pick=row.pick)
+        return 0
+
+    def _split(self, args: list[str], known: Mapping[str, object]) -> tuple[str, list[str]]:
+        """The words of the sub-command, and its arguments."""
+        if args[0] in self._aliases and self._aliases[args[0]] in known:
+            return self._aliases[args[0]], args[1:]
+        for length in range(min(3, len(args)), 0, -1):
+            words = " ".join(args[:length])
+            if words in known:
+                return words, args[length:]
+        near = sorted(w for w in known if w.split()[0] == args[0]) or sorted({w.split()[0] for w in known})
+        raise Invalid({"_root": f"unknown command '{self.name} {' '.join(args[:2])}'; known: {', '.join(near)}"})
+
+    def help(self, methods: Methods, start: str = "") -> str:
+        """All commands, or those that begin with ``start``, with every option."""
+        known = self.commands(methods)
+        if not start:
+            text = f"usage: {self.name} <command> [arguments] [options]\n\n{self.about}\n\n"
+            for words, (row, method) in sorted(known.items()):
+                names = "".join(f" <{name}>" for name in row.positional)
+                text += f"  {words + names:<44} {method.doc.splitlines()[0]}\n"
+            return text + f"\n{self.name} help <command> explains a command.\n"
+        found = [w for w in sorted(known) if w == start or w.startswith(f"{start} ")]
+        if not found:
+            raise Invalid({"_root": f"unknown command '{self.name} {start}'; '{self.name} help' lists all"})
+        parts = [usage(f"{self.name} {w}", known[w][1], known[w][0].positional, verbose=True) for w in found]
+        return "\n".join(parts)
+
+    def complete(self, around: Surroundings, words: list[str]) -> list[str]:
+        """Candidates for the last word."""
+        known = self.commands(around.methods)
+        for length in range(min(3, len(words) - 1), 0, -1):
+            name = self._aliases.get(words[0], " ".join(words[:length]))
+            if name in known:
+                row, method = known[name]
+                return completions(around, method, words[1 if words[0] in self._aliases else length :], row.positional)
+        given = words[:-1]
+        following = [w.split() for w in known if w.split()[: len(given)] == given]
+        names = {w[len(given)] for w in following if len(w) > len(given)}
+        return sorted(names | ({"help"} if not given else set()))
