@@ -87,7 +87,7 @@ test-contract: tools ## Drivers and mounts on real files, loop devices, FUSE and
 .PHONY: conformance
 conformance: tools ## Recorded cases of the shared facts, through tests/bin/conformance-adapter
 	@if [ -d "$${HOLDFAST_SHARED:-../shared}/conformance" ]; then \
-	  $(IN) python3 "$${HOLDFAST_SHARED:-../shared}/conformance/check.py" --adapter tests/bin/conformance-adapter installer schema; \
+	  $(IN) python3 "$${HOLDFAST_SHARED:-../shared}/conformance/check.py" --adapter tests/bin/conformance-adapter installer access-control schema; \
 	else echo "SKIPPED: the shared facts are not here (HOLDFAST_SHARED)"; fi
 
 .PHONY: test-node

@@ -55,7 +55,7 @@ def verifying(mirror: Mirror) -> tickets.Verifying:
 
 
 class Login:
-    """``authenticate`` checks a password of the host's own accounts (PAM)."""
+    """``authenticate`` checks a password of the host's own accounts (PAM); ``came_in`` is told of log-ins by user."""
 
     def __init__(
         self,
@@ -65,7 +65,9 @@ class Login:
         authenticate: Callable[[str, str], None],
         *,
         clock: Callable[[], float] = time.time,
+        came_in: Callable[[str], None] = lambda _user: None,
     ) -> None:
+        self._came_in = came_in
         self._store, self._mirror, self._authority = store, mirror, authority
         self._authenticate, self._clock = authenticate, clock
         self._answered: dict[str, None] = {}  # WebAuthn challenges that were used, oldest first
@@ -107,6 +109,8 @@ class Login:
         except (NotAuthenticated, ParseError) as err:
             log.warning("authentication failure; user=%r msg=%s", user, err)
             raise NotAuthenticated(FAILED) from err
+        if not admitted.second_factor:
+            self._came_in(user)
         log.info("%s of user %r", "first step of a log-in" if admitted.second_factor else "log-in", user)
         return admitted
 

@@ -105,6 +105,8 @@ class Api:
             return result
         if format == "html":
             return _answer(200, "", browse.page(path, result, endpoint.returns), browse.CONTENT_TYPE)
+        if format == "png":
+            return _answer(200, "", _picture(result), "image/png")
         body = wire.success(format, result, endpoint.returns if strict else None)
         return preconditions.tagged(_answer(200, "", body, _content_type(format)), request, result)
 
@@ -140,9 +142,19 @@ def _authorise(endpoint: Endpoint, ctx: Context, values: dict[str, object]) -> N
     require(endpoint.allow, ctx.services.authority.rights, ctx.user, values)
 
 
+def _picture(result: object) -> bytes:
+    """The picture in an answer, which has one character for each of its bytes."""
+    if not isinstance(result, dict) or not isinstance(result.get("image"), str):
+        raise NotBuilt("this method draws no picture; ask for it in format json")
+    image: str = result["image"]
+    return image.encode("latin-1")
+
+
 def _failed(format: str, path: str, error: HostError) -> Response:
     status = status_of(error)
     message = str(error)
+    if format == "png":
+        format = "json"  # there are no pictures of errors
     errors = error.errors if isinstance(error, Invalid) else {}
     if format == "html":
         return _answer(status, message, browse.error_page(path, status, message, errors), browse.CONTENT_TYPE)
@@ -188,6 +200,6 @@ def _dispatch(api: Api, request: Request) -> Response:
     prefix = PREFIX.strip("/")
     format, _, rest = path.removeprefix(prefix).strip("/").partition("/")
     known = path.startswith(prefix) and format in wire.FORMATS
-    if not known or (format == "html" and request.method != "GET"):
+    if not known or (format in wire.READ_ONLY and request.method != "GET"):
         return _answer(501, f"no formatter for uri /{path}", b"")
     return api.handle(request, format, rest)

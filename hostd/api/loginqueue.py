@@ -21,7 +21,6 @@ from hostd.core.errors import HostError
 if TYPE_CHECKING:
     from aiohttp import web
 
-REFUSAL_S: Final = 3.0
 ADDRESS: Final = "X-Real-IP"  # set by nginx in the location of log-ins, and only there
 _AT_ONCE: Final = 4  # of the root process's eight threads; more than PAM's workers would only queue there
 _BODY_LIMIT: Final = 512 * 1024
@@ -38,7 +37,7 @@ class LoginQueue:
         *,
         root_socket: str = sockets.ROOT,
         clock: Callable[[], float] = time.monotonic,
-        refusal_s: float = REFUSAL_S,
+        refusal_s: float = sockets.REFUSAL_S,
     ) -> None:
         self._root_socket, self._clock, self._refusal_s = root_socket, clock, refusal_s
         self._throttle = Throttle()

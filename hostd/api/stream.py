@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import html
 import os
 import re
 import secrets
@@ -21,7 +20,7 @@ from aiohttp import BodyPartReader, ClientSession, UnixConnector, WSMsgType, web
 from hostd.access import keys, tickets
 from hostd.access.authority import Authority
 from hostd.access.login import key_file, verifying
-from hostd.api import sockets, wire
+from hostd.api import browse, sockets, wire
 from hostd.api.errors import reason_of, status_of
 from hostd.api.events import Event, Hub, Watcher, watch
 from hostd.api.identity import COOKIE, RememberedVerdict, Verdict, check_ticket, ticket_in
@@ -35,8 +34,6 @@ WEBSOCKET = "/api2/{format:json|extjs}/nodes/{node}/{kind:qemu|lxc}/{vmid:[1-9][
 UPLOAD = "/api2/{format:json|extjs|htmljs}/nodes/{node}/storage/{storage}/upload"
 UPLOADS = "/var/lib/hostd/uploads"
 EVENTS = "/api2/{format:json|extjs}/events"
-# A 401 leaves this long after its request began, so that guessing is slow.
-REFUSAL_S = 3.0
 HEARTBEAT_S = 15.0
 MOST_LISTENERS = 512
 CHUNK = 1 << 18
@@ -62,7 +59,7 @@ class Streams:
         root_socket: str = sockets.ROOT,
         ask: Verdict | None = None,
         watcher: Watcher | None = None,
-        refusal_s: float = REFUSAL_S,
+        refusal_s: float = sockets.REFUSAL_S,
     ) -> None:
         self._hub, self._watcher, self._refusal_s = Hub(), watcher, refusal_s
         self._mirror, self._authority, self._clock, self._place = mirror, authority, clock, place
@@ -71,7 +68,7 @@ class Streams:
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=1 << 20)
-        LoginQueue(root_socket=self._root_socket).add_routes(app)
+        LoginQueue(root_socket=self._root_socket, refusal_s=self._refusal_s).add_routes(app)
         app.router.add_get(WEBSOCKET, self._guarded(self.console))
         app.router.add_post(UPLOAD, self._guarded(self.upload))
         app.router.add_get(EVENTS, self._guarded(self.events))
@@ -132,11 +129,11 @@ class Streams:
             return web.Response(status=501, reason="Method not available")
         with contextlib.suppress(ValueError):
             await asyncio.sleep(
-                min(max(self._refusal_s - float(request.headers.get(sockets.ELAPSED, "0")), 0), REFUSAL_S)
+                min(max(self._refusal_s - float(request.headers.get(sockets.ELAPSED, "0")), 0), sockets.REFUSAL_S)
             )
         body, kind = b"", "application/json"
         if request.path.startswith("/api2/html/"):
-            body, kind = f"<!DOCTYPE html><title>401</title><p>{html.escape(message)}</p>".encode(), "text/html"
+            body, kind = browse.error_page(request.path.removeprefix("/api2/html/"), 401, message, {}), "text/html"
         elif request.path.startswith(("/api2/json/", "/metrics")):
             body = wire.failure("json", 401, message, {})
         return web.Response(status=401, reason=reason_of(message), body=body, content_type=kind)

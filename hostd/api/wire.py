@@ -14,7 +14,8 @@ import orjson
 from hostd.core.dialect import is_integer, is_number, text_of
 from hostd.core.errors import Invalid
 
-FORMATS = ("json", "extjs", "htmljs", "html")
+FORMATS = ("json", "extjs", "htmljs", "html", "png")
+READ_ONLY = ("html", "png")
 Schema = Mapping[str, Any]
 _ANY: Schema = {}
 _PAIRS = re.compile(r"[&;]")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from types import ModuleType
 
 from hostd.access import pam
@@ -20,9 +22,11 @@ from hostd.api.identity import Identity, RememberedVerdict, RootVerdict
 from hostd.api.nodes import apt, certificates, console, index, journal, lxc, qemu, services, statistics, system, tasks
 from hostd.api.nodes import storage as node_storage
 from hostd.api.rootasked import ask_root
-from hostd.daemons.wiring import make_host
+from hostd.daemons.wiring import make_host, node_name
 from hostd.node.feed import Subscriber
+from hostd.tasks import eventlog
 from hostd.tasks.client import DaemonTasks
+from hostd.tasks.eventlog import Event
 
 # Every module that declares methods of the API.
 ENDPOINT_MODULES: tuple[ModuleType, ...] = (
@@ -30,6 +34,14 @@ ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     resources, cluster_tasks, index, system, services, journal, apt, certificates, statistics, tasks, console, qemu,
     lxc, storage, node_storage,
 )  # fmt: skip
+
+
+def _to_cluster_log(user: str) -> None:
+    """Failed log-ins are in the journal alone: whoever guesses must not fill the log that everybody shares."""
+    text = f"successful log-in of user '{user}'"
+    eventlog.append(
+        Event(time=int(time.time()), node=node_name(), pid=os.getpid(), pri=6, tag="hostd", user=user, msg=text)
+    )
 
 
 def make_api(*, forward: Forward | None) -> Api:
@@ -44,7 +56,7 @@ def make_api(*, forward: Forward | None) -> Api:
         tasks=DaemonTasks(),
         samples=samples,
         authority=authority,
-        credentials=Login(host.store, host.mirror, authority, pam.Bounded()),
+        credentials=Login(host.store, host.mirror, authority, pam.Bounded(), came_in=_to_cluster_log),
     )
     verdict = RememberedVerdict(ask_root, authority) if forward else RootVerdict(host.store, host.mirror)
     identify = Identity(host.mirror, authority, verdict, trust_root_peer=forward is None)

@@ -68,17 +68,14 @@ def storages(ctx: Context) -> list[dict[str, object]]:
 
 
 def pools(ctx: Context) -> tuple[list[dict[str, object]], dict[int, str]]:
-    """Rows of the pools that the caller may see, and the pool of each guest (``pool:`` lines of user.cfg)."""
-    file = ctx.mirror.get("user.cfg")
-    rows: list[dict[str, object]] = []
-    owner: dict[int, str] = {}
-    for line in (file.data.decode(errors="replace") if file else "").splitlines():
-        words = line.split(":")
-        if words[0] == "pool" and len(words) > 3:
-            owner |= {int(vmid): words[1] for vmid in words[3].split(",") if vmid.strip().isdecimal()}
-            if ctx.may(f"/pool/{words[1]}", "Pool.Audit"):
-                rows.append({"id": f"/pool/{words[1]}", "pool": words[1], "type": "pool"})
-    return rows, owner
+    """Rows of the pools that the caller may see, and the pool of each guest."""
+    known = ctx.services.authority.rights.config.pools
+    rows: list[dict[str, object]] = [
+        {"id": f"/pool/{name}", "pool": name, "type": "pool"}
+        for name in sorted(known)
+        if ctx.may(f"/pool/{name}", "Pool.Audit")
+    ]
+    return rows, {vmid: name for name, pool in known.items() for vmid in pool.vms}
 
 
 def zones(ctx: Context) -> list[dict[str, object]]:

@@ -78,6 +78,7 @@ class Site:
             store.write(path, data)
         self.store, self.mirror = store, store.mirror()
         self.tasks, self.samples = RecordedTasks(), FixedSamples()
+        self.came_in: list[str] = []
         host = Host(node="alpha", store=self.store, mirror=self.mirror, run=no_programs)
         authority = Authority(self.mirror)
         services = Services(
@@ -85,7 +86,14 @@ class Site:
             tasks=self.tasks,
             samples=self.samples,
             authority=authority,
-            credentials=Login(self.store, self.mirror, authority, password_is_secret, clock=lambda: NOW),
+            credentials=Login(
+                self.store,
+                self.mirror,
+                authority,
+                password_is_secret,
+                clock=lambda: NOW,
+                came_in=self.came_in.append,
+            ),
         )
         identify = Identity(self.mirror, authority, RootVerdict(store, self.mirror), clock=lambda: NOW)
         self.api = Api(collect(ENDPOINT_MODULES), services, identify, None)

@@ -125,7 +125,13 @@ def closed(ctx: Context, p: NoParams) -> object:
     """For users."""
 
 
-ENDPOINTS = [echo, forget, items, item, read_config, write_config, broken, bug, closed]
+@endpoint("GET", "/drawn", params=NoParams, returns={"type": "object"}, allow=WORLD)
+def drawn(ctx: Context, p: NoParams) -> object:
+    """A picture."""
+    return {"filename": "/x.png", "image": b"\x89PNG\xff".decode("latin-1")}
+
+
+ENDPOINTS = [drawn, echo, forget, items, item, read_config, write_config, broken, bug, closed]
 
 
 @pytest.fixture
@@ -220,10 +226,18 @@ def test_formats(client: Client) -> None:
     assert page.content_type == "text/html;charset=UTF-8"
     assert b"&quot;success&quot;:1" in page.data
     assert client.post("/api2/html/echo").status_code == 501
-    assert client.get("/api2/png/items").status.startswith("501 no formatter for uri")
+    assert client.get("/api2/gif/items").status.startswith("501 no formatter for uri")
     failed = client.post("/api2/extjs/broken")
     assert (failed.status_code, failed.json["status"], failed.json["success"]) == (200, 500, 0)
     assert (client.get("/api2/extjs/closed").status_code, client.get("/api2/extjs/closed").data) == (401, b"")
+
+
+def test_pictures(client: Client) -> None:
+    picture = client.get("/api2/png/drawn")
+    assert (picture.status_code, picture.content_type, picture.data) == (200, "image/png", b"\x89PNG\xff")
+    assert client.get("/api2/png/items").status.startswith("501 this method draws no picture")
+    assert client.get("/api2/png/bug").status_code == 500
+    assert client.post("/api2/png/drawn").status.startswith("501 no formatter for uri")
 
 
 def test_pages_to_look_around_in(client: Client) -> None:

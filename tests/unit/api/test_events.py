@@ -30,6 +30,8 @@ KEY = tickets.make_key()
 class OnlyMachines:
     """root@pam may see everything, joe@pve what concerns guest 100."""
 
+    version = 1  # of user.cfg
+
     def may(self, user: str, path: str, privileges: tuple[str, ...], *, any_of: bool = False) -> bool:
         return user == "root@pam" or (user == "joe@pve" and path == "/vms/100")
 
@@ -167,7 +169,7 @@ def test_no_events_without_log_in_and_not_at_once(world: World, headers: dict[st
 
 def test_tokens_are_verified_by_the_root_process(world: World) -> None:
     async def test(client: Any) -> None:
-        answer = await client.get("/api2/json/events", headers={"Authorization": "PVEAPIToken=joe@pve!t=secret"})
+        answer = await client.get("/api2/json/events", headers={"Authorization": "PVEAPIToken=joe@pve!events=secret"})
         assert (answer.status, "root process" in answer.reason) == (500, True)  # nobody answers there here
 
     world.run(test)

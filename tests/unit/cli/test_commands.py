@@ -45,7 +45,7 @@ def test_reading_in_every_form(shell: Shell) -> None:
 def test_what_is_below_a_path(shell: Shell) -> None:
     assert "Dr---    nodes\n" in pvesh_out(shell, "ls", "/")
     assert pvesh_out(shell, "ls", "/nodes") == "Dr---    alpha\n"
-    assert "-r---    status\n" in pvesh_out(shell, "ls", "/nodes/alpha")
+    assert "-r---    version\n" in pvesh_out(shell, "ls", "/nodes/alpha")
 
 
 def test_usage_names_every_option(shell: Shell) -> None:
@@ -146,7 +146,7 @@ def test_completion(shell: Shell) -> None:
     assert "/nodes/alpha/" in pvesh.complete(around, ["get", "/nodes/a"])
     assert "--limit" in pvesh.complete(around, ["get", "/nodes/alpha/tasks", "--l"])
     assert pvesh.complete(around, ["get", "/nodes/alpha/tasks", "--source", ""]) == ["archive", "active", "all"]
-    assert pvenode.SUITE.complete(around, [""]) == ["help", "task"]
+    assert {"help", "task"} <= set(pvenode.SUITE.complete(around, [""]))
     assert pvenode.SUITE.complete(around, ["task", ""]) == ["list", "log", "status", "stop"]
     shell.scripted = {"GET /nodes/localhost/tasks": [[{"upid": UPID}]]}
     assert pvenode.SUITE.complete(around, ["task", "log", ""]) == [UPID]
