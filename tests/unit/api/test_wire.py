@@ -84,6 +84,7 @@ def test_login(site: Site) -> None:
     for bad in ({"username": "root@pam", "password": "wrong"}, {"username": "x@pam", "password": "secret"}):
         answer = site.call("POST", "/access/ticket", user="", data=bad)
         assert answer.status == "401 authentication failure"
+    assert site.came_in == ["root@pam", "root@pam"]  # for the cluster's log
 
 
 def test_an_unknown_node_is_an_error(site: Site) -> None:
