@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -43,8 +44,8 @@ def test_reading_in_every_form(shell: Shell) -> None:
 
 
 def test_what_is_below_a_path(shell: Shell) -> None:
-    assert "Dr---    nodes\n" in pvesh_out(shell, "ls", "/")
-    assert pvesh_out(shell, "ls", "/nodes") == "Dr---    alpha\n"
+    assert re.search(r"^Dr...    nodes$", pvesh_out(shell, "ls", "/"), re.M)
+    assert re.fullmatch(r"Dr[w-][c-][d-]    alpha\n", pvesh_out(shell, "ls", "/nodes"))
     assert "-r---    version\n" in pvesh_out(shell, "ls", "/nodes/alpha")
 
 
@@ -147,7 +148,7 @@ def test_completion(shell: Shell) -> None:
     assert "--limit" in pvesh.complete(around, ["get", "/nodes/alpha/tasks", "--l"])
     assert pvesh.complete(around, ["get", "/nodes/alpha/tasks", "--source", ""]) == ["archive", "active", "all"]
     assert {"help", "task"} <= set(pvenode.SUITE.complete(around, [""]))
-    assert pvenode.SUITE.complete(around, ["task", ""]) == ["list", "log", "status", "stop"]
+    assert {"list", "log", "status", "stop"} <= set(pvenode.SUITE.complete(around, ["task", ""]))
     shell.scripted = {"GET /nodes/localhost/tasks": [[{"upid": UPID}]]}
     assert pvenode.SUITE.complete(around, ["task", "log", ""]) == [UPID]
 
