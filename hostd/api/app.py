@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 PREFIX = "/api2/"
 METHODS = ("GET", "POST", "PUT", "DELETE")
-CONTENT_TYPE = "application/json;charset=UTF-8"
 HTML_TYPE = "text/html;charset=UTF-8"
 HEADER_LINES, HEADER_BYTES, BODY_LIMIT = 64, 8 * 1024, 512 * 1024
 # nginx takes chunks apart; it says so in a header of its own, which clients cannot set (debian/etc/nginx.conf)
@@ -167,10 +166,10 @@ def _failed(format: str, path: str, error: HostError) -> Response:
 
 
 def _content_type(format: str) -> str:
-    return HTML_TYPE if format == "htmljs" else CONTENT_TYPE
+    return HTML_TYPE if format == "htmljs" else wire.JSON_TYPE
 
 
-def _answer(status: int, message: str, body: bytes, content_type: str = CONTENT_TYPE) -> Response:
+def _answer(status: int, message: str, body: bytes, content_type: str = wire.JSON_TYPE) -> Response:
     headers = [("Content-Type", content_type), ("Expires", _now(int(time.time()))), *_NOT_KEPT]
     return Response(body, f"{status} {reason_of(message)}" if message else "200 OK", headers)
 

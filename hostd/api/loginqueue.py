@@ -110,7 +110,7 @@ class LoginQueue:
         except (ClientError, OSError, TimeoutError) as err:
             message = f"the host's root process does not answer ({type(err).__name__}); see 'systemctl status hostd'"
             body = wire.failure("json", 500, message, {})
-            return web.Response(status=500, reason=message, body=body, content_type="application/json")
+            return web.Response(status=500, reason=message, body=body, headers={"Content-Type": wire.JSON_TYPE})
 
 
 async def _body(request: web.Request) -> bytes:

@@ -131,12 +131,15 @@ class Streams:
             await asyncio.sleep(
                 min(max(self._refusal_s - float(request.headers.get(sockets.ELAPSED, "0")), 0), sockets.REFUSAL_S)
             )
-        body, kind = b"", "application/json"
+        body, kind = b"", wire.JSON_TYPE
         if request.path.startswith("/api2/html/"):
-            body, kind = browse.error_page(request.path.removeprefix("/api2/html/"), 401, message, {}), "text/html"
+            body, kind = (
+                browse.error_page(request.path.removeprefix("/api2/html/"), 401, message, {}),
+                browse.CONTENT_TYPE,
+            )
         elif request.path.startswith(("/api2/json/", "/metrics")):
             body = wire.failure("json", 401, message, {})
-        return web.Response(status=401, reason=reason_of(message), body=body, content_type=kind)
+        return web.Response(status=401, reason=reason_of(message), body=body, headers={"Content-Type": kind})
 
     def _guarded(self, handler: Handler) -> Handler:
         """Expected errors to their status, with the message as reason phrase; a 401 takes its time."""
@@ -151,7 +154,10 @@ class Streams:
                 errors = err.errors if isinstance(err, Invalid) else {}
                 body = wire.failure("json", status_of(err), str(err), errors)
                 return web.Response(
-                    status=status_of(err), reason=reason_of(str(err)), body=body, content_type="application/json"
+                    status=status_of(err),
+                    reason=reason_of(str(err)),
+                    body=body,
+                    headers={"Content-Type": wire.JSON_TYPE},
                 )
 
         return guarded

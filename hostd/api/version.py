@@ -1,4 +1,4 @@
-"""``/version``."""
+"""``/`` and ``/version``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ import hashlib
 from dataclasses import dataclass
 
 from hostd.api.context import Context
-from hostd.api.endpoint import ALL, endpoint, fields
+from hostd.api.endpoint import ALL, array, endpoint, fields
 from hostd.core.release import COMPATIBLE_RELEASE, COMPATIBLE_VERSION, VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
 class VersionParams:
     """No parameters."""
+
+
+CHILDREN = ("access", "cluster", "nodes", "pools", "storage", "version")
+
+
+@endpoint("GET", "/", params=VersionParams, returns=array(fields(subdir="string"), child="subdir"), allow=ALL)
+def root(ctx: Context, p: VersionParams) -> object:
+    """What the API has."""
+    return [{"subdir": name} for name in CHILDREN]
 
 
 @endpoint(

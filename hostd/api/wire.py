@@ -15,6 +15,7 @@ from hostd.core.dialect import is_integer, is_number, text_of
 from hostd.core.errors import Invalid
 
 FORMATS = ("json", "extjs", "htmljs", "html", "png")
+JSON_TYPE = "application/json;charset=UTF-8"
 READ_ONLY = ("html", "png")
 Schema = Mapping[str, Any]
 _ANY: Schema = {}

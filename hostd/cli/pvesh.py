@@ -54,12 +54,9 @@ def find(around: Surroundings, word: str, path: str) -> tuple[Method, dict[str, 
     found = around.methods.match(path)
     if VERBS[word] in found:
         return found[VERBS[word]]
-    below = around.methods.below(path)
     if found:
         known = ", ".join(w for w, verb in VERBS.items() if verb in found)
         raise NotFound(f"no '{word}' for '{path}'; it has: {known}")
-    if below:
-        raise NotFound(f"no '{word}' for '{path}'; below it are: {', '.join(below)}")
     raise NotFound(f"no such path '{path}' (or not built yet); see 'pvesh ls {path.rpartition('/')[0] or '/'}'")
 
 

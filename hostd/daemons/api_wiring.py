@@ -13,8 +13,8 @@ from hostd.api import metrics, pools, storage, version
 from hostd.api.access import acl, domains, groups, roles, tfa, ticket, tokens, users
 from hostd.api.access import index as access_index
 from hostd.api.app import Api, Forward
+from hostd.api.cluster import backup_info, resources
 from hostd.api.cluster import index as cluster_index
-from hostd.api.cluster import resources
 from hostd.api.cluster import tasks as cluster_tasks
 from hostd.api.context import Services
 from hostd.api.endpoint import collect
@@ -31,8 +31,8 @@ from hostd.tasks.eventlog import Event
 # Every module that declares methods of the API.
 ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
-    resources, cluster_tasks, index, system, services, journal, apt, certificates, statistics, tasks, console, qemu,
-    lxc, storage, node_storage,
+    backup_info, resources, cluster_tasks, index, system, services, journal, apt, certificates, statistics, tasks,
+    console, qemu, lxc, storage, node_storage,
 )  # fmt: skip
 
 

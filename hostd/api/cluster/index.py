@@ -17,7 +17,7 @@ from hostd.guests import index as guests
 from hostd.node import addresses
 from hostd.tasks import eventlog
 
-CHILDREN = ("log", "nextid", "options", "resources", "status", "tasks")
+CHILDREN = ("backup-info", "log", "nextid", "options", "resources", "status", "tasks")
 LOG_LINES = 50
 
 

@@ -93,6 +93,16 @@ def test_resources_have_pools(site: Site) -> None:
     assert {row["type"] for row in data(site.get("/cluster/resources?type=vm"))} == {"qemu"}
 
 
+def test_guests_that_no_backup_job_saves(site: Site) -> None:
+    site.store.mkdir("nodes/alpha/qemu-server", parents=True)
+    for vmid in (100, 101, 102):
+        site.store.write(f"nodes/alpha/qemu-server/{vmid}.conf", b"name: x%d\n" % vmid)
+    site.store.write("user.cfg", b"user:root@pam:1:0::::::\npool:p1:text:100:local:\n")
+    site.store.write("jobs.cfg", b"vzdump: a\n\tpool p1\n\nvzdump: b\n\tvmid 102\n")
+    rows = data(site.get("/cluster/backup-info/not-backed-up"))
+    assert rows == [{"vmid": 101, "type": "qemu", "name": "x101"}]
+
+
 def test_the_log_shows_everybody_their_own(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(tmp_path / "events")
     for user in ("root@pam", "a@pve", "a@pve!t"):

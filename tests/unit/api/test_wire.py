@@ -74,6 +74,11 @@ def test_without_the_privilege_it_is_refused(site: Site) -> None:
     assert answer.status == "403 Permission check failed (/nodes/alpha, Sys.Audit)"
 
 
+def test_the_root_lists_what_is_below(site: Site) -> None:
+    for path in ("", "/", "//"):
+        assert {"subdir": "nodes"} in site.get(path).json["data"]
+
+
 def test_login(site: Site) -> None:
     answer = site.call("POST", "/access/ticket", user="", data={"username": "root@pam", "password": "secret"})
     data = answer.json["data"]

@@ -78,7 +78,7 @@ def test_parameters_reach_the_method(shell: Shell) -> None:
         (["fetch", "/"], Invalid, "unknown command 'fetch'; commands are: get"),
         (["set", "/version"], NotFound, "no 'set' for '/version'; it has: get"),
         (["get", "/nodes/alpha/nothing"], NotFound, "no such path '/nodes/alpha/nothing'"),
-        (["get", "/"], NotFound, "below it are: access"),
+        (["create", "/"], NotFound, "no 'create' for '/'; it has: get"),
         (["get", "/version", "--x", "1"], Invalid, "unknown option '--x'"),
         (["get", "/nodes/alpha/tasks", "--limit", "-1"], Invalid, "value must have a minimum value of 0"),
         (["get", "/nodes/beta/tasks"], HostError, "no such cluster node 'beta'"),
