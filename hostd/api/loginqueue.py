@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hostd.access.throttle import Key, Throttle
 from hostd.api import sockets, wire
-from hostd.core.errors import HostError
+from hostd.api.passing import pass_on
+from hostd.core.errors import HostError, Unavailable
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 ADDRESS: Final = "X-Real-IP"  # set by nginx in the location of log-ins, and only there
 _AT_ONCE: Final = 4  # of the root process's eight threads; more than PAM's workers would only queue there
+_PATIENCE_S: Final = 60
 _BODY_LIMIT: Final = 512 * 1024
 # More refusals than this wait at no time; further ones leave at once, as waiting costs nginx two connections each.
 _WAITING: Final = 1000
@@ -89,28 +91,16 @@ class LoginQueue:
             self._waiting -= 1
 
     async def _forward(self, request: web.Request, body: bytes) -> web.Response:
-        from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
+        from aiohttp import web
 
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         try:
-            async with (
-                ClientSession(
-                    connector=UnixConnector(path=self._root_socket), timeout=ClientTimeout(total=60)
-                ) as session,
-                session.request(
-                    request.method, f"http://localhost{request.rel_url}", data=body or None, headers=headers
-                ) as answer,
-            ):
-                return web.Response(
-                    status=answer.status,
-                    reason=answer.reason,
-                    body=await answer.read(),
-                    headers={"Content-Type": answer.headers.get("Content-Type", "text/plain")},
-                )
-        except (ClientError, OSError, TimeoutError) as err:
-            message = f"the host's root process does not answer ({type(err).__name__}); see 'systemctl status hostd'"
-            body = wire.failure("json", 500, message, {})
-            return web.Response(status=500, reason=message, body=body, headers={"Content-Type": wire.JSON_TYPE})
+            return await pass_on(
+                self._root_socket, request.method, request.rel_url, body, headers, timeout_s=_PATIENCE_S
+            )
+        except Unavailable as err:
+            failed = wire.failure("json", 500, str(err), {})
+            return web.Response(status=500, reason=str(err), body=failed, headers={"Content-Type": wire.JSON_TYPE})
 
 
 async def _body(request: web.Request) -> bytes:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from urllib.parse import unquote, urlencode
 
-from aiohttp import BodyPartReader, ClientSession, UnixConnector, WSMsgType, web
+from aiohttp import BodyPartReader, WSMsgType, web
 
 from hostd.access import keys, tickets
 from hostd.access.authority import Authority
@@ -25,6 +25,7 @@ from hostd.api.errors import reason_of, status_of
 from hostd.api.events import Event, Hub, Watcher, watch
 from hostd.api.identity import COOKIE, RememberedVerdict, Verdict, check_ticket, ticket_in
 from hostd.api.loginqueue import LoginQueue
+from hostd.api.passing import pass_on
 from hostd.api.rootasked import ask_root
 from hostd.cluster.store import Mirror
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
@@ -38,6 +39,7 @@ HEARTBEAT_S = 15.0
 MOST_LISTENERS = 512
 CHUNK = 1 << 18
 MESSAGE_LIMIT = 128 * 1024
+HAND_OVER_S = 300.0
 FIELD_LIMIT = 4096
 FIELDS = ("content", "checksum", "checksum-algorithm")
 
@@ -226,16 +228,8 @@ class Streams:
         csrf = tickets.csrf_token(key_file(self._mirror, keys.CSRF), user, now_s=int(self._clock()))
         headers = {"CSRFPreventionToken": csrf, "Content-Type": "application/x-www-form-urlencoded"}
         headers |= {name: request.headers[name] for name in ("Cookie", "Authorization") if name in request.headers}
-        async with (
-            ClientSession(connector=UnixConnector(path=self._root_socket)) as session,
-            session.post(f"http://localhost{request.rel_url}", data=urlencode(fields), headers=headers) as answer,
-        ):
-            return web.Response(
-                status=answer.status,
-                reason=answer.reason,
-                body=await answer.read(),
-                headers={"Content-Type": answer.headers.get("Content-Type", "text/plain")},
-            )
+        body = urlencode(fields).encode()
+        return await pass_on(self._root_socket, "POST", request.rel_url, body, headers, timeout_s=HAND_OVER_S)
 
 
 async def _receive(request: web.Request, target: str) -> dict[str, str]:
