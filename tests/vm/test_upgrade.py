@@ -33,6 +33,7 @@ def repository(images: Images) -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://10.0.2.2:{server.server_port}"
     server.shutdown()
+    server.server_close()
 
 
 def test_packages_and_kernel_pair(start: Start, lab: Lab, images: Images, repository: str, tmp_path: Path) -> None:
