@@ -92,6 +92,7 @@ conformance: tools ## Recorded cases of the shared facts, through tests/bin/conf
 
 .PHONY: test-node
 test-node: host-dev tools ## One real node from the packages: API, a machine, a container
+	@$(BUILD) kernel
 	@tests/bin/on-dev-node python3 -m pytest -q -p no:cacheprovider tests/node
 
 .PHONY: kernel
