@@ -47,7 +47,9 @@ def test_disk_is_untouched(lab: Lab, images: Images, tmp_path: Path, case: str) 
     medium = answer.put_on(lab.ctx, images.iso, wrong, folder / "wrong.iso", choice="auto-serial", timeout_s=1)
     disk = filled_disk(folder / "disk.raw")
     before = checksum(disk.path)
-    vm = Vm.start(lab.ctx, Spec(folder=folder, disks=[disk], medium=medium))
+    spec = Spec(folder=folder, disks=[disk], medium=medium)
+    spec.serial_log.unlink(missing_ok=True)
+    vm = Vm.start(lab.ctx, spec)
     try:
         until(lambda: FAILED_MARK in console(vm) and "log: " in console(vm), 600, "the installer's refusal")
     finally:
