@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from hostd.access.authority import Authority
 from hostd.access.login import Login
+from hostd.access.rights import Rights
 from hostd.cluster.store import Mirror, Store
 from hostd.core.run import Run
 from hostd.node.host import Host
@@ -73,9 +75,14 @@ class Context:
     def samples(self) -> Samples:
         return self.services.samples
 
+    @cached_property
+    def _rights(self) -> Rights:
+        """The rights when the call first asked: one call sees one state, and long lists look only once."""
+        return self.services.authority.rights
+
     def may(self, path: str, *privileges: str, any_of: bool = False) -> bool:
         """Whether the caller holds the privileges on an ACL path."""
-        return self.services.authority.may(self.user, path, privileges, any_of=any_of)
+        return self._rights.may(self.user, path, privileges, any_of=any_of)
 
     def spawn(self, type: str, id: str, **args: object) -> str:
         """Start a task as the caller; returns its UPID at once."""

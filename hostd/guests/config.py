@@ -6,6 +6,7 @@ file's bytes, as in the reference.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from contextlib import AbstractContextManager
@@ -66,8 +67,9 @@ class StoredGuest:
     version: int
 
 
+@functools.lru_cache(maxsize=32768)
 def parse_path(path: str) -> GuestPath | None:
-    """The guest whose file this is, or None for another file."""
+    """The guest whose file this is, or None for another file. Remembered: lists ask for every file each time."""
     match = _PATH.match(path)
     if match is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from hostd.cluster.store import Mirror
 from hostd.core.errors import Conflict, HostError
@@ -14,6 +14,9 @@ from hostd.guests.config import HIGHEST_ID, LOWEST_ID, GuestKind, GuestPath, par
 from hostd.guests.lxc import config as containers
 from hostd.guests.qemu import config as machines
 from hostd.guests.qemu.devices import cpu
+
+_LIVE: Final = ("cpu", "mem", "memhost", "disk", "diskread", "diskwrite", "netin", "netout", "uptime")
+_STILL: Final[Mapping[str, object]] = dict.fromkeys(_LIVE, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +92,7 @@ def container_cpus(values: Mapping[str, str]) -> float:
 
 def live_values(sample: Mapping[str, Any]) -> dict[str, object]:
     """What a sample tells, with zeroes for a guest that does not run."""
-    fields = ("cpu", "mem", "memhost", "disk", "diskread", "diskwrite", "netin", "netout", "uptime")
-    return {name: sample.get(name, 0) for name in fields}
+    return {name: sample.get(name, 0) for name in _LIVE} if sample else dict(_STILL)
 
 
 def list_guests(mirror: Mirror, samples: Mapping[int, Mapping[str, Any]], node: str) -> list[dict[str, object]]:
