@@ -1,30 +1,12 @@
-"""Privileges and built-in roles, declared once. Facts: ``api/access.json`` of the shared reference data."""
+"""Built-in roles and our own privileges. Facts: ``api/access.json`` of the shared reference data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-# What a privilege reaches, by family: the part before the first dot.
-_FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
-    "Datastore": ("Allocate", "AllocateSpace", "AllocateTemplate", "Audit"),
-    "Group": ("Allocate",),
-    "Mapping": ("Audit", "Modify", "Use"),
-    "Permissions": ("Modify",),
-    "Pool": ("Allocate", "Audit"),
-    "Realm": ("Allocate", "AllocateUser"),
-    "SDN": ("Allocate", "Audit", "Use"),
-    "Sys": ("AccessNetwork", "Audit", "Console", "Incoming", "Modify", "PowerMgmt", "Syslog"),
-    "User": ("Modify",),
-    "VM": (
-        "Allocate", "Audit", "Backup", "Clone", "Config.CDROM", "Config.CPU", "Config.Cloudinit", "Config.Disk",
-        "Config.HWType", "Config.Memory", "Config.Network", "Config.Options", "Console", "GuestAgent.Audit",
-        "GuestAgent.FileRead", "GuestAgent.FileSystemMgmt", "GuestAgent.FileWrite", "GuestAgent.Unrestricted",
-        "Migrate", "PowerMgmt", "Replicate", "Snapshot", "Snapshot.Rollback",
-    ),
-}  # fmt: skip
+from hostd.core.privileges import PRIVILEGES
 
-PRIVILEGES: Final[tuple[str, ...]] = tuple(f"{family}.{name}" for family, names in _FAMILIES.items() for name in names)
 # Our own: what the reference leaves to root@pam alone. Each makes its holder root on the host, sooner or later, so no
 # built-in role has one: an administrator who wants that makes a role of his own.
 HOST_PRIVILEGES: Final[Mapping[str, str]] = {

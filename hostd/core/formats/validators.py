@@ -17,6 +17,7 @@ from typing import Final
 from hostd.core.formats import calendarsyntax, netformats
 from hostd.core.formats.lists import split_list
 from hostd.core.formats.netformats import bridge_id, dns_name, ip
+from hostd.core.privileges import PRIVILEGES
 
 Check = Callable[[str], str]
 
@@ -27,23 +28,6 @@ _REALM = r"[A-Za-z][A-Za-z0-9._-]+"
 _MAIL_USER = r"[\w+~-]+(?:\.[\w+~-]+)*"
 _MAIL = rf"{_MAIL_USER}@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*"
 _STORAGE = r"[a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]"
-_FAMILIES = {
-    "Datastore": "Allocate AllocateSpace AllocateTemplate Audit",
-    "Group": "Allocate",
-    "Mapping": "Audit Modify Use",
-    "Permissions": "Modify",
-    "Pool": "Allocate Audit",
-    "Realm": "Allocate AllocateUser",
-    "SDN": "Allocate Audit Use",
-    "Sys": "AccessNetwork Audit Console Incoming Modify PowerMgmt Syslog",
-    "User": "Modify",
-    "VM": "Allocate Audit Backup Clone Config.CDROM Config.CPU Config.Cloudinit Config.Disk Config.HWType"
-    " Config.Memory Config.Network Config.Options Console GuestAgent.Audit GuestAgent.FileRead"
-    " GuestAgent.FileSystemMgmt GuestAgent.FileWrite GuestAgent.Unrestricted Migrate PowerMgmt Replicate Snapshot"
-    " Snapshot.Rollback",
-}
-# What roles are made of; access control gives them their meaning.
-PRIVILEGES: Final = frozenset(f"{family}.{name}" for family, names in _FAMILIES.items() for name in names.split())
 CONTENT_TYPES: Final = frozenset({"images", "rootdir", "vztmpl", "iso", "backup", "snippets", "import", "none"})
 
 
@@ -272,7 +256,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "pve-groupid": pattern(_NAME, "contains characters a group name must not have"),
     "pve-roleid": pattern(_NAME, "contains characters a role name must not have"),
     "pve-poolid": pattern(rf"{_NAME}(?:/{_NAME}){{0,2}}", "is no pool name (up to three names, '/' between)"),
-    "pve-priv": words(PRIVILEGES, "privilege"),
+    "pve-priv": words(frozenset(PRIVILEGES), "privilege"),
     "pve-tfa-secret": pattern(_TFA_SECRET, "is no secret for one-time codes"),
     "pve-tag": pattern(r"[a-zA-Z0-9_][a-zA-Z0-9_+.-]*", "is no tag"),
     "pve-task-status-type": words(frozenset({"ok", "error", "warning", "unknown"}), "end of a task", any_case=True),

@@ -24,9 +24,10 @@ from hostd.access.expressions import (
     require,
     why_not,
 )
-from hostd.access.privileges import BUILTIN_ROLES, HOST_PRIVILEGES, PRIVILEGES
+from hostd.access.privileges import BUILTIN_ROLES, HOST_PRIVILEGES
 from hostd.access.rights import Rights, may_see_permissions_of
 from hostd.core.errors import Denied
+from hostd.core.privileges import PRIVILEGES
 
 FACTS = Path(__file__).resolve().parents[4] / "shared/api"
 CONFIG = """

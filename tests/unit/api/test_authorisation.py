@@ -21,11 +21,12 @@ from werkzeug.test import Client
 
 from hostd.access import tickets
 from hostd.access.expressions import And, Check, Everyone, Or, PermModify, RootOnly, UserGroup, UserParam
-from hostd.access.privileges import BUILTIN_ROLES, PRIVILEGES
+from hostd.access.privileges import BUILTIN_ROLES
 from hostd.api.app import Api, create_app
 from hostd.api.endpoint import Allow, Endpoint, collect
 from hostd.api.identity import PEER_UID, Identity, RememberedVerdict, RootVerdict
 from hostd.core.errors import NotAuthenticated
+from hostd.core.privileges import PRIVILEGES
 from hostd.daemons.api_wiring import ENDPOINT_MODULES
 from tests.unit.api.conftest import NOW, Site
 
