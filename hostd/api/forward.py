@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
-
 from werkzeug.wrappers import Request, Response
 
 from hostd.api import sockets
-from hostd.api.unixhttp import UnixConnection
-from hostd.core.errors import Unavailable
+from hostd.api.unixhttp import ask_root
 
 TIMEOUT_S = 60
 # What the root process may see of a request; identity headers that a client made up are not among it.
@@ -33,17 +30,14 @@ class RootForward:
     def __call__(self, request: Request) -> Response:
         headers = {name: value for name in PASSED_ON if (value := request.headers.get(name)) is not None}
         target = request.environ.get("REQUEST_URI") or request.full_path.rstrip("?")
-        connection = UnixConnection(self._path, TIMEOUT_S)
-        try:
-            connection.request(request.method, target, body=request.get_data(cache=True) or None, headers=headers)
-            answer = connection.getresponse()
-            body = answer.read()
-        except (OSError, http.client.HTTPException) as err:
-            raise Unavailable(f"the host's root process does not answer ({err}); see 'systemctl status hostd'") from err
-        finally:
-            connection.close()
+        answer = ask_root(
+            request.method, target, headers=headers, body=request.get_data(cache=True) or None, timeout_s=TIMEOUT_S,
+            path=self._path,
+        )  # fmt: skip
         saved_as = [("Content-Disposition", name) for name in answer.headers.get_all("Content-Disposition", [])]
-        response = Response(body, headers=saved_as, content_type=answer.headers.get("Content-Type", "text/plain"))
+        response = Response(
+            answer.body, headers=saved_as, content_type=answer.headers.get("Content-Type", "text/plain")
+        )
         response.status = f"{answer.status} {answer.reason}"
         for name in PASSED_BACK:
             if (value := answer.headers.get(name)) is not None:

@@ -26,7 +26,7 @@ from hostd.api.events import Event, Hub, Watcher, watch
 from hostd.api.identity import COOKIE, RememberedVerdict, Verdict, check_ticket, ticket_in
 from hostd.api.loginqueue import LoginQueue
 from hostd.api.passing import pass_on
-from hostd.api.rootasked import ask_root
+from hostd.api.rootasked import ask_verdict
 from hostd.cluster.store import Mirror
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
 from hostd.guests.console import socket_path
@@ -66,7 +66,7 @@ class Streams:
         self._hub, self._watcher, self._refusal_s = Hub(), watcher, refusal_s
         self._mirror, self._authority, self._clock, self._place = mirror, authority, clock, place
         self._uploads, self._root_socket = uploads, root_socket
-        self._verdict = RememberedVerdict(ask or partial(ask_root, path=root_socket), authority)
+        self._verdict = RememberedVerdict(ask or partial(ask_verdict, path=root_socket), authority)
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=1 << 20)

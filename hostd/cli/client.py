@@ -5,7 +5,6 @@ The process at the other end knows by SO_PEERCRED that uid 0 calls, which is ``r
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from hostd.api import sockets
-from hostd.api.unixhttp import UnixConnection
+from hostd.api.unixhttp import ask_root
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated, Unavailable, Unsupported
 
 TIMEOUT_S = 120
@@ -47,19 +46,13 @@ class RootClient:
             target += f"?{urlencode(parameters, doseq=True)}" if parameters else ""
         else:
             body, headers = json.dumps(dict(parameters)), {"Content-Type": "application/json"}
-        connection = UnixConnection(self._socket, TIMEOUT_S)
         try:
-            connection.request(method, target, body=body, headers=headers)
-            answer = connection.getresponse()
-            return decode(answer.status, answer.reason, answer.read())
-        except PermissionError:
-            raise Denied("only root may use this command; repeat it as root or with sudo") from None
-        except (OSError, http.client.HTTPException) as err:
-            raise Unavailable(
-                f"the host's root process does not answer at {self._socket} ({err}); see 'systemctl status hostd'"
-            ) from err
-        finally:
-            connection.close()
+            answer = ask_root(method, target, headers=headers, body=body, timeout_s=TIMEOUT_S, path=self._socket)
+        except Unavailable as err:
+            if isinstance(err.__cause__, PermissionError):
+                raise Denied("only root may use this command; repeat it as root or with sudo") from None
+            raise
+        return decode(answer.status, answer.reason, answer.body)
 
 
 def decode(status: int, reason: str, body: bytes) -> Answer:

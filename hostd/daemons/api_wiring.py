@@ -21,7 +21,7 @@ from hostd.api.endpoint import collect
 from hostd.api.identity import Identity, RememberedVerdict, RootVerdict
 from hostd.api.nodes import apt, certificates, console, index, journal, lxc, qemu, services, statistics, system, tasks
 from hostd.api.nodes import storage as node_storage
-from hostd.api.rootasked import ask_root
+from hostd.api.rootasked import ask_verdict
 from hostd.daemons.wiring import make_host, node_name
 from hostd.node.feed import Subscriber
 from hostd.tasks import eventlog
@@ -58,6 +58,6 @@ def make_api(*, forward: Forward | None) -> Api:
         authority=authority,
         credentials=Login(host.store, host.mirror, authority, pam.Bounded(), came_in=_to_cluster_log),
     )
-    verdict = RememberedVerdict(ask_root, authority) if forward else RootVerdict(host.store, host.mirror)
+    verdict = RememberedVerdict(ask_verdict, authority) if forward else RootVerdict(host.store, host.mirror)
     identify = Identity(host.mirror, authority, verdict, trust_root_peer=forward is None)
     return Api(collect(ENDPOINT_MODULES), services, identify, forward)
