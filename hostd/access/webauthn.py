@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import orjson
 
-from hostd.core.errors import Invalid, NotAuthenticated, ParseError, Unsupported
-from hostd.core.formats import propstring
+from hostd.cluster import datacenter
+from hostd.core.errors import Invalid, NotAuthenticated, Unsupported
 
-DATACENTER: Final = "datacenter.cfg"
+DATACENTER: Final = datacenter.PATH
 
 
 def _speak_json() -> None:
@@ -34,11 +34,7 @@ class RelyingParty:
     @classmethod
     def from_datacenter(cls, text: str) -> RelyingParty:
         """Raises Unsupported where ``datacenter.cfg`` does not say what browsers must be told."""
-        line = next((ln.partition(":")[2].strip() for ln in text.splitlines() if ln.startswith("webauthn:")), "")
-        try:
-            values = propstring.parse(line)
-        except ParseError:
-            values = {}
+        values = datacenter.parse(text.encode()).get("webauthn", {})
         _speak_json()
         if not values.get("id") or not values.get("origin"):
             raise Unsupported(

@@ -8,9 +8,10 @@ one error for a key is joined by a literal backslash-n.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from hostd.core.errors import Invalid, ParseError
@@ -76,8 +77,8 @@ def format_check(form: object) -> TextCheck:
     name = str(form)
     if name in CHECKS:
         return CHECKS[name]
-    if keys := facts.property_string(name):
-        return PropertyString(keys).check
+    if facts.property_string(name):
+        return property_string(name).check
     if name.endswith(("-list", "-alist")):
         each = format_check(name.rpartition("-")[0])
         return lambda text: next((wrong for word in split_list(text) if (wrong := each(word))), "")
@@ -176,15 +177,15 @@ def type_error(type: str, value: object) -> str:
     return "" if good else f"{wrong} - got '{text}'"
 
 
-class Node:
+class Node(ABC):
     """A compiled schema. ``check`` notes errors and returns the value with aliases resolved."""
 
     def __init__(self, schema: Schema) -> None:
         self.optional = bool(schema.get("optional")) or "alias" in schema
 
+    @abstractmethod
     def check(self, value: Any, path: str, errors: Errors, *, closed: bool = True) -> Any:
         """``closed``: names that the schema does not know are errors, where it says so."""
-        raise NotImplementedError
 
     def known(self, value: Any) -> set[str] | None:
         """Names that the schema knows of this value; None: all names are welcome."""
@@ -431,6 +432,22 @@ class PropertyString:
         except ParseError as err:
             return str(err)
         return ""
+
+
+@cache
+def property_string(name: str) -> PropertyString:
+    """The property string that the catalogue has under this name; KeyError where it has none."""
+    keys = facts.property_string(name)
+    if keys is None:
+        raise KeyError(f"no property string '{name}' in facts.json")
+    return PropertyString(keys)
+
+
+def typed(schema: Schema, text: str) -> str | int | float:
+    """A checked text as its type says: booleans and numbers as numbers."""
+    if schema.get("type") in ("boolean", "integer", "number"):
+        return int(text) if is_integer(text) else float(text)
+    return text
 
 
 def convert_list(schema: Schema, value: object) -> object:

@@ -1,54 +1,84 @@
 """Files of options, ``key: value`` with a comment on top (``datacenter.cfg``, a node's ``config``).
 
-A table of rows says which options there are; keys that it does not know survive a change.
+A table of rows says which options there are; keys that it does not know survive a change. Values that are property
+strings name their format of the catalogue (``formats/facts.json``, read at the first question).
+Source: conformance area ``schema`` (datacenter-cfg-parse).
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from hostd.core import dialect
 from hostd.core.errors import HostError, Invalid, ParseError
-from hostd.core.formats import propstring
-from hostd.core.formats.keyvalue import GuestFile, format_guest, parse_guest
+from hostd.core.formats import facts, propgrammar
+from hostd.core.formats.keyvalue import decode_text, encode_comment
 from hostd.core.schema import Kind
 
 DESCRIPTION = "description"
-# A section name that no file has: these files know no pending changes.
-_NO_SECTION = "-"
+_LINE = re.compile(r"(\S+?):\s*(.*)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """A row of the table.
-
-    ``form``: the value is a property string, told as an object where the table's owner wants it. ``indices``: the
-    option is ``name[n]`` with so many of them.
-    """
+    """A row of the table. ``indices``: the option is ``name[n]`` with so many of them."""
 
     kind: Kind
     doc: str
     default: object = None
-    form: propstring.Format | None = None
     indices: int = 0
 
+    def keys(self, text: str) -> dict[str, str]:
+        """A property string's keys and texts, checked; booleans are ``0`` or ``1``. Raises Invalid, ParseError."""
+        return dialect.property_string(self.kind.format).parse(text)
 
-def property_option(doc: str, format: str, form: propstring.Format) -> Option:
-    """A row whose value is a property string, known to the API's schema as ``format``."""
-    return Option(kind=Kind(format=format, check=form.check), doc=doc, form=form)
+    def value(self, text: str, *, objects: bool) -> object:
+        """The line's value as answers carry it: numbers as such, property strings as an object with ``objects``.
+
+        Raises ValueError, Invalid or ParseError for a wrong one.
+        """
+        if objects and (declared := facts.property_string(self.kind.format)):
+            return {key: dialect.typed(declared[key], found) for key, found in self.keys(text).items()}
+        if self.kind.type == "boolean":  # in files it has more spellings than in calls
+            return int(propgrammar.boolean(text))
+        self.kind.parse(text)
+        return dialect.typed({"type": self.kind.type}, text)
 
 
 def parse(data: bytes) -> dict[str, str]:
-    """Values as text by key; the comment is the key ``description``."""
-    file = parse_guest(data.decode(errors="replace"), pending=_NO_SECTION)
-    return {**file.current, **({DESCRIPTION: file.comment} if file.comment else {})}
+    """Values as text by key, the last of a repeated one; lines of comment, joined, are the key ``description``."""
+    comment: list[str] = []
+    values: dict[str, str] = {}
+    for raw in data.decode(errors="replace").split("\n"):
+        line = raw.strip()
+        if line.startswith("#"):
+            comment += [decode_text(raw[1:].rstrip("\r"))] if raw.startswith("#") else []
+        elif match := _LINE.fullmatch(line):
+            if match[1] == DESCRIPTION:  # the old form of the comment
+                comment += decode_text(match[2]).split("\n")
+            else:
+                values[match[1]] = match[2]
+    return {**values, **({DESCRIPTION: "\n".join(comment)} if comment else {})}
 
 
 def format(values: Mapping[str, str]) -> bytes:
-    """The file's bytes, keys sorted, the description as comment. Raises ParseError for values with line breaks."""
-    current = {key: value for key, value in values.items() if key != DESCRIPTION}
-    return format_guest(GuestFile(comment=values.get(DESCRIPTION, ""), current=current), pending=_NO_SECTION).encode()
+    """The file's bytes, keys sorted, the description as comment.
+
+    Raises ParseError for what could not be read back: line breaks above all, which would become other options.
+    """
+    comment = values.get(DESCRIPTION, "").rstrip("\n")
+    lines = [f"#{encode_comment(line)}" for line in comment.split("\n")] if comment else []
+    for key, value in sorted(values.items()):
+        if key != DESCRIPTION:
+            match = _LINE.fullmatch(f"{key}: {value}".strip())
+            if match is None or match.groups() != (key, value) or "\r" in value or key.startswith("#"):
+                raise ParseError(f"cannot write '{key}: {value!r}' as a line")
+            lines.append(f"{key}: {value}")
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def digest(data: bytes) -> str:
@@ -62,12 +92,12 @@ def check_digest(data: bytes, wanted: str) -> None:
         raise HostError("detected modified configuration - file changed by other user? Try again.")
 
 
-def names(table: Mapping[str, Option]) -> frozenset[str]:
-    """Every key that the table knows, indices spelled out."""
-    found: set[str] = set()
+def rows(table: Mapping[str, Option]) -> dict[str, Option]:
+    """Every key that the table knows, indices spelled out, with its row."""
+    found: dict[str, Option] = {}
     for name, option in table.items():
-        found |= {f"{name}{n}" for n in range(option.indices)} if option.indices else {name}
-    return frozenset(found)
+        found |= {f"{name}{n}": option for n in range(option.indices)} if option.indices else {name: option}
+    return found
 
 
 def changed(
@@ -83,30 +113,9 @@ def changed(
 
 
 def typed(table: Mapping[str, Option], values: Mapping[str, str], *, objects: bool) -> dict[str, object]:
-    """Values as answers carry them: numbers where declared as such, property strings as objects with ``objects``."""
-    return {key: _typed(table.get(key), value, objects) for key, value in values.items()}
-
-
-def _typed(option: Option | None, value: str, objects: bool) -> object:
-    if option is None:
-        return value
-    if option.form is not None and objects:
-        return _object(option.form, value)
-    return _number(option.kind, value)
-
-
-def _object(form: propstring.Format, value: str) -> object:
-    try:
-        found = propstring.parse(value, default_key=form.default_key, aliases=form.aliases)
-    except ParseError:  # a file that a person has edited is shown as it is
-        return value
-    return {key: _number(form.keys[key], text) if key in form.keys else text for key, text in found.items()}
-
-
-def _number(kind: Kind, text: str) -> object:
-    try:
-        if kind.type == "boolean":
-            return int(propstring.boolean(text))
-        return kind.parse(text) if kind.type in ("integer", "number") else text
-    except ValueError:
-        return text
+    """Values as answers carry them (``Option.value``). What is unknown or wrong is not in force and left out."""
+    known, found = rows(table), dict[str, object]()
+    for key in values.keys() & known.keys():
+        with contextlib.suppress(ValueError, HostError):
+            found[key] = known[key].value(values[key], objects=objects)
+    return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, Check, array, endpoint, fields
@@ -11,6 +13,7 @@ from hostd.api.option_params import given, with_table
 from hostd.cluster import datacenter
 from hostd.core import optionfile
 from hostd.core.errors import NotFound
+from hostd.core.formats.lists import split_list
 from hostd.core.kinds import CONFIG_ID_LIST
 from hostd.core.schema import Kind, param
 from hostd.guests import index as guests
@@ -48,20 +51,16 @@ def stored_options(ctx: Context) -> bytes:
     return file.data if file else b""
 
 
-def allowed_tags(ctx: Context, values: dict[str, str]) -> list[str]:
+def allowed_tags(ctx: Context, options: Mapping[str, Any]) -> list[str]:
     """Tags that the caller may give to guests: registered ones, listed ones, and those of guests it may see."""
-    access = dict(part.partition("=")[::2] for part in values.get("user-tag-access", "").split(",") if part)
-    registered = datacenter.split_tags(values.get("registered-tags", ""))
-    mode = access.get("user-allow", "free")
-    if ctx.may("/", "Sys.Modify"):
-        mode = "free"
-    found = set(datacenter.split_tags(access.get("user-allow-list", ""))) if mode in ("list", "existing") else set()
+    access, registered = options.get("user-tag-access", {}), set(options.get("registered-tags", ()))
+    administrator = ctx.may("/", "Sys.Modify")
+    mode = "free" if administrator else access.get("user-allow", "free")
+    found = set(access.get("user-allow-list", ())) if mode in ("list", "existing") else set()
     if mode in ("existing", "free"):
         seen = (e.summary.tags for e in guests.entries(ctx.mirror) if ctx.may(f"/vms/{e.where.vmid}", "VM.Audit"))
-        found |= {tag for tags in seen for tag in datacenter.split_tags(tags)}
-    if ctx.may("/", "Sys.Modify"):
-        return sorted(found | set(registered))
-    return sorted(found - set(registered))
+        found |= {tag for tags in seen for tag in split_list(tags)}
+    return sorted(found | registered if administrator else found - registered)
 
 
 @endpoint(
@@ -74,14 +73,11 @@ def allowed_tags(ctx: Context, values: dict[str, str]) -> list[str]:
 )
 def get_options(ctx: Context, p: NoParams) -> object:
     """Options of the cluster; without Sys.Audit on / only those that every client needs."""
-    values = optionfile.parse(stored_options(ctx))
-    shown = {"mac_prefix": datacenter.MAC_PREFIX, **values}
+    options = datacenter.parse(stored_options(ctx))
+    shown = options
     if not ctx.may("/", "Sys.Audit"):
-        shown = {key: value for key, value in values.items() if key in datacenter.FOR_EVERYONE}
-    typed = optionfile.typed(datacenter.OPTIONS, shown, objects=True)
-    if "registered-tags" in shown:
-        typed["registered-tags"] = datacenter.split_tags(shown["registered-tags"])
-    return typed | {"allowed-tags": allowed_tags(ctx, values)}
+        shown = {key: value for key, value in options.items() if key in datacenter.FOR_EVERYONE}
+    return shown | {"allowed-tags": allowed_tags(ctx, options)}
 
 
 @endpoint(
@@ -99,7 +95,7 @@ def set_options(ctx: Context, p: SetOptionsParams) -> object:
         before, version = optionfile.parse(file.data), file.version
     except NotFound:
         before, version = {}, 0
-    known = optionfile.names(datacenter.OPTIONS)
+    known = optionfile.rows(datacenter.OPTIONS)
     after = optionfile.changed(before, set=given(p), delete=p.delete or (), known=known)
     ctx.store.write(datacenter.PATH, optionfile.format(after), if_version=version, actor=ctx.user)
     return None

@@ -11,7 +11,6 @@ from hostd.api.nodes.params import NodeParams
 from hostd.api.option_params import given, with_table
 from hostd.core import optionfile
 from hostd.core.errors import HostError, Invalid, NotFound
-from hostd.core.formats import propstring
 from hostd.core.kinds import CONFIG_ID_LIST, STRING
 from hostd.core.release import COMPATIBLE_RELEASE, COMPATIBLE_VERSION, VERSION
 from hostd.core.schema import Kind, param
@@ -220,7 +219,7 @@ def set_options(ctx: Context, p: SetConfigParams) -> object:
     except NotFound:
         data, known_version = b"", 0
     optionfile.check_digest(data, p.digest)
-    known = optionfile.names(config.OPTIONS)
+    known = optionfile.rows(config.OPTIONS)
     after = optionfile.changed(optionfile.parse(data), set=given(p), delete=p.delete or (), known=known)
     ctx.store.write(place, optionfile.format(after), if_version=known_version, actor=ctx.user)
     return None
@@ -257,7 +256,7 @@ def wakeonlan(ctx: Context, p: NodeParams) -> object:
     text = optionfile.parse(stored(ctx, p.node)).get("wakeonlan", "")
     if not text:
         raise HostError(f"No wake on LAN MAC address defined for '{p.node}'!")
-    found = propstring.validate(text, config.WAKE)
+    found = config.OPTIONS["wakeonlan"].keys(text)
     broadcast, interface = found.get("broadcast-address", ""), found.get("bind-interface", "")
     wake.send(found["mac"], broadcast=broadcast, interface=interface)
     return found["mac"]

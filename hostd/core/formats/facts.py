@@ -29,7 +29,7 @@ def property_string(name: str) -> Keys | None:
 
 @cache
 def table(name: str) -> dict[str, Mapping[str, Any]]:
-    """The options of ``qemu``, ``lxc`` or ``datacenter`` configuration, numbered ones one by one."""
+    """The options of ``qemu`` or ``lxc`` configuration, numbered ones one by one."""
     found: dict[str, Mapping[str, Any]] = {}
     for key, schema in _facts()["tables"][name].items():
         if key.endswith("[n]"):

@@ -57,6 +57,11 @@ def encode_text(text: str) -> str:
     return _ESCAPED.sub(_percent, text)
 
 
+def encode_comment(line: str) -> str:
+    """A line of a comment, percent-encoded as ``encode_text`` does, but for colons."""
+    return _ESCAPED_COMMENT.sub(_percent, line)
+
+
 def decode_text(text: str) -> str:
     """The reverse of ``encode_text``; malformed escapes stay as they are."""
     return unquote(text, errors="replace")
@@ -149,7 +154,7 @@ def _format_section(section: GuestSection) -> str:
     for key, value in section.raw:
         _check_line(_RAW_LINE, key, value)
     comment = section.comment.split("\n") if section.comment else []
-    lines = [f"#{_ESCAPED_COMMENT.sub(_percent, line)}" for line in comment]
+    lines = [f"#{encode_comment(line)}" for line in comment]
     lines += [f"{key}: {value}" for key, value in sorted(section.values.items())]
     lines += [f"{key}: {value}" for key, value in section.raw]
     return "".join(f"{line}\n" for line in lines)

@@ -7,9 +7,10 @@ import time
 from typing import Any
 
 from hostd.cli import arguments
+from hostd.cluster import datacenter
 from hostd.core import dialect
 from hostd.core.errors import Invalid
-from hostd.core.formats import datacenter, render, sections
+from hostd.core.formats import render, sections
 from hostd.core.formats.keyvalue import encode_text
 from hostd.core.formats.lists import split_list
 from hostd.core.units import convert_size
@@ -62,7 +63,7 @@ OPERATIONS = {
     "property-string-parse": lambda case: dialect.PropertyString(case["format"]).parse(case["value"]),
     "format-valid": lambda case: int(not dialect.format_check(case["format"])(str(case["value"]))),
     "guest-property-parse": lambda case: properties.parse(case["guest"], case["key"], case["value"]),
-    "datacenter-cfg-parse": lambda case: datacenter.parse(case["text"]),
+    "datacenter-cfg-parse": lambda case: datacenter.parse(case["text"].encode()),
     "section-config-parse": section_parse,
     "section-config-write": section_write,
     "section-config-create-schema": lambda case: sections.create_schema(sections.SectionFormat.of(case["schema"])),

@@ -42,14 +42,14 @@ def test_indices(site: Site, path: str, key: str, some: set[str]) -> None:
 
 
 def test_options_of_the_cluster(site: Site) -> None:
-    assert data(site.get("/cluster/options")) == {"mac_prefix": "BC:24:11", "allowed-tags": []}
+    assert data(site.get("/cluster/options")) == {"mac_prefix": "BC:24:11", "description": "", "allowed-tags": []}
     values = {"next-id": "lower=500,upper=600", "migration": "insecure,network=192.0.2.0/24", "keyboard": "de",
               "registered-tags": "b;a", "max_workers": 3, "description": "two\nlines"}  # fmt: skip
     assert data(site.call("PUT", "/cluster/options", json=values)) is None
     shown = data(site.get("/cluster/options"))
     assert shown["next-id"] == {"lower": 500, "upper": 600}
     assert shown["migration"] == {"type": "insecure", "network": "192.0.2.0/24"}
-    assert (shown["registered-tags"], shown["max_workers"], shown["description"]) == (["a", "b"], 3, "two\nlines")
+    assert (shown["registered-tags"], shown["max_workers"], shown["description"]) == (["b", "a"], 3, "two\nlines\n")
     assert shown["allowed-tags"] == ["a", "b"]
     assert data(site.get("/cluster/nextid")) == "500"
     assert b"#two\n#lines\n" in site.store.read("datacenter.cfg").data

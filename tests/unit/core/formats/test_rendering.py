@@ -1,10 +1,10 @@
-"""Values for people, sizes, cluster options."""
+"""Values for people, sizes."""
 
 from __future__ import annotations
 
 import pytest
 
-from hostd.core.formats import datacenter, render
+from hostd.core.formats import render
 from hostd.core.units import convert_size
 
 
@@ -30,15 +30,3 @@ def test_values(got: object, wanted: object) -> None:
 def test_amounts_that_are_none(value: object) -> None:
     with pytest.raises(ValueError, match="positive number"):
         convert_size(value, "b", "kb")
-
-
-def test_cluster_options() -> None:
-    found = datacenter.parse(
-        "# text\nlanguage: fr\nlanguage2: x\nmigration: secure,network=10.1.0.0/16\nkeyboard: zz\n"
-    )
-    assert found == {
-        "description": " text\n",
-        "language": "fr",
-        "migration": {"type": "secure", "network": "10.1.0.0/16"},
-        "mac_prefix": "BC:24:11",
-    }
