@@ -6,14 +6,16 @@ Their secrets (bind password, client key) are kept in ``priv/realm/``, not in th
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from hostd.core.errors import Conflict, HostError, Invalid, NotFound
 from hostd.core.formats import sectionconfig
 from hostd.core.formats.sectionconfig import Section
+from hostd.core.formats.sections import SectionFormat, SectionOption
+from hostd.core.kinds import BOOLEAN
+from hostd.core.schema import Kind
 
 PATH: Final = "domains.cfg"
 BUILT_IN: Final = ("pam", "pve")
@@ -31,26 +33,86 @@ _OPENID: Final = (
 SECRETS: Final = {"password": "pw", "client-key": "key"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Type:
-    """Options that a realm's type has; ``fixed`` ones cannot be changed later."""
-
-    options: frozenset[str]
-    required: frozenset[str] = frozenset()
-    fixed: frozenset[str] = frozenset()
-
-
-TYPES: Final[Mapping[str, Type]] = {
-    "ad": Type(options=frozenset((*_LDAP, "domain")), required=frozenset({"domain", "server1"})),
-    "ldap": Type(options=frozenset(_LDAP), required=frozenset({"base_dn", "server1", "user_attr"})),
-    "openid": Type(
-        options=frozenset(_OPENID),
-        required=frozenset({"client-id", "issuer-url"}),
-        fixed=frozenset({"username-claim"}),
+_ATTRIBUTE = Kind(format="ldap-simple-attr", max_length=256)
+_ATTRIBUTES = Kind(type="list", format="ldap-simple-attr")
+_TEXT = Kind(max_length=256)
+_QUIET = Kind(pattern=r'[^\x00-\x1F\x7F <>#"]*')
+_ADDRESS = Kind(format="address", max_length=256)
+# What realms may say, whatever their type.
+OPTIONS: Final[Mapping[str, SectionOption]] = {
+    "acr-values": SectionOption(kind=_QUIET, doc="OpenID: authentication classes to ask for."),
+    "audiences": SectionOption(kind=_QUIET, doc="OpenID: further audiences to accept."),
+    "autocreate": SectionOption(kind=BOOLEAN, doc="OpenID: make users at their first log-in.", default=0),
+    "base_dn": SectionOption(kind=_TEXT, doc="LDAP: where users are searched."),
+    "bind_dn": SectionOption(kind=_TEXT, doc="LDAP: whom to bind as."),
+    "capath": SectionOption(
+        kind=Kind(), doc="Certificates of authorities: a file or folder.", default="/etc/ssl/certs"
     ),
-    "pam": Type(options=frozenset({*_SHOWN, "tfa"})),
-    "pve": Type(options=frozenset({*_SHOWN, "tfa"})),
+    "case-sensitive": SectionOption(kind=BOOLEAN, doc="Whether user names differ by case.", default=1),
+    "cert": SectionOption(kind=Kind(), doc="Client certificate."),
+    "certkey": SectionOption(kind=Kind(), doc="Key of the client certificate."),
+    "client-id": SectionOption(kind=_TEXT, doc="OpenID: our id at the provider."),
+    "client-key": SectionOption(kind=_TEXT, doc="OpenID: our secret at the provider; kept apart and never shown."),
+    "comment": SectionOption(kind=Kind(max_length=4096), doc="Free text."),
+    "default": SectionOption(kind=BOOLEAN, doc="Offer this realm first."),
+    "domain": SectionOption(kind=Kind(pattern=r"\S+", max_length=256), doc="AD: domain."),
+    "filter": SectionOption(kind=Kind(max_length=2048), doc="LDAP: filter of users."),
+    "group_classes": SectionOption(
+        kind=_ATTRIBUTES, doc="LDAP: classes of groups.", default="groupOfNames, group, univentionGroup, ipausergroup"
+    ),
+    "group_dn": SectionOption(kind=_TEXT, doc="LDAP: where groups are searched."),
+    "group_filter": SectionOption(kind=Kind(max_length=2048), doc="LDAP: filter of groups."),
+    "group_name_attr": SectionOption(kind=_ATTRIBUTE, doc="LDAP: attribute with a group's name."),
+    "groups-autocreate": SectionOption(kind=BOOLEAN, doc="OpenID: make groups that the provider names.", default=0),
+    "groups-claim": SectionOption(
+        kind=Kind(pattern=r"[A-Za-z0-9.\-_]+", max_length=256), doc="OpenID: claim with the user's groups."
+    ),
+    "groups-overwrite": SectionOption(kind=BOOLEAN, doc="OpenID: let the claim replace a user's groups.", default=0),
+    "issuer-url": SectionOption(kind=_TEXT, doc="OpenID: the provider."),
+    "mode": SectionOption(
+        kind=Kind(enum=("ldap", "ldaps", "ldap+starttls")), doc="LDAP: protection of the connection.", default="ldap"
+    ),
+    "password": SectionOption(kind=Kind(), doc="LDAP: password to bind with; kept apart and never shown."),
+    "port": SectionOption(kind=Kind(type="integer", minimum=1, maximum=65535), doc="Port of the server."),
+    "prompt": SectionOption(
+        kind=Kind(pattern=r"(?:none|login|consent|select_account|\S+)"), doc="OpenID: what the provider asks."
+    ),
+    "query-userinfo": SectionOption(kind=BOOLEAN, doc="OpenID: ask the provider's userinfo.", default=1),
+    "scopes": SectionOption(kind=Kind(), doc="OpenID: scopes to ask for."),
+    "secure": SectionOption(kind=BOOLEAN, doc="LDAP: TLS (use mode instead)."),
+    "server1": SectionOption(kind=_ADDRESS, doc="Server."),
+    "server2": SectionOption(kind=_ADDRESS, doc="Second server."),
+    "sslversion": SectionOption(kind=Kind(enum=("tlsv1", "tlsv1_1", "tlsv1_2", "tlsv1_3")), doc="TLS version."),
+    "sync-defaults-options": SectionOption(kind=Kind(format="realm-sync-options"), doc="Defaults of syncs."),
+    "sync_attributes": SectionOption(
+        kind=Kind(pattern=r"\w+=[^,]+(,\s*\w+=[^,]+)*"), doc="LDAP: our field=attribute, in pairs."
+    ),
+    "tfa": SectionOption(kind=Kind(format="pve-tfa-config", max_length=128), doc="Second factor that all need."),
+    "user_attr": SectionOption(
+        kind=Kind(pattern=r"\S{2,}", max_length=256), doc="LDAP: attribute with the user's name."
+    ),
+    "user_classes": SectionOption(
+        kind=_ATTRIBUTES, doc="LDAP: classes of users.", default="inetorgperson, posixaccount, person, user"
+    ),
+    "username-claim": SectionOption(kind=Kind(), doc="OpenID: claim with the user's name."),
+    "verify": SectionOption(kind=BOOLEAN, doc="Check the server's certificate.", default=0),
 }
+
+
+def _type(*names: str, required: tuple[str, ...] = (), fixed: tuple[str, ...] = ()) -> dict[str, SectionOption]:
+    return {name: replace(OPTIONS[name], required=name in required, fixed=name in fixed) for name in names}
+
+
+FORM: Final = SectionFormat.of_options(
+    {
+        "ad": _type("domain", *_LDAP, required=("domain", "server1")),
+        "ldap": _type(*_LDAP, required=("base_dn", "server1", "user_attr")),
+        "openid": _type(*_OPENID, required=("client-id", "issuer-url"), fixed=("username-claim",)),
+        "pam": _type("tfa", *_SHOWN),
+        "pve": _type("tfa", *_SHOWN),
+    }
+)
+TYPES: Final = tuple(FORM.types)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,46 +135,39 @@ def parse(text: str) -> dict[str, Realm]:
 
 def format(realms: Mapping[str, Realm]) -> str:
     """The text; a built-in realm without options needs no entry."""
-    sections = [
-        Section(type=r.type, id=r.id, values=r.options) for r in realms.values() if r.options or r.id not in BUILT_IN
-    ]
-    return sectionconfig.format(sections)
+    written = [_section(realm) for realm in realms.values() if realm.options or realm.id not in BUILT_IN]
+    return sectionconfig.format(written, required=FORM.required)
 
 
-def digest(text: str) -> str:
-    """What GET tells and PUT compares: SHA-1 of the file, as everywhere in this API (no security rests on it)."""
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+def _section(realm: Realm) -> Section:
+    return Section(type=realm.type, id=realm.id, values=realm.options)
 
 
 def secret_path(id: str, option: str) -> str:
     return f"priv/realm/{id}.{SECRETS[option]}"
 
 
-def add(text: str, realm: Realm, *, given: Iterable[str]) -> str:
-    """The file with one more realm. ``given``: names of all options of the call, secrets included."""
+def add(text: str, realm: Realm, *, given: Mapping[str, str]) -> str:
+    """The file with one more realm. ``given``: all options of the call, secrets included."""
     realms = parse(text)
     if realm.id in realms:
         raise Conflict(f"domain '{realm.id}' already exists")
     if realm.type in BUILT_IN:
         raise Invalid({"type": f"a realm of type '{realm.type}' exists already and there is only one"})
-    _check(realm.type, set(given))
-    if missing := TYPES[realm.type].required - set(given):
-        raise Invalid({key: f"missing value for required option '{key}'" for key in sorted(missing)})
+    if wrong := FORM.wrong_for_new(realm.type, given):
+        raise Invalid(wrong)
     return format(_with_one_default({**realms, realm.id: realm}, realm.id))
 
 
-def update(text: str, id: str, options: Mapping[str, str], delete: Iterable[str], *, given: Iterable[str]) -> str:
-    """The file with options of one realm set and others removed."""
+def update(text: str, id: str, options: Mapping[str, str], delete: Collection[str], *, given: Mapping[str, str]) -> str:
+    """The file with options of one realm set and others removed. ``given``: as above."""
     realms = parse(text)
-    realm, removed = get(realms, id), set(delete)
-    kind = TYPES.get(realm.type, Type(options=frozenset()))
-    _check(realm.type, {*given, *removed})
-    wrong = dict.fromkeys(removed & set(given), "is set and deleted in the same call")
-    wrong |= dict.fromkeys(kind.fixed & {*given, *removed}, "cannot be changed once the realm exists")
-    wrong |= dict.fromkeys(kind.required & removed, "is required for this type of realm")
-    if wrong:
+    realm = get(realms, id)
+    if realm.type not in FORM.types:
+        raise Invalid({"type": f"value '{realm.type}' is not one of {', '.join(TYPES)}"})
+    if wrong := FORM.wrong_for_change(_section(realm), given, delete):
         raise Invalid(wrong)
-    kept = {key: value for key, value in realm.options.items() if key not in removed}
+    kept = {key: value for key, value in realm.options.items() if key not in delete}
     return format(_with_one_default({**realms, id: replace(realm, options={**kept, **options})}, id))
 
 
@@ -129,13 +184,6 @@ def get(realms: Mapping[str, Realm], id: str) -> Realm:
     if id not in realms:
         raise NotFound(f"domain '{id}' does not exist")
     return realms[id]
-
-
-def _check(type: str, given: set[str]) -> None:
-    if type not in TYPES:
-        raise Invalid({"type": f"value '{type}' is not one of {', '.join(TYPES)}"})
-    if unknown := given - TYPES[type].options:
-        raise Invalid(dict.fromkeys(sorted(unknown), f"a realm of type '{type}' has no such option"))
 
 
 def _with_one_default(realms: dict[str, Realm], newest: str) -> dict[str, Realm]:

@@ -1,4 +1,4 @@
-"""Parameters of a call from a table of options (``core/optionfile``), and the other way round."""
+"""Parameters of a call from a table of declared options (``core/schema.Option``), and the other way round."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from hostd.core.optionfile import Option
-from hostd.core.schema import param, rows
+from hostd.core.schema import Option, param, rows
 
 T = TypeVar("T")
 _PREFIX = "option_"
 
 
-def with_table(table: Mapping[str, Option]) -> Callable[[type[T]], type[T]]:
-    """Add every option of the table to a class of parameters, all of them optional."""
+def with_options(table: Mapping[str, Option]) -> Callable[[type[T]], type[T]]:
+    """Add every option of the table to a class of parameters that it does not have yet, all of them optional."""
 
     def extend(cls: type[T]) -> type[T]:
+        own = {row.wire for row in rows(cls)}
         added: list[Any] = []
         for name, option in table.items():
+            if name in own:
+                continue
             field = param(
                 option.kind, doc=option.doc, default=None, name=name, indices=option.indices,
                 shown_default=option.default,
@@ -31,16 +33,18 @@ def with_table(table: Mapping[str, Option]) -> Callable[[type[T]], type[T]]:
     return extend
 
 
-def given(p: object) -> dict[str, str]:
-    """The options that a call sets, as the file writes them."""
+def given(p: object, *, separator: str = ",") -> dict[str, str]:
+    """The options that a call sets, as the file writes them; ``separator`` between the words of a list."""
     found: dict[str, str] = {}
     for row in rows(type(p)):
         if row.attribute.startswith(_PREFIX):
             value = getattr(p, row.attribute)
             values = value if row.indices else {row.wire: value}
-            found |= {key: _text(v) for key, v in values.items() if v is not None}
+            found |= {key: _text(v, separator) for key, v in values.items() if v is not None}
     return found
 
 
-def _text(value: object) -> str:
-    return ("1" if value else "0") if isinstance(value, bool) else str(value)
+def _text(value: object, separator: str) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return separator.join(str(v) for v in value) if isinstance(value, list | tuple) else str(value)

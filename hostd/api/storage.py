@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, Check, array, endpoint, fields
-from hostd.core.errors import Changed, Conflict, HostError, NotFound, Unsupported
+from hostd.api.option_params import given, with_options
+from hostd.core.digest import check_digest
+from hostd.core.errors import Conflict, HostError, NotFound, Unsupported
+from hostd.core.formats import sections
 from hostd.core.kinds import CONFIG_ID_LIST, DIGEST, STORAGE_ID
-from hostd.core.schema import Kind, param, rows
+from hostd.core.schema import Kind, param
 from hostd.guests.config import parse_path
-from hostd.guests.options import to_text
 from hostd.storage.config import (
+    FORM,
     PATH,
     StorageFile,
     changed,
@@ -23,9 +24,8 @@ from hostd.storage.config import (
     section_of,
 )
 from hostd.storage.drivers import INFO
-from hostd.storage.interface import Info, Option, StorageConfig
+from hostd.storage.interface import StorageConfig
 
-_PREFIX = "option_"
 _TYPES = (
     "btrfs", "cephfs", "cifs", "dir", "esxi", "iscsi", "iscsidirect", "lvm", "lvmthin", "nfs", "pbs", "rbd", "zfs",
     "zfspool",
@@ -34,34 +34,8 @@ _ALLOCATE = Check("/storage", "Datastore.Allocate")
 _ANSWER = {"type": "object", "properties": fields(storage="string", type="string", config="object?")}
 
 
-def _all_options() -> dict[str, Option]:
-    """The options of every driver, by name; where drivers share one it means the same."""
-    return {key: option for info in INFO.values() for key, option in info.options.items()}
-
-
-def _with_storage_options(*, fixed: bool) -> Any:
-    """Add every storage option to a class of parameters; ``fixed``: also those that are set once."""
-
-    def extend(cls: type) -> type:
-        added: list[Any] = []
-        for name, option in sorted(_all_options().items()):
-            if option.fixed and not fixed:
-                continue
-            attribute = _PREFIX + name.replace("-", "_")
-            added.append((attribute, Any, param(option.kind, doc=option.doc, default=None, name=name)))
-        made = dataclasses.make_dataclass(cls.__name__, added, bases=(cls,), frozen=True, kw_only=True)
-        made.__doc__, made.__module__ = cls.__doc__, cls.__module__
-        return made
-
-    return extend
-
-
-def _given(p: object) -> dict[str, str]:
-    found = {}
-    for row in rows(type(p)):
-        if row.attribute.startswith(_PREFIX) and (value := getattr(p, row.attribute)) is not None:
-            found[row.wire] = ",".join(value) if isinstance(value, list) else to_text(value)
-    return found
+# Where drivers share an option it means the same.
+_OPTIONS = dict(sorted({key: option for info in INFO.values() for key, option in info.options.items()}.items()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +52,7 @@ class StorageParams:
     storage: str = param(STORAGE_ID, doc="Storage id.")
 
 
-@_with_storage_options(fixed=True)
+@with_options({key: _OPTIONS[key] for key in sections.create_options(FORM)})
 @dataclass(frozen=True, kw_only=True)
 class CreateParams:
     """A new storage."""
@@ -87,7 +61,7 @@ class CreateParams:
     type: str = param(Kind(enum=_TYPES), doc="Storage type.")
 
 
-@_with_storage_options(fixed=False)
+@with_options({key: _OPTIONS[key] for key in sections.update_options(FORM)})
 @dataclass(frozen=True, kw_only=True)
 class UpdateParams:
     """A changed storage."""
@@ -108,8 +82,7 @@ def load(ctx: Context) -> tuple[StorageFile, int]:
 
 def shown(storage: StorageConfig, digest: str) -> dict[str, object]:
     """A storage's options as answers carry them."""
-    numbers = ("disable", "shared", "sparse", "saferemove", "mkdir", "create-base-path", "create-subdirs")
-    values: dict[str, object] = {k: int(v) if k in numbers and v.isdecimal() else v for k, v in storage.options.items()}
+    values: dict[str, object] = {key: FORM.shown(storage.type, key, text) for key, text in storage.options.items()}
     values["content"] = ",".join(storage.content) or "none"
     return values | {"storage": storage.id, "type": storage.type, "digest": digest}
 
@@ -151,21 +124,20 @@ def read(ctx: Context, p: StorageParams) -> object:
     return shown(file.get(p.storage), file.digest)
 
 
-def _driver_info(type: str) -> Info:
+def _refuse_without_driver(type: str) -> None:
     if type not in INFO:
         raise Unsupported(f"storage type '{type}' is not supported yet")
-    return INFO[type]
 
 
 @endpoint("POST", "/storage", params=CreateParams, returns=_ANSWER, allow=_ALLOCATE, privileged=True)
 def create(ctx: Context, p: CreateParams) -> object:
     """Add a storage to the cluster."""
-    info = _driver_info(p.type)
+    _refuse_without_driver(p.type)
     file, version = load(ctx)
     written = {section.id for section in file.sections} if version else set()
     if p.storage in written:
         raise Conflict(f"storage ID '{p.storage}' already defined")
-    section = section_of(p.storage, p.type, _given(p), info)
+    section = section_of(p.storage, p.type, given(p))
     ctx.store.write(PATH, format_storage_cfg(file.with_section(section)), if_version=version, actor=ctx.user)
     return {"storage": p.storage, "type": p.type}
 
@@ -174,10 +146,10 @@ def create(ctx: Context, p: CreateParams) -> object:
 def update(ctx: Context, p: UpdateParams) -> object:
     """Change a storage's options."""
     file, version = load(ctx)
-    if p.digest and p.digest != file.digest:
-        raise Changed("detected modified configuration - file changed by other user? Try again.")
+    check_digest(file.digest, p.digest)
     old = file.section(p.storage)
-    section = changed(old, _given(p), list(p.delete), _driver_info(old.type))
+    _refuse_without_driver(old.type)
+    section = changed(old, given(p), p.delete)
     ctx.store.write(PATH, format_storage_cfg(file.with_section(section)), if_version=version, actor=ctx.user)
     return {"storage": p.storage, "type": section.type}
 

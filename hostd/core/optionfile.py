@@ -8,29 +8,20 @@ Source: conformance area ``schema`` (datacenter-cfg-parse).
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
-from hostd.core import dialect
+from hostd.core import dialect, schema
 from hostd.core.errors import HostError, Invalid, ParseError
 from hostd.core.formats import facts, propgrammar
 from hostd.core.formats.keyvalue import decode_text, encode_comment
-from hostd.core.schema import Kind
 
 DESCRIPTION = "description"
 _LINE = re.compile(r"(\S+?):\s*(.*)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Option:
-    """A row of the table. ``indices``: the option is ``name[n]`` with so many of them."""
-
-    kind: Kind
-    doc: str
-    default: object = None
-    indices: int = 0
+class Option(schema.Option):
+    """A row of the table."""
 
     def keys(self, text: str) -> dict[str, str]:
         """A property string's keys and texts, checked; booleans are ``0`` or ``1``. Raises Invalid, ParseError."""
@@ -81,25 +72,6 @@ def format(values: Mapping[str, str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def digest(data: bytes) -> str:
-    """What a client compares before it changes the file: SHA-1 of its bytes, in hex."""
-    return hashlib.sha1(data).hexdigest()
-
-
-def check_digest(data: bytes, wanted: str) -> None:
-    """HostError, in the words that clients know, unless ``wanted`` is empty or the digest of ``data``."""
-    if wanted and wanted != digest(data):
-        raise HostError("detected modified configuration - file changed by other user? Try again.")
-
-
-def rows(table: Mapping[str, Option]) -> dict[str, Option]:
-    """Every key that the table knows, indices spelled out, with its row."""
-    found: dict[str, Option] = {}
-    for name, option in table.items():
-        found |= {f"{name}{n}": option for n in range(option.indices)} if option.indices else {name: option}
-    return found
-
-
 def changed(
     values: Mapping[str, str], *, set: Mapping[str, str], delete: Collection[str], known: Collection[str]
 ) -> dict[str, str]:
@@ -114,7 +86,7 @@ def changed(
 
 def typed(table: Mapping[str, Option], values: Mapping[str, str], *, objects: bool) -> dict[str, object]:
     """Values as answers carry them (``Option.value``). What is unknown or wrong is not in force and left out."""
-    known, found = rows(table), dict[str, object]()
+    known, found = schema.spelled_out(table), dict[str, object]()
     for key in values.keys() & known.keys():
         with contextlib.suppress(ValueError, HostError):
             found[key] = known[key].value(values[key], objects=objects)

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from hostd.core.dialect import (
     MISSING_TEXT,
@@ -84,6 +84,15 @@ class Kind:
             schema["type"] = "string"
         return schema
 
+    def line_schema(self) -> dict[str, Any]:
+        """As ``checked_schema``, of the kind as a line of a file has it: a list is one text."""
+        if self.type != "list":
+            return self.checked_schema()
+        return {
+            "type": "string",
+            "format": lambda text: next(filter(None, map(self._text_check, split_list(text))), ""),
+        }
+
     def schema(self) -> dict[str, object]:
         """The kind in the terms of the API's schema dump."""
         dump: dict[str, object] = {"type": "string" if self.type == "list" else self.type}
@@ -110,6 +119,31 @@ _CONVERSIONS: Mapping[str, Callable[[str], Any]] = {
 _TEXT = Kind()
 # Never written to a file, only hashed or compared; and a refused log-in does not tell what was wrong.
 _OPAQUE = ("password",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """What a line of a configuration file may say, a row of a table by name.
+
+    ``indices`` > 0: the keys are ``name0`` … ``name<indices-1>``. ``default``: what counts where the key is absent,
+    as the schema tells it.
+    """
+
+    kind: Kind
+    doc: str
+    default: object = None
+    indices: int = 0
+
+
+AnyOption = TypeVar("AnyOption", bound=Option)
+
+
+def spelled_out(table: Mapping[str, AnyOption]) -> dict[str, AnyOption]:
+    """Every key that the table knows, numbered ones one by one, with its row."""
+    found: dict[str, AnyOption] = {}
+    for name, option in table.items():
+        found |= {f"{name}{n}": option for n in range(option.indices)} if option.indices else {name: option}
+    return found
 
 
 def param(

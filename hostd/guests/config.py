@@ -7,7 +7,6 @@ file's bytes, as in the reference.
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from enum import StrEnum
 
 from hostd.cluster import locks
 from hostd.cluster.store import File, Mirror, Store
+from hostd.core.digest import digest
 from hostd.core.errors import Changed, Conflict, Invalid, NotFound
 from hostd.core.formats.keyvalue import LXC_PENDING, QEMU_PENDING, GuestFile, format_guest, parse_guest
 
@@ -75,10 +75,6 @@ def parse_path(path: str) -> GuestPath | None:
         return None
     kind = GuestKind.QEMU if match.group(2) == "qemu-server" else GuestKind.LXC
     return GuestPath(node=match.group(1), kind=kind, vmid=int(match.group(3)))
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha1(data).hexdigest()
 
 
 def from_file(where: GuestPath, file: File) -> StoredGuest:

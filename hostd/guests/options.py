@@ -7,24 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from hostd.core import schema
 from hostd.core.dialect import located
-from hostd.core.schema import Kind
 
 
 @dataclass(frozen=True, kw_only=True)
-class Option:
-    """``indices`` > 0: the keys are ``name0`` … ``name<indices-1>``. ``privilege``: what a caller needs to set it.
+class Option(schema.Option):
+    """``privilege``: what a caller needs to set it. ``live``: a change counts at once also while the guest runs (it
+    does not touch the machine)."""
 
-    ``live``: a change counts at once also while the guest runs (it does not touch the machine). ``default``: what
-    counts where the key is absent, as the schema tells it.
-    """
-
-    kind: Kind
-    doc: str
     privilege: str
-    indices: int = 0
     live: bool = False
-    default: object = None
 
 
 class Table:
@@ -36,10 +29,7 @@ class Table:
     @cached_property
     def keys(self) -> dict[str, Option]:
         """Every key that can be written, numbered ones one by one."""
-        found: dict[str, Option] = {}
-        for name, option in self.options.items():
-            found |= {f"{name}{n}": option for n in range(option.indices)} if option.indices else {name: option}
-        return found
+        return schema.spelled_out(self.options)
 
     def get(self, key: str) -> Option | None:
         return self.keys.get(key)
@@ -55,15 +45,6 @@ class Table:
             except ValueError as err:
                 found[key] = located(str(err), key)
         return found
-
-
-def to_text(value: object) -> str:
-    """A parsed value as the file writes it: booleans as 0 or 1, lists separated by semicolons."""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, list | tuple):
-        return ";".join(str(v) for v in value)
-    return str(value)
 
 
 def sort_key(key: str) -> tuple[str, int]:

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hostd.core.errors import HostError, Invalid, ParseError
+from hostd.core import digest
+from hostd.core.errors import Invalid, ParseError
 from hostd.node import files
 from hostd.node.updates import parse_records
 
@@ -185,9 +186,9 @@ def told(folder: str = FOLDER) -> dict[str, object]:
             errors.append({"path": path, "error": str(err)})
             continue
         entries += found
-        digest = list(hashlib.sha256(data).digest())
+        own = list(hashlib.sha256(data).digest())
         rows = [_shown(entry, kind) for entry in found]
-        shown.append({"path": path, "file-type": kind, "repositories": rows, "digest": digest})
+        shown.append({"path": path, "file-type": kind, "repositories": rows, "digest": own})
     return {
         "digest": overall_digest(contents),
         "files": shown,
@@ -215,9 +216,8 @@ def _same(standard: Standard, entry: Repository) -> bool:
 
 
 def check_digest(wanted: str, folder: str = FOLDER) -> None:
-    """HostError unless ``wanted`` is empty or the digest of the files as they are."""
-    if wanted and wanted != overall_digest([(path, _read(path)) for path in paths(folder)]):
-        raise HostError("detected modified configuration - file changed by other user? Try again.")
+    """Changed unless ``wanted`` is empty or the digest of the files as they are."""
+    digest.check_digest(overall_digest([(path, _read(path)) for path in paths(folder)]), wanted)
 
 
 def switch(path: str, index: int, *, enabled: bool, folder: str = FOLDER) -> None:

@@ -6,22 +6,24 @@ Source: conformance area ``storage`` (storage-cfg-*).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from hostd.cluster.store import Mirror
+from hostd.core.digest import digest
 from hostd.core.errors import Invalid, NotFound
 from hostd.core.formats import sectionconfig
+from hostd.core.formats.lists import split_list
 from hostd.core.formats.sectionconfig import Section
+from hostd.core.formats.sections import SectionFormat
 from hostd.core.kinds import check_storage_id
 from hostd.storage.drivers import INFO
-from hostd.storage.interface import Info, Option, StorageConfig
+from hostd.storage.interface import Info, StorageConfig
 
 PATH = "storage.cfg"
-# Order in which the reference writes them; the rest follows sorted.
-_FIRST = ("disable", "path", "pool", "vgname", "thinpool", "server", "export", "share", "datastore", "content")
-_FLAGS = ("disable",)
+# What storages of each type may say.
+FORM: Final = SectionFormat.of_options({type: info.options for type, info in INFO.items()})
 _NONE = "none"
 DEFAULT_LOCAL = Section(
     type="dir",
@@ -62,10 +64,6 @@ class StorageFile:
         return next(s for s in self.sections if s.id == id)
 
 
-def split_list(text: str) -> list[str]:
-    return [word for word in text.replace(";", ",").replace(" ", ",").split(",") if word]
-
-
 def from_mirror(mirror: Mirror) -> list[StorageConfig]:
     """Every storage of the cluster, in the order of the file."""
     file = mirror.get(PATH)
@@ -83,7 +81,7 @@ def parse_storage_cfg(data: bytes) -> StorageFile:
     return StorageFile(
         storages={s.id: _storage(s, INFO.get(s.type)) for s in sections},
         sections=tuple(sections),
-        digest=hashlib.sha1(data).hexdigest(),
+        digest=digest(data),
     )
 
 
@@ -105,51 +103,35 @@ def _storage(section: Section, info: Info | None) -> StorageConfig:
 
 def format_storage_cfg(sections: Iterable[Section]) -> bytes:
     """The file's bytes, in the order of the sections."""
-    return sectionconfig.format(sections, first=_FIRST, flags=_FLAGS).encode()
+    return sectionconfig.format(sections, required=FORM.required).encode()
 
 
-def section_of(id: str, type: str, values: Mapping[str, str], info: Info) -> Section:
+def section_of(id: str, type: str, values: Mapping[str, str]) -> Section:
     """A section for a new storage: only options that the type has, its default content where none was given.
 
     Raises Invalid naming every option that is unknown, missing or wrong.
     """
-    errors = {
-        key: f"unexpected property '{key}' for storage type '{type}'" for key in values if key not in info.options
-    }
-    for key, option in info.options.items():
-        if key not in values:
-            if option.required:
-                errors[key] = "property is missing and it is not optional"
-            continue
-        errors |= _check(key, values[key], option)
-    given = split_list(values.get("content", ""))
-    if wrong := sorted(set(given) - info.content - {_NONE}):
-        errors["content"] = f"storage type '{type}' does not support content type '{wrong[0]}'"
+    errors = FORM.wrong_for_new(type, values) | _wrong_content(type, values)
     if errors:
         raise Invalid(errors)
-    content = ",".join(given) if given else ",".join(sorted(info.default_content))
-    return Section(type=type, id=id, values=dict(values) | {"content": content})
+    return Section(type=type, id=id, values=_with_content(type, values))
 
 
-def _check(key: str, value: str, option: Option) -> dict[str, str]:
-    try:
-        option.kind.parse(value)
-    except ValueError as err:
-        return {key: str(err)}
-    return {}
-
-
-def changed(section: Section, values: Mapping[str, str], delete: Iterable[str], info: Info) -> Section:
+def changed(section: Section, values: Mapping[str, str], delete: Iterable[str]) -> Section:
     """The section with options set and dropped; Invalid for options that are fixed once the storage exists."""
     drop = set(delete)
-    fixed = {k for k, option in info.options.items() if option.fixed}
-    moved = [k for k in fixed & values.keys() if values[k] != section.values.get(k)]
-    errors = {k: f"can't change value of fixed parameter '{k}'" for k in moved}
-    errors |= {k: f"unable to delete required option '{k}'" for k in drop if k in fixed}
-    errors |= {k: f"no such option '{k}'" for k in drop if k not in info.options}
+    errors = FORM.wrong_for_change(section, values, drop) | _wrong_content(section.type, values)
     if errors:
         raise Invalid(errors)
     merged = {k: v for k, v in (dict(section.values) | dict(values)).items() if k not in drop}
-    checked = section_of(section.id, section.type, {k: v for k, v in merged.items() if k in info.options}, info)
-    unknown = {k: v for k, v in merged.items() if k not in info.options}
-    return replace(section, values=unknown | dict(checked.values))
+    return replace(section, values=_with_content(section.type, merged))
+
+
+def _wrong_content(type: str, values: Mapping[str, str]) -> dict[str, str]:
+    wrong = sorted(set(split_list(values.get("content", ""))) - INFO[type].content - {_NONE})
+    return {"content": f"storage type '{type}' does not support content type '{wrong[0]}'"} if wrong else {}
+
+
+def _with_content(type: str, values: Mapping[str, str]) -> dict[str, str]:
+    given = split_list(values.get("content", ""))
+    return dict(values) | {"content": ",".join(given or sorted(INFO[type].default_content))}

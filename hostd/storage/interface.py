@@ -6,18 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, runtime_checkable
 
-from hostd.core.schema import Kind
+from hostd.core.formats.sections import SectionOption
 from hostd.storage.volume import Content, VolumeName
-
-
-@dataclass(frozen=True, kw_only=True)
-class Option:
-    """A line of storage.cfg: its kind, whether it can change later, whether it must be there."""
-
-    kind: Kind
-    doc: str
-    fixed: bool = False
-    required: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +52,7 @@ class Info:
     container_format: str
     shared: bool = False
     aio: str = "io_uring"
-    options: Mapping[str, Option] = field(default_factory=dict)
+    options: Mapping[str, SectionOption] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

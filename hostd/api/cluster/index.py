@@ -9,13 +9,13 @@ from typing import Any
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, Check, array, endpoint, fields
 from hostd.api.nodes.params import NoParams
-from hostd.api.option_params import given, with_table
+from hostd.api.option_params import given, with_options
 from hostd.cluster import datacenter
 from hostd.core import optionfile
 from hostd.core.errors import NotFound
 from hostd.core.formats.lists import split_list
 from hostd.core.kinds import CONFIG_ID_LIST
-from hostd.core.schema import Kind, param
+from hostd.core.schema import Kind, param, spelled_out
 from hostd.guests import index as guests
 from hostd.node import addresses
 from hostd.tasks import eventlog
@@ -31,7 +31,7 @@ class LogParams:
     max: int | None = param(Kind(type="integer", minimum=1), default=None, doc="At most this many entries.")
 
 
-@with_table(datacenter.OPTIONS)
+@with_options(datacenter.OPTIONS)
 @dataclass(frozen=True, kw_only=True)
 class SetOptionsParams:
     """Options to set and to remove."""
@@ -95,7 +95,7 @@ def set_options(ctx: Context, p: SetOptionsParams) -> object:
         before, version = optionfile.parse(file.data), file.version
     except NotFound:
         before, version = {}, 0
-    known = optionfile.rows(datacenter.OPTIONS)
+    known = spelled_out(datacenter.OPTIONS)
     after = optionfile.changed(before, set=given(p), delete=p.delete or (), known=known)
     ctx.store.write(datacenter.PATH, optionfile.format(after), if_version=version, actor=ctx.user)
     return None

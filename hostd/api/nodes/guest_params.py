@@ -2,64 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from hostd.api import option_params
 from hostd.api.context import Context
 from hostd.core.errors import Denied, HostError, Invalid, TimedOut
-from hostd.core.schema import param, rows
 from hostd.guests.changes import Change
 from hostd.guests.config import StoredGuest
-from hostd.guests.options import Table, to_text
+from hostd.guests.options import Table
 from hostd.storage.volume import VolumeId
 from hostd.tasks.archive import Archive
 from hostd.tasks.upid import Upid
 
 T = TypeVar("T")
-_PREFIX = "option_"
 _POLL_S = 0.05
 _NUMBERS = ("integer", "number", "boolean")
 
 
 def with_options(table: Table) -> Callable[[type[T]], type[T]]:
     """Add every declared key of a guest's configuration to a class of parameters, all optional."""
-
-    def extend(cls: type[T]) -> type[T]:
-        own = {row.wire for row in rows(cls)}
-        added: list[Any] = []
-        for name, option in table.options.items():
-            if name in own:
-                continue
-            field = param(
-                option.kind,
-                doc=option.doc,
-                default=None,
-                name=name,
-                indices=option.indices,
-                shown_default=option.default,
-            )
-            added.append((f"{_PREFIX}{name}", Any, field))
-        made = dataclasses.make_dataclass(cls.__name__, added, bases=(cls,), frozen=True, kw_only=True)
-        made.__doc__, made.__module__ = cls.__doc__, cls.__module__
-        return made
-
-    return extend
+    return option_params.with_options(table.options)
 
 
 def given_options(p: object) -> dict[str, str]:
     """The keys that a call sets, as the file writes them."""
-    found: dict[str, str] = {}
-    for row in rows(type(p)):
-        if not row.attribute.startswith(_PREFIX):
-            continue
-        value = getattr(p, row.attribute)
-        if row.indices:
-            found |= {key: to_text(v) for key, v in value.items()}
-        elif value is not None:
-            found[row.wire] = to_text(value)
-    return found
+    return option_params.given(p, separator=";")
 
 
 def typed(table: Table, values: Mapping[str, str]) -> dict[str, object]:

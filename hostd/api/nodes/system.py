@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, Check, array, endpoint, fields
 from hostd.api.nodes.params import NodeParams
-from hostd.api.option_params import given, with_table
+from hostd.api.option_params import given, with_options
 from hostd.core import optionfile
+from hostd.core.digest import check_digest, digest
 from hostd.core.errors import HostError, Invalid, NotFound
 from hostd.core.kinds import CONFIG_ID_LIST, STRING
 from hostd.core.release import COMPATIBLE_RELEASE, COMPATIBLE_VERSION, VERSION
-from hostd.core.schema import Kind, param
+from hostd.core.schema import Kind, param, spelled_out
 from hostd.node import clock, config, files, report, resolver, status, traffic, wake
 
 HOSTS = "/etc/hosts"
@@ -54,7 +54,7 @@ class ConfigParams(NodeParams):
     property: str = param(Kind(enum=PROPERTIES), default="all", shown_default="all", doc="Only this option.")
 
 
-@with_table(config.OPTIONS)
+@with_options(config.OPTIONS)
 @dataclass(frozen=True, kw_only=True)
 class SetConfigParams(NodeParams):
     """Options to set and to remove."""
@@ -158,7 +158,7 @@ def update_dns(ctx: Context, p: DnsParams) -> object:
 def get_etc_hosts(ctx: Context, p: NodeParams) -> object:
     """The file of host names."""
     data = status.read(HOSTS)
-    return {"data": data, "digest": hashlib.sha1(data.encode()).hexdigest()}
+    return {"data": data, "digest": digest(data.encode())}
 
 
 @endpoint(
@@ -172,7 +172,7 @@ def get_etc_hosts(ctx: Context, p: NodeParams) -> object:
 )
 def write_etc_hosts(ctx: Context, p: HostsParams) -> object:
     """Replace the file of host names."""
-    optionfile.check_digest(status.read(HOSTS).encode(), p.digest)
+    check_digest(digest(status.read(HOSTS).encode()), p.digest)
     text = p.data.replace("\r\n", "\n")
     files.replace(HOSTS, (text if text.endswith("\n") else f"{text}\n").encode())
     return None
@@ -198,7 +198,7 @@ def get_config(ctx: Context, p: ConfigParams) -> object:
     shown = optionfile.typed(config.OPTIONS, optionfile.parse(data), objects=False)
     if p.property != "all":
         shown = {key: value for key, value in shown.items() if key == p.property}
-    return shown | {"digest": optionfile.digest(data)}
+    return shown | {"digest": digest(data)}
 
 
 @endpoint(
@@ -218,8 +218,8 @@ def set_options(ctx: Context, p: SetConfigParams) -> object:
         data, known_version = file.data, file.version
     except NotFound:
         data, known_version = b"", 0
-    optionfile.check_digest(data, p.digest)
-    known = optionfile.rows(config.OPTIONS)
+    check_digest(digest(data), p.digest)
+    known = spelled_out(config.OPTIONS)
     after = optionfile.changed(optionfile.parse(data), set=given(p), delete=p.delete or (), known=known)
     ctx.store.write(place, optionfile.format(after), if_version=known_version, actor=ctx.user)
     return None

@@ -1,19 +1,32 @@
 """Section files (storage.cfg, jobs.cfg, ...): ``type: id`` and indented ``key value`` lines, an empty line between.
 
-Types and keys that we do not know survive; the caller's rows say what a value means.
-Source: conformance area ``schema`` (section-config-*), ``storage`` (storage-cfg-*).
+The text alone: types and keys that we do not know survive, and the caller says what a value means. Which types there
+are and what belongs into them is declared with ``sections``.
+Source: conformance areas ``schema`` (section-config-*) and ``storage`` (storage-cfg-*).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hostd.core.errors import ParseError
 
-_HEAD = re.compile(r"([a-z][a-zA-Z0-9_-]*):\s*(\S+)\s*\Z")
-_VALUE = re.compile(r"\s+(\S+)(?:\s+(.*?))?\s*\Z")
+_HEAD = re.compile(r"(\S+):\s*(\S+)\s*")
+_LINE = re.compile(r"\s+(\S+)(?:\s+(.*\S))?\s*")
+# What is written before everything else, and the key that is written without its value.
+_FIRST = ("comment", "disable")
+_FLAG = "disable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A section as it stands: key and text of every line, in order; None for a key without a text."""
+
+    type: str
+    id: str
+    lines: tuple[tuple[str, str | None], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,67 +42,68 @@ class Section:
     repeated: tuple[tuple[str, str], ...] = ()
 
 
-def parse(text: str, *, strict: bool = False) -> list[Section]:
-    """Sections in the order of the file; of a repeated id the last counts.
+def blocks(text: str, *, strict: bool = False) -> list[Block]:
+    """All sections in the order of the file, also those whose id repeats.
 
     Comment lines and lines out of place are left out; ``strict`` makes the latter a ParseError naming the line.
     """
-    found: dict[str, tuple[str, dict[str, str], list[tuple[str, str]]]] = {}
-    now: tuple[str, dict[str, str], list[tuple[str, str]]] | None = None
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            now = None
-        elif line.lstrip().startswith("#"):
+    found: list[tuple[str, str, list[tuple[str, str | None]]]] = []
+    inside = False
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.removesuffix("\r")
+        if not line:
+            inside = False
+        elif not line.strip() or line.lstrip().startswith("#"):
             continue
-        elif now is None:
-            head = _HEAD.match(line)
-            if head is None:
-                _refuse(strict, number, line)
-                continue
-            now = (head.group(1), {}, [])
-            found.pop(head.group(2), None)
-            found[head.group(2)] = now
-        elif pair := _VALUE.match(line):
-            key, value = pair.group(1), pair.group(2) or "1"
-            if key in now[1]:
-                now[2].append((key, value))
-            else:
-                now[1][key] = value
+        elif not inside and (head := _HEAD.fullmatch(line)):
+            found.append((head[1], head[2], []))
+            inside = True
+        elif inside and (pair := _LINE.fullmatch(line)):
+            found[-1][2].append((pair[1], pair[2]))
+        elif strict:
+            raise ParseError(f"line {number}: not understood: '{line.strip()}'")
+    return [Block(type=type, id=id, lines=tuple(lines)) for type, id, lines in found]
+
+
+def parse(text: str, *, strict: bool = False) -> list[Section]:
+    """Sections by the order in which their ids come up; of a repeated id the last counts. ``strict``: as above."""
+    return list({block.id: _section(block) for block in blocks(text, strict=strict)}.values())
+
+
+def _section(block: Block) -> Section:
+    values: dict[str, str] = {}
+    repeated = []
+    for key, text in block.lines:
+        if key in values:
+            repeated.append((key, text or "1"))
         else:
-            _refuse(strict, number, line)
-    return [Section(type=kind, id=id, values=v, repeated=tuple(r)) for id, (kind, v, r) in found.items()]
+            values[key] = text or "1"
+    return Section(type=block.type, id=block.id, values=values, repeated=tuple(repeated))
 
 
-def _refuse(strict: bool, number: int, line: str) -> None:
-    if strict:
-        raise ParseError(f"line {number}: not understood: '{line.strip()}'")
-
-
-def format(sections: Iterable[Section], *, first: Iterable[str] = (), flags: Iterable[str] = ()) -> str:
-    """The text. Keys named in ``first`` lead in that order, the rest is sorted; ``flags`` with ``1`` are written bare.
+def format(sections: Iterable[Section], *, required: Callable[[str], Sequence[str]] = lambda type: ()) -> str:
+    """The text. ``comment`` and ``disable`` lead, then keys that the type requires, the rest is sorted.
 
     Raises ParseError for what could not be read back: line breaks, empty or padded values, blanks in an id.
     """
-    lead, bare = list(first), set(flags)
-    blocks = []
+    texts = []
     for section in sections:
         head = f"{section.type}: {section.id}"
-        if not (match := _HEAD.match(head)) or match.group(2) != section.id:
+        match = _HEAD.fullmatch(head)
+        if match is None or match.groups() != (section.type, section.id) or head.startswith("#"):
             raise ParseError(f"cannot write section '{head}'")
-        keys = [key for key in lead if key in section.values]
-        keys += sorted(key for key in section.values if key not in keys)
-        pairs = [(key, section.values[key]) for key in keys]
+        lead = [key for key in dict.fromkeys((*_FIRST, *required(section.type))) if key in section.values]
         lines = []
-        for key, value in pairs:
-            again = [v for k, v in section.repeated if k == key]
-            lines += [_line(section.id, key, v, bare) for v in (value, *again)]
-        blocks.append(f"{head}\n{''.join(lines)}\n")
-    return "".join(blocks)
+        for key in (*lead, *sorted(section.values.keys() - set(lead))):
+            again = [value for name, value in section.repeated if name == key]
+            lines += [_line(section.id, key, value) for value in (section.values[key], *again)]
+        texts.append(f"{head}\n{''.join(lines)}\n")
+    return "".join(texts)
 
 
-def _line(id: str, key: str, value: str, bare: set[str]) -> str:
-    match = _VALUE.match(f"\t{key} {value}")
-    readable = match is not None and match.groups() == (key, value) and value != "" and not key.startswith("#")
-    if not readable or "\n" in value or "\r" in value:
+def _line(id: str, key: str, value: str) -> str:
+    match = _LINE.fullmatch(f"\t{key} {value}")
+    readable = match is not None and match.groups() == (key, value) and not key.startswith("#")
+    if not readable or "\r" in value:
         raise ParseError(f"cannot write '{key}' of '{id}': '{value}'")
-    return f"\t{key}\n" if key in bare and value == "1" else f"\t{key} {value}\n"
+    return f"\t{key}\n" if key == _FLAG and value == "1" else f"\t{key} {value}\n"

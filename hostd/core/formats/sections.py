@@ -1,25 +1,25 @@
-"""Section files by declaration: types, their properties and options, checked when read and written.
+"""Section files by declaration: types, their properties and options; what a new or changed section may say.
 
-The text's form is that of ``sectionconfig``: ``type: id`` and indented ``key value`` lines, an empty line between.
+The text is the business of ``sectionconfig``.
 Source: conformance area ``schema`` (section-config-*).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from hostd.core.dialect import compile, is_integer
+from hostd.core.dialect import MISSING_TEXT, compile, typed
 from hostd.core.errors import ParseError
+from hostd.core.formats import sectionconfig
+from hostd.core.formats.sectionconfig import Block, Section, blocks
+from hostd.core.schema import Option
 
 Schema = Mapping[str, Any]
 Values = dict[str, Any]
 
-_HEAD = re.compile(r"(\S+):\s*(\S+)\s*")
-_LINE = re.compile(r"\s+(\S+)(?:\s+(.*\S))?\s*")
 # Parameters that every update call has beside the options; their descriptions are part of the schema that clients see.
 UPDATE_PARAMETERS: Mapping[str, Schema] = {
     "delete": {
@@ -37,6 +37,14 @@ UPDATE_PARAMETERS: Mapping[str, Schema] = {
         "optional": 1,
     },
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SectionOption(Option):
+    """An option of sections: whether it must be there, whether it can change later."""
+
+    required: bool = False
+    fixed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +82,18 @@ class SectionFormat:
     isolated: bool = False
 
     @classmethod
+    def of_options(cls, types: Mapping[str, Mapping[str, SectionOption]]) -> SectionFormat:
+        """From declared options by type; what types share means the same in each."""
+        declared = {
+            type: SectionType(
+                properties={key: option.kind.line_schema() for key, option in options.items()},
+                options={key: {"optional": not o.required, "fixed": o.fixed} for key, o in options.items()},
+            )
+            for type, options in types.items()
+        }
+        return cls(common={"type": {"type": "string", "enum": sorted(types)}}, types=declared)
+
+    @classmethod
     def of(cls, schema: Schema) -> SectionFormat:
         """From plain data with keys ``common``, ``types`` and ``isolated``."""
         types = {
@@ -105,29 +125,90 @@ class SectionFormat:
             return self.types[type].properties.get(key) or self.common.get(key)
         return self.shared.get(key)
 
-    def value(self, type: str, key: str, text: str | None) -> Any:
-        """One line's value in its type; ValueError says what is wrong. A boolean without a value is true."""
+    def required(self, type: str) -> list[str]:
+        """The options that a section of the type must have, sorted; none for a type that is not declared."""
+        if type not in self.types:
+            return []
+        return sorted(key for key, option in self.options(type).items() if not option.get("optional"))
+
+    def check(self, type: str, key: str, text: str | None) -> str:
+        """A line's text, ``1`` for a boolean without one; ValueError says what is wrong with it."""
         if key not in self.options(type):
             raise ValueError(f"unexpected property '{key}'")
         schema = self.property(type, key)
         if schema is None:
             raise ValueError(f"property '{key}' has no schema")
-        kind = schema.get("type")
         if text is None:
-            if kind != "boolean":
+            if schema.get("type") != "boolean":
                 raise ValueError(f"property '{key}' has no value")
             text = "1"
         errors: dict[str, str] = {}
-        compile(schema["items"] if kind == "array" else schema).check(text, "", errors)
+        compile(_one(schema)).check(text, "", errors)
         if errors:
             raise ValueError(next(iter(errors.values())))
-        if kind in ("boolean", "integer", "number"):
-            return int(text) if is_integer(text) else float(text)
         return text
 
+    def read(self, type: str, lines: Iterable[tuple[str, str | None]]) -> tuple[dict[str, list[str]], dict[int, str]]:
+        """The good texts by key, one but for arrays; and what is wrong with a line, by its place among ``lines``."""
+        found: dict[str, list[str]] = {}
+        wrong = {}
+        for place, (key, text) in enumerate(lines):
+            try:
+                if key in found and (self.property(type, key) or {}).get("type") != "array":
+                    raise ValueError("duplicate attribute")
+                good = self.check(type, key, text)
+                found.setdefault(key, []).append(good)
+            except ValueError as err:
+                wrong[place] = str(err)
+        return found, wrong
 
-def _lines(text: str) -> Iterator[str]:
-    return (line for line in text.split("\n") if not line.lstrip().startswith("#"))
+    def typed(self, type: str, key: str, text: str) -> str | int | float:
+        """A good text as its property's type says: booleans and numbers as numbers."""
+        return typed(_one(self.property(type, key) or {}), text)
+
+    def shown(self, type: str, key: str, text: str) -> str | int | float:
+        """A line of a file that anybody may have edited, typed where that can be, else as it stands."""
+        try:
+            return self.typed(type, key, self.check(type, key, text)) if type in self.types else text
+        except ValueError:
+            return text
+
+    def wrong_for_new(self, type: str, given: Mapping[str, str]) -> dict[str, str]:
+        """What is wrong with the options of a new section, by option: unknown, wrong, missing."""
+        missing = dict.fromkeys(set(self.required(type)) - given.keys(), MISSING_TEXT)
+        return missing | self._wrong(type, given)
+
+    def wrong_for_change(self, section: Section, given: Mapping[str, str], drop: Collection[str]) -> dict[str, str]:
+        """What keeps a section from a change of its options, by option: unknown, wrong, fixed, required."""
+        options = self.options(section.type)
+        fixed = {key for key, option in options.items() if option.get("fixed")}
+        wrong = self._wrong(section.type, given)
+        for key in fixed & given.keys():
+            if given[key] != section.values.get(key):
+                wrong[key] = f"can't change value of fixed parameter '{key}'"
+        for key in drop:
+            if key not in options:
+                wrong[key] = f"no such option '{key}'"
+            elif key in given:
+                wrong[key] = "is set and deleted in the same call"
+            elif key in fixed or not options[key].get("optional"):
+                wrong[key] = f"unable to delete {'fixed' if key in fixed else 'required'} option '{key}'"
+        return wrong
+
+    def _wrong(self, type: str, given: Mapping[str, str]) -> dict[str, str]:
+        wrong = {}
+        for key, text in given.items():
+            try:
+                self.check(type, key, text)
+            except ValueError as err:
+                wrong[key] = str(err)
+        return wrong
+
+
+def _one(schema: Schema) -> Schema:
+    """The schema of one line: of an array each line is an item."""
+    items: Schema = schema["items"] if schema.get("type") == "array" else schema
+    return items
 
 
 def parse(text: str, form: SectionFormat, *, allow_unknown: bool = False) -> Sections:
@@ -137,111 +218,76 @@ def parse(text: str, form: SectionFormat, *, allow_unknown: bool = False) -> Sec
     repeats a key is a ParseError, as then nobody can tell a list from a mistake.
     """
     ids: dict[str, Values | None] = {}
-    order: dict[str, int] = {}
     problems: list[Problem] = []
-    lines = _lines(text)
-    for line in lines:
-        head = _HEAD.fullmatch(line)
-        if head is None:
-            continue
-        type, section = head.groups()
-        if type in form.types:
-            values, wrong = _known(lines, form, type, section)
-            problems += wrong
-        else:
-            values = _unknown(lines)
-            if not allow_unknown:
-                if any(isinstance(value, list) for value in values.values()):
-                    raise ParseError(f"section '{section}' is of unknown type '{type}' and repeats a key")
-                continue
-            values["type"] = type
-        ids[section] = values
-        order[section] = len(order) + 1 if section not in order else order[section]
-    return Sections(ids=ids, order=order, problems=tuple(problems))
+    for block in blocks(text):
+        if block.type in form.types:
+            found, wrong = form.read(block.type, block.lines)
+            problems += [Problem(section=block.id, key=block.lines[n][0], why=why) for n, why in wrong.items()]
+            complete = found.keys() >= set(form.required(block.type))
+            ids[block.id] = {**_typed(form, block.type, found), "type": block.type} if complete else None
+        elif allow_unknown:
+            ids[block.id] = {**_unknown(block), "type": block.type}
+        elif any(isinstance(value, list) for value in _unknown(block).values()):
+            raise ParseError(f"section '{block.id}' is of unknown type '{block.type}' and repeats a key")
+    return Sections(ids=ids, order={id: place for place, id in enumerate(ids, 1)}, problems=tuple(problems))
 
 
-def _pairs(lines: Iterator[str]) -> Iterator[tuple[str, str | None]]:
-    """Key and value of each line up to the empty one that ends the section; other lines are left out."""
-    for line in lines:
-        if not line:
-            return
-        if match := _LINE.fullmatch(line):
-            yield match.group(1), match.group(2)
-
-
-def _unknown(lines: Iterator[str]) -> Values:
-    found: Values = {}
-    for key, value in _pairs(lines):
-        before = found.get(key)
-        if before is None:
-            found[key] = value
-        else:
-            found[key] = [*before, value] if isinstance(before, list) else [before, value]
-    return found
-
-
-def _known(lines: Iterator[str], form: SectionFormat, type: str, section: str) -> tuple[Values | None, list[Problem]]:
-    found: Values = {}
-    problems = []
-    for key, text in _pairs(lines):
+def _typed(form: SectionFormat, type: str, found: Mapping[str, list[str]]) -> Values:
+    values: Values = {}
+    for key, texts in found.items():
         several = (form.property(type, key) or {}).get("type") == "array"
-        try:
-            if key in found and not several:
-                raise ValueError("duplicate attribute")
-            value = form.value(type, key, text)
-            found[key] = [*found.get(key, []), value] if several else value
-        except ValueError as err:
-            problems.append(Problem(section=section, key=key, why=str(err)))
-    missing = [k for k, option in form.options(type).items() if not option.get("optional") and k not in found]
-    return (None if missing else {**found, "type": type}), problems
+        each = [form.typed(type, key, text) for text in texts]
+        values[key] = each if several else each[0]
+    return values
+
+
+def _unknown(block: Block) -> Values:
+    """Text by key, a list where a key repeats, None where it has none."""
+    found: dict[str, list[str]] = {}
+    for key, text in block.lines:
+        found.setdefault(key, []).extend([] if text is None else [text])
+    return {key: texts if len(texts) > 1 else "".join(texts) or None for key, texts in found.items()}
 
 
 def format(sections: Sections, form: SectionFormat, *, allow_unknown: bool = False) -> str:
-    """The text: ``comment`` and ``disable`` first, then required options, then the others, each group sorted.
+    """The text, sections by ``order``, keys in the order of ``sectionconfig``.
 
-    Raises ParseError for a section of unknown type (without ``allow_unknown``), a missing required option and a
-    line break in a value.
+    Raises ParseError for a section of unknown type (without ``allow_unknown``), a missing required option and what
+    could not be read back.
     """
     last = max(sections.order.values(), default=0)
-    ranks = {section: sections.order.get(section, last + 1) for section in sections.ids}
-    blocks = []
-    for section in sorted(ranks, key=lambda s: ranks[s]):
-        values = sections.ids[section]
+    written = []
+    for id in sorted(sections.ids, key=lambda id: sections.order.get(id, last + 1)):
+        values = sections.ids[id]
         if values is None:
             continue
         type = str(values["type"])
-        if type in form.types:
-            body = _known_lines(values, form, type, section)
-        elif allow_unknown:
-            body = [line for key in sorted(values) if key != "type" for line in _written({}, key, values[key])]
-        else:
-            raise ParseError(f"section '{section}' is of unknown type '{type}'; known: {', '.join(sorted(form.types))}")
-        blocks.append(f"{type}: {section}\n{''.join(body)}\n")
-    return "".join(blocks)
+        if type not in form.types and not allow_unknown:
+            raise ParseError(f"section '{id}' is of unknown type '{type}'; known: {', '.join(sorted(form.types))}")
+        if missing := [key for key in form.required(type) if values.get(key) is None]:
+            raise ParseError(f"section '{id}': missing value for required option '{missing[0]}'")
+        written.append(_section(form, type, id, values))
+    return sectionconfig.format(written, required=form.required)
 
 
-def _known_lines(values: Values, form: SectionFormat, type: str, section: str) -> list[str]:
-    options = form.options(type)
-    first = [key for key in ("comment", "disable") if values.get(key)]
-    required = sorted(k for k, o in options.items() if not o.get("optional") and k not in first)
-    missing = [key for key in required if values.get(key) is None]
-    if missing:
-        raise ParseError(f"section '{section}': missing value for required option '{missing[0]}'")
-    others = sorted(k for k in options if k not in first and k not in required and k not in ("comment", "disable"))
-    lines: list[str] = []
-    for key in (*first, *required, *others):
-        if values.get(key) is not None:
-            lines += ["\tdisable\n"] if key == "disable" else _written(form.property(type, key) or {}, key, values[key])
-    return lines
+def _section(form: SectionFormat, type: str, id: str, values: Values) -> Section:
+    """The values as text; empty ones and those that the type does not have are left out."""
+    known = {*form.options(type), "comment", "disable"} if type in form.types else values.keys() - {"type"}
+    texts = {key: _texts(form, type, key, values[key]) for key in values if key in known and values[key] is not None}
+    return Section(
+        type=type,
+        id=id,
+        values={key: each[0] for key, each in texts.items() if each},
+        repeated=tuple((key, text) for key, each in texts.items() for text in each[1:]),
+    )
 
 
-def _written(schema: Schema, key: str, value: Any) -> list[str]:
-    if schema.get("type") == "boolean":
-        value = 1 if str(value) in ("1", "True") else 0
-    texts = [str(v) for v in (value if isinstance(value, list) else [value])]
-    if any("\n" in text or "\r" in text for text in (key, *texts)):
-        raise ParseError(f"property '{key}' contains a line break")
-    return [f"\t{key} {text}\n" for text in texts if text]
+def _texts(form: SectionFormat, type: str, key: str, value: Any) -> list[str]:
+    schema = (form.property(type, key) or {}) if type in form.types else {}
+    if key == "disable" or schema.get("type") == "boolean":
+        truth = str(value) in ("1", "True")
+        return ["1"] if truth else [] if key == "disable" else ["0"]
+    return [text for one in (value if isinstance(value, list) else [value]) if (text := str(one))]
 
 
 def create_schema(form: SectionFormat) -> dict[str, Any]:
@@ -266,6 +312,16 @@ def update_schema(form: SectionFormat) -> dict[str, Any]:
         if key != "type" and changeable:
             properties[key] = schema
     return _object({**properties, **UPDATE_PARAMETERS})
+
+
+def create_options(form: SectionFormat) -> list[str]:
+    """Names of the options that the call has which makes a section (types that share them)."""
+    return sorted(create_schema(form)["properties"].keys() - form.common.keys())
+
+
+def update_options(form: SectionFormat) -> list[str]:
+    """Names of the options that the call has which changes a section (types that share them)."""
+    return sorted(update_schema(form)["properties"].keys() - form.common.keys() - UPDATE_PARAMETERS.keys())
 
 
 def _object(properties: Mapping[str, Schema]) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterator
 from typing import ClassVar, Final
 
 from hostd.core.errors import Conflict, NotFound, ParseError, Unavailable, Unsupported
+from hostd.core.formats.sections import SectionOption
 from hostd.core.run import Run
 from hostd.storage.drivers import qcow2
 from hostd.storage.drivers.options import COMMON, FILES, PATH
-from hostd.storage.interface import Info, Option, StorageConfig, Usage, Volume, VolumeSpec
+from hostd.storage.interface import Info, StorageConfig, Usage, Volume, VolumeSpec
 from hostd.storage.volume import (
     Content,
     VolumeName,
@@ -62,7 +63,7 @@ class Dir:
         default_content=frozenset(("images", "rootdir")),
         formats=("raw", "qcow2", "vmdk", "subvol"),
         container_format="raw",
-        options={"path": Option(kind=PATH, doc="The folder.", fixed=True, required=True), **COMMON, **FILES},
+        options={"path": SectionOption(kind=PATH, doc="The folder.", fixed=True, required=True), **COMMON, **FILES},
     )
 
     def __init__(self, storage: StorageConfig, run: Run) -> None:

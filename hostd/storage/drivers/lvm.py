@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Unavailable, Unsupported
+from hostd.core.formats.sections import SectionOption
 from hostd.core.run import Run
 from hostd.core.undo import Undo
 from hostd.storage.drivers.options import COMMON, FLAG, TEXT, VG_NAME
-from hostd.storage.interface import Info, Option, StorageConfig, Usage, Volume, VolumeSpec
+from hostd.storage.interface import Info, StorageConfig, Usage, Volume, VolumeSpec
 from hostd.storage.volume import Content, VolumeName, check_disk_name, free_name, parse_thick_name
 
 _FORMAT: Final = ["--reportformat", "json", "--units", "b", "--nosuffix"]
@@ -139,14 +140,14 @@ class Lvm:
         container_format="raw",
         aio="native",  # io_uring has seen trouble on plain LVM
         options={
-            "vgname": Option(kind=VG_NAME, doc="Volume group.", fixed=True, required=True),
-            "base": Option(kind=TEXT, doc="Volume that the group was made on.", fixed=True),
-            "shared": Option(kind=FLAG, doc="All nodes see the same group."),
-            "saferemove": Option(kind=FLAG, doc="Overwrite a volume before it is removed."),
-            "saferemove-stepsize": Option(kind=TEXT, doc="Step of overwriting, MiB."),
-            "saferemove_throughput": Option(kind=TEXT, doc="Limit of overwriting."),
-            "snapshot-as-volume-chain": Option(kind=FLAG, doc="Snapshots as chains of volumes."),
-            "tagged_only": Option(kind=FLAG, doc="Only volumes tagged pve-vm-<id>."),
+            "vgname": SectionOption(kind=VG_NAME, doc="Volume group.", fixed=True, required=True),
+            "base": SectionOption(kind=TEXT, doc="Volume that the group was made on.", fixed=True),
+            "shared": SectionOption(kind=FLAG, doc="All nodes see the same group."),
+            "saferemove": SectionOption(kind=FLAG, doc="Overwrite a volume before it is removed."),
+            "saferemove-stepsize": SectionOption(kind=TEXT, doc="Step of overwriting, MiB."),
+            "saferemove_throughput": SectionOption(kind=TEXT, doc="Limit of overwriting."),
+            "snapshot-as-volume-chain": SectionOption(kind=FLAG, doc="Snapshots as chains of volumes."),
+            "tagged_only": SectionOption(kind=FLAG, doc="Only volumes tagged pve-vm-<id>."),
             **COMMON,
         },
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from hostd.core.errors import Unavailable
+from hostd.core.formats.sections import SectionOption
 from hostd.core.run import Run
 from hostd.storage.drivers.lvm import Lvm
 from hostd.storage.drivers.options import COMMON, VG_NAME
-from hostd.storage.interface import Info, Option, StorageConfig, Usage
+from hostd.storage.interface import Info, StorageConfig, Usage
 from hostd.storage.volume import VolumeName, parse_block_name
 
 
@@ -28,8 +29,8 @@ class LvmThin(Lvm):
         formats=("raw",),
         container_format="raw",
         options={
-            "vgname": Option(kind=VG_NAME, doc="Volume group.", fixed=True, required=True),
-            "thinpool": Option(kind=VG_NAME, doc="Thin pool in it.", fixed=True, required=True),
+            "vgname": SectionOption(kind=VG_NAME, doc="Volume group.", fixed=True, required=True),
+            "thinpool": SectionOption(kind=VG_NAME, doc="Thin pool in it.", fixed=True, required=True),
             **COMMON,
         },
     )

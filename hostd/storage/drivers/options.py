@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from hostd.core.kinds import check_node
+from hostd.core.formats.sections import SectionOption
 from hostd.core.schema import Kind
-from hostd.storage.interface import Option
 
 FLAG: Final = Kind(type="boolean")
 TEXT: Final = Kind()
-_KEEP = r"keep-(?:all=[01]|(?:last|hourly|daily|weekly|monthly|yearly)=\d+)"
-_RETENTION = rf"{_KEEP}(?:,{_KEEP})*"
 
 
 def check_path(value: str) -> str:
@@ -23,26 +20,28 @@ def check_path(value: str) -> str:
 
 PATH: Final = Kind(format="pve-storage-path", check=check_path)
 # A volume group or pool name must never look like an option of a program.
-VG_NAME: Final = Kind(format="pve-storage-vgname", pattern=r"[a-zA-Z0-9_.][a-zA-Z0-9+_.-]*")
+VG_NAME: Final = Kind(format="pve-storage-vgname")
 DATASET: Final = Kind(pattern=r"[a-zA-Z][a-zA-Z0-9_.:-]*(/[a-zA-Z0-9_.:][a-zA-Z0-9_.:-]*)*")
 
-COMMON: Final[Mapping[str, Option]] = {
-    "content": Option(kind=TEXT, doc="Contents that the storage may hold, separated by commas."),
-    "nodes": Option(kind=Kind(type="list", format="pve-node", check=check_node), doc="Nodes that have this storage."),
-    "disable": Option(kind=FLAG, doc="Do not use the storage."),
-    "bwlimit": Option(kind=TEXT, doc="Limits for copying, KiB/s, by operation."),
+COMMON: Final[Mapping[str, SectionOption]] = {
+    "content": SectionOption(kind=TEXT, doc="Contents that the storage may hold, separated by commas."),
+    "nodes": SectionOption(kind=Kind(type="list", format="pve-node"), doc="Nodes that have this storage."),
+    "disable": SectionOption(kind=FLAG, doc="Do not use the storage."),
+    "bwlimit": SectionOption(kind=Kind(format="bwlimit"), doc="Limits for copying, KiB/s, by operation."),
 }
-FILES: Final[Mapping[str, Option]] = {
-    "shared": Option(kind=FLAG, doc="All nodes see the same files here."),
-    "prune-backups": Option(kind=Kind(format="prune-backups", pattern=_RETENTION), doc="Which backups are kept."),
-    "max-protected-backups": Option(kind=Kind(type="integer", minimum=-1), doc="Protected backups per guest."),
-    "format": Option(kind=Kind(enum=("raw", "qcow2", "subvol", "vmdk")), doc="Format of new disks."),
-    "preallocation": Option(
+FILES: Final[Mapping[str, SectionOption]] = {
+    "shared": SectionOption(kind=FLAG, doc="All nodes see the same files here."),
+    "prune-backups": SectionOption(kind=Kind(format="prune-backups"), doc="Which backups are kept."),
+    "max-protected-backups": SectionOption(kind=Kind(type="integer", minimum=-1), doc="Protected backups per guest."),
+    "format": SectionOption(kind=Kind(enum=("raw", "qcow2", "subvol", "vmdk")), doc="Format of new disks."),
+    "preallocation": SectionOption(
         kind=Kind(enum=("off", "metadata", "falloc", "full")), doc="How much of a new disk is written at once."
     ),
-    "is_mountpoint": Option(kind=TEXT, doc="Offline unless this path (or 1: the storage's own) is a mount point."),
-    "mkdir": Option(kind=FLAG, doc="Make missing folders (old name of the next two)."),
-    "create-base-path": Option(kind=FLAG, doc="Make the storage's folder where it is missing."),
-    "create-subdirs": Option(kind=FLAG, doc="Make the folders for each content."),
-    "content-dirs": Option(kind=TEXT, doc="Other folders for contents: content=folder, separated by commas."),
+    "is_mountpoint": SectionOption(
+        kind=TEXT, doc="Offline unless this path (or 1: the storage's own) is a mount point."
+    ),
+    "mkdir": SectionOption(kind=FLAG, doc="Make missing folders (old name of the next two)."),
+    "create-base-path": SectionOption(kind=FLAG, doc="Make the storage's folder where it is missing."),
+    "create-subdirs": SectionOption(kind=FLAG, doc="Make the folders for each content."),
+    "content-dirs": SectionOption(kind=TEXT, doc="Other folders for contents: content=folder, separated by commas."),
 }

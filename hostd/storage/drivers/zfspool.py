@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Unavailable, Unsupported
+from hostd.core.formats.sections import SectionOption
 from hostd.core.run import Run
 from hostd.storage.drivers.options import COMMON, DATASET, FLAG, PATH
-from hostd.storage.interface import Info, Option, StorageConfig, Usage, Volume, VolumeSpec
+from hostd.storage.interface import Info, StorageConfig, Usage, Volume, VolumeSpec
 from hostd.storage.volume import Content, VolumeName, check_disk_name, free_name, parse_dataset_name
 
 _FIELDS: Final = "name,type,volsize,refquota,used,creation,origin,mounted"
@@ -121,10 +122,10 @@ class ZfsPool:
         formats=("raw", "subvol"),
         container_format="subvol",
         options={
-            "pool": Option(kind=DATASET, doc="Pool or dataset.", fixed=True, required=True),
-            "blocksize": Option(kind=DATASET, doc="Block size of volumes, such as 16k."),
-            "sparse": Option(kind=FLAG, doc="Volumes take space as they are written."),
-            "mountpoint": Option(kind=PATH, doc="Where the dataset is mounted, if not at /<pool>."),
+            "pool": SectionOption(kind=DATASET, doc="Pool or dataset.", fixed=True, required=True),
+            "blocksize": SectionOption(kind=DATASET, doc="Block size of volumes, such as 16k."),
+            "sparse": SectionOption(kind=FLAG, doc="Volumes take space as they are written."),
+            "mountpoint": SectionOption(kind=PATH, doc="Where the dataset is mounted, if not at /<pool>."),
             **COMMON,
         },
     )

@@ -132,7 +132,7 @@ def test_storages_are_added_changed_and_forgotten(stores: Site, tmp_path: Path) 
     assert section == f"\tpath {tmp_path}/more\n\tcontent iso"
     assert data(stores.call("DELETE", "/storage/more")) is None
     assert "used by guests 100" in stores.call("DELETE", "/storage/local").status
-    assert "nfs: far\n\tserver 10.0.0.1" in stores.store.read("storage.cfg").data.decode()
+    assert "nfs: far\n\tcontent iso\n\tserver 10.0.0.1\n" in stores.store.read("storage.cfg").data.decode()
 
 
 def test_storages_that_cannot_be_added(stores: Site) -> None:

@@ -10,7 +10,6 @@ import pytest
 from hostd.core.errors import Invalid, NotFound
 from hostd.core.formats import sectionconfig
 from hostd.storage.config import changed, format_storage_cfg, parse_storage_cfg, section_of
-from hostd.storage.drivers import INFO
 
 OURS = ("dir", "lvmthin", "zfspool")
 
@@ -53,29 +52,29 @@ def test_an_empty_file_has_local() -> None:
 
 def test_a_new_storage_is_checked_as_a_whole() -> None:
     with pytest.raises(Invalid) as caught:
-        section_of("tank", "zfspool", {"path": "/x", "sparse": "maybe", "content": "iso"}, INFO["zfspool"])
+        section_of("tank", "zfspool", {"path": "/x", "sparse": "maybe", "content": "iso"})
     assert set(caught.value.errors) == {"path", "pool", "sparse", "content"}
-    section = section_of("tank", "zfspool", {"pool": "tank/vms", "sparse": "1"}, INFO["zfspool"])
+    section = section_of("tank", "zfspool", {"pool": "tank/vms", "sparse": "1"})
     assert section.values == {"pool": "tank/vms", "sparse": "1", "content": "images,rootdir"}
 
 
 @pytest.mark.parametrize("pool", ["-o", "a b", "a/-b", "/a", "a//b", "a/../b;"])
 def test_a_pool_is_never_an_option(pool: str) -> None:
     with pytest.raises(Invalid):
-        section_of("tank", "zfspool", {"pool": pool}, INFO["zfspool"])
+        section_of("tank", "zfspool", {"pool": pool})
 
 
 def test_fixed_options_stay() -> None:
-    section = section_of("d1", "dir", {"path": "/a"}, INFO["dir"])
-    assert changed(section, {"content": "iso", "path": "/a"}, ["nodes"], INFO["dir"]).values["content"] == "iso"
+    section = section_of("d1", "dir", {"path": "/a"})
+    assert changed(section, {"content": "iso", "path": "/a"}, ["nodes"]).values["content"] == "iso"
     with pytest.raises(Invalid, match="Parameter verification failed"):
-        changed(section, {"path": "/b"}, [], INFO["dir"])
+        changed(section, {"path": "/b"}, [])
     with pytest.raises(Invalid):
-        changed(section, {}, ["path"], INFO["dir"])
+        changed(section, {}, ["path"])
 
 
 def test_replacing_keeps_the_order() -> None:
     file = parse_storage_cfg(b"dir: d1\n\tpath /a\n\ndir: d2\n\tpath /b\n\n")
-    again = file.with_section(changed(file.section("d1"), {"content": "iso"}, [], INFO["dir"]))
+    again = file.with_section(changed(file.section("d1"), {"content": "iso"}, []))
     assert [s.id for s in again] == ["d1", "d2", "local"]
     assert [s.id for s in file.without("d1")] == ["d2", "local"]

@@ -31,8 +31,8 @@ def test_what_is_written_is_read_back(sections: list[Section]) -> None:
 
 @given(SECTIONS)
 def test_own_text_is_a_fixed_point(sections: list[Section]) -> None:
-    text = sectionconfig.format(sections, first=("path",), flags=("disable",))
-    assert sectionconfig.format(sectionconfig.parse(text), first=("path",), flags=("disable",)) == text
+    text = sectionconfig.format(sections, required=lambda type: ("path",))
+    assert sectionconfig.format(sectionconfig.parse(text), required=lambda type: ("path",)) == text
 
 
 def test_storage_file() -> None:
@@ -40,7 +40,7 @@ def test_storage_file() -> None:
     sections = sectionconfig.parse("# comment\n" + text)
     assert [s.id for s in sections] == ["local", "old"]
     assert sections[1].values == {"disable": "1", "path": "/a"}
-    assert sectionconfig.format(sections, first=("disable", "path"), flags=("disable",)) == text
+    assert sectionconfig.format(sections, required=lambda type: ("path",)) == text
 
 
 def test_repeated_keys_are_kept_apart() -> None:
@@ -51,7 +51,7 @@ def test_repeated_keys_are_kept_apart() -> None:
     assert sectionconfig.format([section]) == text
 
 
-@pytest.mark.parametrize("text", ["gamma\n", "a: b c\n", "Upper: x\n"])
+@pytest.mark.parametrize("text", ["gamma\n", "a: b c\n", "\tkey value\n"])
 def test_lines_out_of_place(text: str) -> None:
     assert sectionconfig.parse(text) == []
     with pytest.raises(ParseError, match="line 1"):
@@ -62,3 +62,16 @@ def test_lines_out_of_place(text: str) -> None:
 def test_what_cannot_be_read_back_is_not_written(values: dict[str, str]) -> None:
     with pytest.raises(ParseError):
         sectionconfig.format([Section(type="dir", id="x1", values=values)])
+
+
+def test_of_a_repeated_id_the_last_counts_where_the_first_stood() -> None:
+    text = "dir: a\n\tpath /1\n\ndir: b\n\tpath /2\n\nnfs: a\n\tpath /3\n"
+    assert [(s.type, s.id, s.values["path"]) for s in sectionconfig.parse(text)] == [
+        ("nfs", "a", "/3"),
+        ("dir", "b", "/2"),
+    ]
+
+
+def test_only_an_empty_line_ends_a_section() -> None:
+    (section,) = sectionconfig.parse("dir: a\r\n\tpath /1\r\n   \n\tcontent iso\n\r\n\tlost 1\n")
+    assert section.values == {"path": "/1", "content": "iso"}

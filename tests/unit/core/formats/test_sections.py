@@ -6,7 +6,11 @@ import pytest
 
 from hostd.core.errors import ParseError
 from hostd.core.formats import sections
-from hostd.core.formats.sections import SectionFormat, Sections, SectionType
+from hostd.core.formats.sectionconfig import Section
+from hostd.core.formats.sections import SectionFormat, SectionOption, Sections, SectionType
+from hostd.core.schema import Kind
+
+NODES = SectionOption(kind=Kind(type="list", format="pve-node"), doc="n")
 
 COMMON = {
     "id": {"type": "string", "format": "pve-configid"},
@@ -79,3 +83,42 @@ def test_isolated_types_have_schemas_of_their_own() -> None:
         "type": "integer",
         "minimum": 1,
     }
+
+
+OPTIONS = {
+    "dir": {"path": SectionOption(kind=Kind(), doc="p", required=True, fixed=True), "nodes": NODES},
+    "pool": {"pool": SectionOption(kind=Kind(pattern="[a-z]+"), doc="p", required=True), "nodes": NODES},
+}
+DECLARED = SectionFormat.of_options(OPTIONS)
+
+
+def test_a_new_section_is_checked_as_a_whole() -> None:
+    wrong = DECLARED.wrong_for_new("pool", {"pool": "A1", "path": "/", "nodes": "a,b_"})
+    assert set(wrong) == {"pool", "path", "nodes"}
+    assert set(DECLARED.wrong_for_new("pool", {})) == {"pool"}
+    assert DECLARED.wrong_for_new("pool", {"pool": "x", "nodes": "a b"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "drop", "wrong"),
+    [({"path": "/a", "nodes": "b"}, (), set()), ({"path": "/b"}, (), {"path"}), ({"future": "2"}, (), {"future"}),
+     ({}, ("nodes",), set()), ({}, ("path",), {"path"}), ({}, ("future",), {"future"}),
+     ({"nodes": "a"}, ("nodes",), {"nodes"})],
+)  # fmt: skip
+def test_a_change_is_checked(given: dict[str, str], drop: tuple[str, ...], wrong: set[str]) -> None:
+    section = Section(type="dir", id="d", values={"path": "/a", "future": "1"})
+    assert set(DECLARED.wrong_for_change(section, given, drop)) == wrong
+
+
+def test_options_of_the_calls() -> None:
+    assert sections.create_options(DECLARED) == ["nodes", "path", "pool"]
+    assert sections.update_options(DECLARED) == ["nodes", "pool"]
+
+
+def test_a_file_is_shown_typed_where_that_can_be() -> None:
+    assert DECLARED.required("dir") == ["path"]
+    assert (FORM.shown("net", "port", "80"), FORM.shown("net", "port", "x"), FORM.shown("new", "port", "80")) == (
+        80,
+        "x",
+        "80",
+    )
