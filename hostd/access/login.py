@@ -183,7 +183,8 @@ class Login:
 
         files.rewrite(self._store, tfa.PATH, change, actor=user)
         if wrong:
-            raise NotAuthenticated(f"second factor {type!r}: {wrong[0]}")
+            # a key without its type stands where the type does: it must not get into the log
+            raise NotAuthenticated(f"second factor {type if type in tfa.TYPES else 'of no known type'}: {wrong[0]}")
 
     def _checked(self, registry: tfa.Registry, user: str, type: str, value: str, told: dict[str, Any]) -> tfa.Registry:
         match type:

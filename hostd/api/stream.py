@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ from functools import partial
 from urllib.parse import unquote, urlencode
 
 from aiohttp import BodyPartReader, WSMsgType, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from hostd.access import keys, tickets
 from hostd.access.authority import Authority
@@ -43,7 +45,7 @@ HAND_OVER_S = 300.0
 FIELD_LIMIT = 4096
 FIELDS = ("content", "checksum", "checksum-algorithm")
 
-
+log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -144,23 +146,27 @@ class Streams:
         return web.Response(status=401, reason=reason_of(message), body=body, headers={"Content-Type": kind})
 
     def _guarded(self, handler: Handler) -> Handler:
-        """Expected errors to their status, with the message as reason phrase; a 401 takes its time."""
+        """Errors to their status, with the message as reason phrase; a 401 takes its time.
+
+        Anything unexpected is logged and becomes a 500, as in ``app.Api``; that a client leaves is nothing to log.
+        """
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             began_s = time.monotonic()
             try:
                 return await handler(request)
+            except ConnectionError:
+                return web.Response(status=400, reason="the client has left")
             except HostError as err:
                 if isinstance(err, NotAuthenticated):
                     await asyncio.sleep(max(self._refusal_s - (time.monotonic() - began_s), 0))
-                errors = err.errors if isinstance(err, Invalid) else {}
-                body = wire.failure("json", status_of(err), str(err), errors)
-                return web.Response(
-                    status=status_of(err),
-                    reason=reason_of(str(err)),
-                    body=body,
-                    headers={"Content-Type": wire.JSON_TYPE},
-                )
+                return _failed(err)
+            except web.HTTPException:
+                raise
+            except Exception:
+                mark = secrets.token_hex(4)
+                log.exception("internal error %s in %s %s", mark, request.method, request.path)
+                return _failed(HostError(f"internal error {mark}: the journal of this host has the details"))
 
         return guarded
 
@@ -232,16 +238,32 @@ class Streams:
         return await pass_on(self._root_socket, "POST", request.rel_url, body, headers, timeout_s=HAND_OVER_S)
 
 
+def _failed(error: HostError) -> web.Response:
+    errors = error.errors if isinstance(error, Invalid) else {}
+    body = wire.failure("json", status_of(error), str(error), errors)
+    headers = {"Content-Type": wire.JSON_TYPE}
+    return web.Response(status=status_of(error), reason=reason_of(str(error)), body=body, headers=headers)
+
+
 async def _receive(request: web.Request, target: str) -> dict[str, str]:
     """The form's fields with the file written to ``target``; the file part comes last (shared API facts, Upload)."""
     if not request.content_type.startswith("multipart/"):
         raise Invalid({"filename": "the upload must be a multipart form"})
+    try:
+        return await _received(request, target)
+    except (HttpProcessingError, ValueError, LookupError, EOFError, AssertionError) as err:
+        # what aiohttp's parser of forms says of headers, boundaries and lengths that are none
+        raise Invalid({"filename": "the upload is no well-formed multipart form"}) from err
+
+
+async def _received(request: web.Request, target: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     async for part in await request.multipart():
         if not isinstance(part, BodyPartReader):
             raise Invalid({"_root": "nested multipart forms are not understood"})
         if part.name == "filename" and part.filename:
             fields["filename"] = part.filename
+            fields["filename"].encode()  # UnicodeEncodeError where it was no UTF-8
             await _write(part, target)
             return fields
         if part.name not in FIELDS:
@@ -277,8 +299,15 @@ async def _up(websocket: web.WebSocketResponse, writer: asyncio.StreamWriter, do
             await writer.drain()
 
 
+def not_ours(record: logging.LogRecord) -> bool:
+    """Whether to log it: not what aiohttp says of clients that leave or send what is no HTTP (they get a 400)."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | ConnectionError)
+
+
 async def serve(streams: Streams, path: str, ready: Callable[[], None]) -> None:
     """Serve on the unix socket ``path`` for ever."""
+    logging.getLogger("aiohttp.server").addFilter(not_ours)
     runner = web.AppRunner(streams.application(), access_log=None)
     await runner.setup()
     await web.UnixSite(runner, path).start()

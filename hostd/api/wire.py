@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -183,8 +184,16 @@ def _as_it_is(envelope: dict[str, object]) -> bytes:
 
 def encoded(format: str, envelope: dict[str, object]) -> bytes:
     """JSON; escaped for HTML with ``htmljs``, which form uploads read from a page."""
-    body: bytes = orjson.dumps(envelope)
+    body = _dumped(envelope)
     return html.escape(body.decode()).encode() if format == "htmljs" else body
+
+
+def _dumped(envelope: dict[str, object]) -> bytes:
+    """JSON also of integers beyond 64 bits and of text with lone surrogates, which orjson refuses."""
+    try:
+        return bytes(orjson.dumps(envelope))
+    except TypeError:
+        return json.dumps(envelope, separators=(",", ":")).encode()
 
 
 def failure(format: str, status: int, message: str, errors: dict[str, str]) -> bytes:

@@ -41,26 +41,27 @@ class Api:
         data = self.post("/access/ticket", username=user, password=password)
         self.ticket: str = data["ticket"]
         self._session.cookies.set("PVEAuthCookie", self.ticket)
-        self._session.headers["CSRFPreventionToken"] = data["CSRFPreventionToken"]
+        self.csrf: str = data["CSRFPreventionToken"]
+        self._session.headers["CSRFPreventionToken"] = self.csrf
         self.node: str = self.get("/nodes")[0]["node"]
 
-    def call(self, method: str, path: str, **params: Any) -> Any:
+    def call(self, method: str, path: str, /, **params: Any) -> Any:
         where = {"params": params} if method in ("GET", "DELETE") else {"data": params}
         answer = self._session.request(method, f"{self.url}/api2/json{path}", timeout=self._timeout, **where)
         if answer.status_code != 200:
             raise ApiError(answer)
         return answer.json()["data"]
 
-    def get(self, path: str, **params: Any) -> Any:
+    def get(self, path: str, /, **params: Any) -> Any:
         return self.call("GET", path, **params)
 
-    def post(self, path: str, **params: Any) -> Any:
+    def post(self, path: str, /, **params: Any) -> Any:
         return self.call("POST", path, **params)
 
-    def put(self, path: str, **params: Any) -> Any:
+    def put(self, path: str, /, **params: Any) -> Any:
         return self.call("PUT", path, **params)
 
-    def delete(self, path: str, **params: Any) -> Any:
+    def delete(self, path: str, /, **params: Any) -> Any:
         return self.call("DELETE", path, **params)
 
     def task_log(self, upid: str) -> list[str]:

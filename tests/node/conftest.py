@@ -9,6 +9,7 @@ import pytest
 
 from tests.lib import tinylinux
 from tests.lib.apiclient import Api
+from tests.lib.inside import Inside
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +17,11 @@ def api() -> Api:
     if "BASE_URL" not in os.environ:
         pytest.skip("BASE_URL is not set: needs a running node (`make test-node` starts one)")
     return Api(os.environ["BASE_URL"], os.environ["HOLDFAST_USER"], os.environ["HOLDFAST_PASSWORD"])
+
+
+@pytest.fixture(scope="session")
+def inside() -> Inside:
+    return Inside()
 
 
 @pytest.fixture(scope="session")

@@ -162,6 +162,15 @@ def test_two_steps(here: Site) -> None:
     assert log_in(here, "bob@pve", f"totp:{code}", **{"tfa-challenge": half}).status_code == 401  # used up
 
 
+def test_a_key_without_its_type_does_not_reach_the_journal(here: Site, caplog: pytest.LogCaptureFixture) -> None:
+    add_totp(here)
+    half = data(log_in(here, "bob@pve", "bobs-password"))["ticket"]
+    for answer in ("ab12-cd34-ef56-0789", "ab12-cd34-ef56-0789:x"):
+        assert log_in(here, "bob@pve", answer, **{"tfa-challenge": half}).status_code == 401
+    assert "of no known type" in caplog.text
+    assert "ab12" not in caplog.text
+
+
 def test_both_steps_at_once(here: Site) -> None:
     add_totp(here)
     code = tfa.Totp.parse(URI).code(NOW // 30)

@@ -142,6 +142,23 @@ def test_bad_uploads_leave_nothing(tmp_path: Path, headers: dict[str, str], data
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("kind", ["multipart/form-data", 'multipart/form-data; boundary="\udcff"'])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"nonsense", b"--b\r\nContent-Disposition: \0\xff\r\n\r\nx\r\n--b--\r\n"],
+)
+def test_forms_that_are_none_are_a_parameter_error(
+    tmp_path: Path, kind: str, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(client: Any) -> None:
+        answer = await client.post(UPLOAD, data=data, headers={**cookie(), "Content-Type": kind})
+        assert (answer.status, list((await answer.json())["errors"])) == (400, ["filename"])
+
+    with_client(tmp_path, test)
+    assert list(tmp_path.iterdir()) == []
+    assert "Traceback" not in caplog.text
+
+
 def test_an_api_token_opens_what_its_owner_may(tmp_path: Path) -> None:
     def root(authorization: str) -> str:
         if authorization != "PVEAPIToken=x@pve!ci=right":

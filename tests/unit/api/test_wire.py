@@ -32,6 +32,11 @@ def test_booleans_go_out_as_numbers() -> None:
     assert wire.success("extjs", wire.Paged(data=[1], total=7)) == b'{"success":1,"data":[1],"total":7}'
 
 
+def test_what_orjson_refuses_goes_out_too() -> None:
+    assert wire.success("json", {"expire": 10**30}) == b'{"data":{"expire":%d}}' % 10**30
+    assert b"\\udcff" in wire.failure("json", 500, "wrong field name '\udcff'", {})
+
+
 def test_version_needs_a_login(site: Site) -> None:
     answer = site.get("/version", user="")
     assert (answer.status_code, answer.status) == (401, "401 No ticket")
