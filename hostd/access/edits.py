@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from hostd.access.ids import ROOT, TokenId
 from hostd.access.paths import may_hold_acl, normalise
@@ -15,6 +15,24 @@ from hostd.access.privileges import BUILTIN_ROLES, GRANTABLE, HOST_PRIVILEGES, N
 from hostd.access.rights import Rights
 from hostd.access.users import AclKey, Group, Kind, Pool, Token, User, UserConfig
 from hostd.core.errors import Conflict, Denied, HostError, Invalid, NotFound
+
+T = TypeVar("T")
+
+
+def _known(objects: Mapping[str, T], what: str, id: str) -> T:
+    if id not in objects:
+        raise NotFound(f"{what} '{id}' does not exist")
+    return objects[id]
+
+
+def _refuse_known(objects: Mapping[str, object], what: str, id: str) -> None:
+    if id in objects:
+        raise Conflict(f"{what} '{id}' already exists")
+
+
+def _without(objects: Mapping[str, T], id: str) -> dict[str, T]:
+    return {key: value for key, value in objects.items() if key != id}
+
 
 # --- users
 
@@ -68,7 +86,7 @@ def remove_user(config: UserConfig, id: str) -> UserConfig:
     gone = {("user", id), *(("token", token) for token in tokens)}
     return replace(
         config,
-        users={key: value for key, value in config.users.items() if key != id},
+        users=_without(config.users, id),
         groups={name: replace(group, members=group.members - {id}) for name, group in config.groups.items()},
         acl=_acl_without(config.acl, gone),
     )
@@ -103,7 +121,7 @@ def remove_token(config: UserConfig, user: str, name: str) -> UserConfig:
     """Without the token and its ACLs."""
     token_of(config, user, name)
     owner = config.users[user]
-    tokens = {key: value for key, value in owner.tokens.items() if key != name}
+    tokens = _without(owner.tokens, name)
     gone = {("token", str(TokenId(user=user, name=name)))}
     after = _with_user(config, user, replace(owner, tokens=tokens))
     return replace(after, acl=_acl_without(config.acl, gone))
@@ -114,15 +132,12 @@ def remove_token(config: UserConfig, user: str, name: str) -> UserConfig:
 
 def group_of(config: UserConfig, id: str) -> Group:
     """A group. Raises NotFound."""
-    if id not in config.groups:
-        raise NotFound(f"group '{id}' does not exist")
-    return config.groups[id]
+    return _known(config.groups, "group", id)
 
 
 def add_group(config: UserConfig, id: str, comment: str) -> UserConfig:
     """With a new, empty group."""
-    if id in config.groups:
-        raise Conflict(f"group '{id}' already exists")
+    _refuse_known(config.groups, "group", id)
     return replace(config, groups={**config.groups, id: Group(comment=comment)})
 
 
@@ -134,7 +149,7 @@ def comment_group(config: UserConfig, id: str, comment: str) -> UserConfig:
 def remove_group(config: UserConfig, id: str) -> UserConfig:
     """Without the group and its ACLs."""
     group_of(config, id)
-    groups = {key: value for key, value in config.groups.items() if key != id}
+    groups = _without(config.groups, id)
     return replace(config, groups=groups, acl=_acl_without(config.acl, {("group", id)}))
 
 
@@ -161,8 +176,8 @@ def set_role(
         raise Denied(f"Permission check failed (user != root@pam): only root@pam puts '{host[0]}' into a role")
     if unknown := wanted - set(GRANTABLE):
         raise Invalid({"privs": f"invalid privilege '{sorted(unknown)[0]}'; see GET /access/roles/Administrator"})
-    if new and (id in config.roles or id in BUILTIN_ROLES):
-        raise Conflict(f"role '{id}' already exists")
+    if new:
+        _refuse_known({**config.roles, **BUILTIN_ROLES}, "role", id)
     if not new:
         before = role_of(config, id)
         _own_role(id)
@@ -179,7 +194,7 @@ def remove_role(config: UserConfig, id: str) -> UserConfig:
     """Without the role and the ACLs that give it."""
     role_of(config, id)
     _own_role(id)
-    roles = {key: value for key, value in config.roles.items() if key != id}
+    roles = _without(config.roles, id)
     return replace(config, roles=roles, acl={key: p for key, p in config.acl.items() if key[3] != id})
 
 
@@ -249,18 +264,15 @@ def _check_handed_out(rights: Rights, path: str, role: str, caller: str, *, prop
 
 def pool_of(config: UserConfig, id: str) -> Pool:
     """A pool. Raises NotFound."""
-    if id not in config.pools:
-        raise NotFound(f"pool '{id}' does not exist")
-    return config.pools[id]
+    return _known(config.pools, "pool", id)
 
 
 def add_pool(config: UserConfig, id: str, comment: str) -> UserConfig:
     """With a new, empty pool; the pool above it must exist."""
-    if id in config.pools:
-        raise Conflict(f"pool '{id}' already exists")
+    _refuse_known(config.pools, "pool", id)
     parent, slash, _ = id.rpartition("/")
-    if slash and parent not in config.pools:
-        raise NotFound(f"parent pool '{parent}' does not exist")
+    if slash:
+        _known(config.pools, "parent pool", parent)
     return replace(config, pools={**config.pools, id: Pool(comment=comment)})
 
 
@@ -272,7 +284,7 @@ def remove_pool(config: UserConfig, id: str) -> UserConfig:
         raise Conflict(f"pool '{id}' is not empty (contains {', '.join(members[:5])}); take its members out first")
     if children := [other for other in config.pools if other.startswith(f"{id}/")]:
         raise Conflict(f"pool '{id}' is not empty (contains pool {children[0]})")
-    pools = {key: value for key, value in config.pools.items() if key != id}
+    pools = _without(config.pools, id)
     return replace(config, pools=pools, acl={key: p for key, p in config.acl.items() if key[0] != f"/pool/{id}"})
 
 

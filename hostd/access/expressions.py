@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from hostd.access import paths
 from hostd.access.ids import ROOT, UserId, is_user
@@ -159,39 +159,39 @@ class PermModify:
         return f"Permission check failed ({path}, {'|'.join(privileges)})"
 
 
-@dataclass(frozen=True)
-class And:
-    """All of the parts."""
+class _Parts:
+    """Several expressions and the word that joins them."""
 
+    word: ClassVar[str]
     parts: tuple[Expression, ...]
 
     def __init__(self, *parts: Expression) -> None:
         object.__setattr__(self, "parts", parts)
 
     def form(self) -> list[object]:
-        return ["and", *(part.form() for part in self.parts)]
+        return [self.word, *(part.form() for part in self.parts)]
 
     def expression(self) -> dict[str, object]:
         return {"check": self.form()}
+
+
+@dataclass(frozen=True, init=False)
+class And(_Parts):
+    """All of the parts."""
+
+    parts: tuple[Expression, ...]
+    word: ClassVar[str] = "and"
 
     def refusal(self, rights: Rights, caller: str, values: Values) -> str:
         return next((why for part in self.parts if (why := part.refusal(rights, caller, values))), "")
 
 
-@dataclass(frozen=True)
-class Or:
+@dataclass(frozen=True, init=False)
+class Or(_Parts):
     """One of the parts."""
 
     parts: tuple[Expression, ...]
-
-    def __init__(self, *parts: Expression) -> None:
-        object.__setattr__(self, "parts", parts)
-
-    def form(self) -> list[object]:
-        return ["or", *(part.form() for part in self.parts)]
-
-    def expression(self) -> dict[str, object]:
-        return {"check": self.form()}
+    word: ClassVar[str] = "or"
 
     def refusal(self, rights: Rights, caller: str, values: Values) -> str:
         refusals = [part.refusal(rights, caller, values) for part in self.parts]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,15 +15,6 @@ class Resolver:
 
     search: str = ""
     servers: tuple[str, ...] = ()
-
-
-def check_address(value: str) -> str:
-    """What is wrong with an IPv4 or IPv6 address, or ""."""
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return f"value '{value}' does not look like a valid IP address"
-    return ""
 
 
 def parse(text: str) -> Resolver:

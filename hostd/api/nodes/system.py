@@ -17,7 +17,7 @@ from hostd.core.schema import Kind, param, spelled_out
 from hostd.node import clock, config, files, report, resolver, status, traffic, wake
 
 HOSTS = "/etc/hosts"
-ADDRESS = Kind(format="ip", check=resolver.check_address)
+ADDRESS = Kind(format="ip")
 PROPERTIES = ("acme", *(f"acmedomain{n}" for n in range(config.DOMAINS)), "ballooning-target", "description",
               "location", "startall-onboot-delay", "wakeonlan")  # fmt: skip
 

@@ -24,7 +24,7 @@ Check = Callable[[str], str]
 ZONE_TABLE = Path("/usr/share/zoneinfo/zone.tab")
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _NAME = r"[A-Za-z0-9._-]+"
-_REALM = r"[A-Za-z][A-Za-z0-9._-]+"
+REALM = r"[A-Za-z][A-Za-z0-9._-]+"
 _MAIL_USER = r"[\w+~-]+(?:\.[\w+~-]+)*"
 _MAIL = rf"{_MAIL_USER}@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*"
 _STORAGE = r"[a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]"
@@ -58,10 +58,10 @@ vmid = pattern(r"[1-9][0-9]{2,8}", "does not look like a valid VM ID (100 to 999
 storage_id = pattern(_STORAGE, "is no storage ID: letter, then letters, digits, '-_.', at last a letter or digit")
 config_id = pattern(r"[a-zA-Z][a-zA-Z0-9_-]+", "is no configuration ID: letter, then letters, digits, '_' and '-'")
 volume_id = pattern(rf"{_STORAGE}:.+", "does not look like a volume ID (storage:name)")
-realm = pattern(_REALM, "is no realm name: letter, then one or more of letters, digits, '.-_'")
+realm = pattern(REALM, "is no realm name: letter, then one or more of letters, digits, '.-_'")
 disk_size = pattern(r"[0-9]+(?:\.[0-9]+)?(?:[KMGT](?:iB)?)?", "is no size such as 32G")
-_userid = pattern(rf"[^\s:/]+@{_REALM}", "does not look like a valid user name (name@realm)")
-_tokenid = pattern(rf"[^\s:/]+@{_REALM}!{_REALM}", "does not look like a token ID (name@realm!token)")
+_userid = pattern(rf"[^\s:/]+@{REALM}", "does not look like a valid user name (name@realm)")
+tokenid = pattern(rf"[^\s:/]+@{REALM}!{REALM}", "does not look like a token ID (name@realm!token)")
 _email = pattern(_MAIL, "does not look like a valid e-mail address")
 _dns_wildcard = re.compile(r"(?:\*\.)?(.+)")
 
@@ -252,7 +252,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "bridge-pair": id_map(bridge_id),
     "pve-realm": realm,
     "pve-userid": userid,
-    "pve-tokenid": _tokenid,
+    "pve-tokenid": tokenid,
     "pve-groupid": pattern(_NAME, "contains characters a group name must not have"),
     "pve-roleid": pattern(_NAME, "contains characters a role name must not have"),
     "pve-poolid": pattern(rf"{_NAME}(?:/{_NAME}){{0,2}}", "is no pool name (up to three names, '/' between)"),

@@ -21,7 +21,7 @@ from hostd.guests.lxc import mounts, network
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.network import Nic
 from hostd.guests.options import Option, Table
-from hostd.guests.qemu.config import STARTUP, check_dns_name, check_tag
+from hostd.guests.qemu.config import STARTUP, check_dns_name
 
 DEFAULT_MEMORY_MIB: Final = 512
 DEFAULT_SWAP_MIB: Final = 512
@@ -58,14 +58,6 @@ DEVICE_FORMAT: Final = Format(
 )
 
 
-def check_nameserver(value: str) -> str:
-    """An address, of version 6 perhaps with an interface (``fe80::1%eth0``)."""
-    address, percent, zone = value.partition("%")
-    zone_ok = not percent or (":" in address and bool(re.fullmatch(r"[-_.\w]{1,15}", zone)))
-    wrong = network.check_ipv6(address) if ":" in address else network.check_ipv4(address)
-    return wrong if wrong or zone_ok else "value does not look like a valid address"
-
-
 def check_timezone(value: str) -> str:
     """``host``, or a zone's name: it becomes a path below the zone files."""
     ok = value == "host" or re.fullmatch(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*", value)
@@ -75,7 +67,7 @@ def check_timezone(value: str) -> str:
 TIMEZONE: Final = Kind(format="pve-ct-timezone", check=check_timezone)
 HOSTNAME: Final = Kind(format="dns-name", check=check_dns_name, max_length=255)
 DOMAINS: Final = Kind(type="list", format="dns-name", check=check_dns_name)
-NAMESERVERS: Final = Kind(type="list", format="lxc-ip-with-ll-iface", check=check_nameserver)
+NAMESERVERS: Final = Kind(type="list", format="lxc-ip-with-ll-iface")
 _CORES, _UNITS = Kind(type="integer", minimum=1, maximum=8192), Kind(type="integer", minimum=0, maximum=500000)
 _LIMIT = Kind(type="number", minimum=0, maximum=8192)
 _DISK, _CPU, _MEMORY = "VM.Config.Disk", "VM.Config.CPU", "VM.Config.Memory"
@@ -92,7 +84,7 @@ def _parts(doc: str, privilege: str, format: str, form: Format, indices: int = 0
 
 _GENERAL: Final[Mapping[str, Option]] = {
     "description": _row("Notes.", _OPTIONS, Kind(max_length=8192), live=True),
-    "tags": _row("Tags.", _OPTIONS, Kind(type="list", format="pve-tag", check=check_tag), live=True),
+    "tags": _row("Tags.", _OPTIONS, Kind(type="list", format="pve-tag"), live=True),
     "onboot": _row("Start with the host.", _OPTIONS, _FLAG, default=0, live=True),
     "startup": _row("Order of starting and stopping.", _OPTIONS, STARTUP, live=True),
     "protection": _row("Refuse removal.", _OPTIONS, _FLAG, default=0, live=True),

@@ -11,7 +11,6 @@ from typing import Final
 from hostd.core.formats import propstring
 from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
-from hostd.guests.qemu.devices.net import check_mac
 
 COUNT: Final = 32
 # A device name has 15 characters (IFNAMSIZ in if.h, without the final NUL).
@@ -20,56 +19,16 @@ _FLAG = Kind(type="boolean")
 IPv4, IPv6 = ipaddress.IPv4Interface, ipaddress.IPv6Interface
 
 
-def check_ipv4(value: str) -> str:
-    """An address without prefix length."""
-    try:
-        ipaddress.IPv4Address(value)
-    except ValueError:
-        return "value does not look like a valid IPv4 address"
-    return ""
-
-
-def check_ipv6(value: str) -> str:
-    """An address without prefix length."""
-    try:
-        ipaddress.IPv6Address(value)
-    except ValueError:
-        return "value does not look like a valid IPv6 address"
-    return ""
-
-
-def _check_cidr(value: str, words: tuple[str, ...], version: int, shortest: int) -> str:
-    if value in words:
-        return ""
-    try:
-        found = ipaddress.ip_interface(value)
-    except ValueError:
-        found = None
-    if found is None or "/" not in value or found.version != version or found.network.prefixlen < shortest:
-        return f"value does not look like a valid IPv{version} network configuration"
-    return ""
-
-
-def check_ipv4_config(value: str) -> str:
-    """``dhcp``, ``manual`` or address/prefix."""
-    return _check_cidr(value, ("dhcp", "manual"), 4, 8)
-
-
-def check_ipv6_config(value: str) -> str:
-    """``auto``, ``dhcp``, ``manual`` or address/prefix."""
-    return _check_cidr(value, ("auto", "dhcp", "manual"), 6, 8)
-
-
 FORMAT: Final = Format(
     keys={
         "name": Kind(pattern=r"[-_.\w]{1,15}"),
         "type": Kind(enum=("veth",)),
         "bridge": Kind(pattern=r"[-_.\w]{1,15}"),
-        "hwaddr": Kind(format="mac-addr", check=check_mac),
-        "ip": Kind(format="pve-ipv4-config", check=check_ipv4_config),
-        "gw": Kind(format="ipv4", check=check_ipv4),
-        "ip6": Kind(format="pve-ipv6-config", check=check_ipv6_config),
-        "gw6": Kind(format="ipv6", check=check_ipv6),
+        "hwaddr": Kind(format="mac-addr"),
+        "ip": Kind(format="pve-ipv4-config"),
+        "gw": Kind(format="ipv4"),
+        "ip6": Kind(format="pve-ipv6-config"),
+        "gw6": Kind(format="ipv6"),
         "firewall": _FLAG,
         "host-managed": _FLAG,
         "link_down": _FLAG,

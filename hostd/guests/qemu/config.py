@@ -52,11 +52,6 @@ def check_dns_name(value: str) -> str:
     return "" if ok else "value does not look like a valid DNS name"
 
 
-def check_tag(value: str) -> str:
-    """Letters, digits, ``_``, then also ``-+.``."""
-    return "" if re.fullmatch(r"[a-zA-Z0-9_][a-zA-Z0-9_\-+.]*", value) else f"invalid characters in tag '{value}'"
-
-
 _DISK, _CPU, _MEMORY, _NETWORK = "VM.Config.Disk", "VM.Config.CPU", "VM.Config.Memory", "VM.Config.Network"
 _HARDWARE, _OPTIONS = "VM.Config.HWType", "VM.Config.Options"
 
@@ -86,7 +81,7 @@ def _plain(doc: str, privilege: str, kind: Kind, *, live: bool = False, indices:
 _GENERAL: Final[Mapping[str, Option]] = {
     "name": _plain("Name.", _OPTIONS, Kind(format="dns-name", check=check_dns_name), live=True),
     "description": _plain("Notes.", _OPTIONS, Kind(max_length=8192), live=True),
-    "tags": _plain("Tags.", _OPTIONS, Kind(type="list", format="pve-tag", check=check_tag), live=True),
+    "tags": _plain("Tags.", _OPTIONS, Kind(type="list", format="pve-tag"), live=True),
     "onboot": _flag("Start with the host.", _OPTIONS, 0, live=True),
     "startup": _plain("Order of starting and stopping.", _OPTIONS, STARTUP, live=True),
     "protection": _flag("Refuse removal.", _OPTIONS, 0, live=True),
