@@ -1,4 +1,4 @@
-"""Property strings with declared keys: ``virtio=BC:24:11:00:00:01,bridge=vmbr0,tag=5``.
+"""Property strings of the catalogue: ``virtio=BC:24:11:00:00:01,bridge=vmbr0,tag=5``.
 
 The text is the business of ``propgrammar``, the checks are those of ``core/dialect.py``.
 """
@@ -9,31 +9,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from hostd.core.dialect import PropertyString, Schema
+from hostd.core.dialect import PropertyString, property_string
 from hostd.core.formats.propgrammar import Alias, boolean, format, parse
 from hostd.core.schema import Kind
 
 __all__ = ["Alias", "Format", "boolean", "format", "parse", "validate"]
 
+_PLACE = ("optional", "default_key")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """The keys of one kind of property string. ``required`` names keys that must be there."""
+    """A property string of the catalogue by its name, and kinds of its keys that are not there what they are here.
 
-    keys: Mapping[str, Kind]
-    default_key: str = ""
-    aliases: Mapping[str, Alias] = field(default_factory=dict)
-    required: frozenset[str] = frozenset()
+    The catalogue (``facts.json``) is read when the format is first asked.
+    """
+
+    name: str
+    own: Mapping[str, Kind] = field(default_factory=dict)
 
     @cached_property
     def compiled(self) -> PropertyString:
-        """The same as schemas, for the engine."""
-        keys: dict[str, Schema] = {}
-        for key, kind in self.keys.items():
-            more = {"optional": key not in self.required, "default_key": key == self.default_key}
-            keys[key] = kind.checked_schema() | more
-        for name, alias in self.aliases.items():
-            keys[name] = {"alias": alias.to} | ({"keyAlias": alias.name_to} if alias.name_to else {})
+        """For the engine: a key of its own kind stays optional, required or the default as it is in the catalogue."""
+        keys = dict(property_string(self.name).keys)
+        for key, kind in self.own.items():
+            keys[key] = {k: v for k, v in keys[key].items() if k in _PLACE} | kind.checked_schema()
         return PropertyString(keys)
 
     def check(self, text: str) -> str:

@@ -36,25 +36,9 @@ OSTYPES: Final = (
 LOCKS: Final = (
     "backup", "create", "destroyed", "disk", "fstrim", "migrate", "mounted", "rollback", "snapshot", "snapshot-delete",
 )  # fmt: skip
-FEATURES_FORMAT: Final = Format(
-    keys={
-        "nesting": _FLAG,
-        "keyctl": _FLAG,
-        "fuse": _FLAG,
-        "mknod": _FLAG,
-        "force_rw_sys": _FLAG,
-        "mount": Kind(pattern="[a-zA-Z0-9_; ]+"),
-    }
-)
+FEATURES_FORMAT: Final = Format(name="inline:features")
 DEVICE_FORMAT: Final = Format(
-    keys={
-        "path": Kind(format="pve-lxc-dev-string", pattern=r"/dev/[\w./-]+"),
-        "deny-write": _FLAG,
-        "gid": Kind(type="integer", minimum=0),
-        "uid": Kind(type="integer", minimum=0),
-        "mode": Kind(pattern="0[0-7]{3}"),
-    },
-    default_key="path",
+    name="inline:dev", own={"path": Kind(format="pve-lxc-dev-string", pattern=r"/dev/[\w./-]+")}
 )
 
 

@@ -15,9 +15,6 @@ from hostd.core.units import check_size, format_size, parse_size
 from hostd.storage.volume import VolumeId
 
 COUNT: Final = 256
-_FLAG = Kind(type="boolean")
-_OPTION: Final = "discard|lazytime|noatime|nodev|noexec|nosuid"
-_RANGE: Final = r"[ug]:\d+:\d+:[1-9]\d*"
 
 
 def check_path(value: str) -> str:
@@ -27,29 +24,13 @@ def check_path(value: str) -> str:
     return "invalid path or volume: it must be one line without '.' and '..' parts" if bad else ""
 
 
-_COMMON: Final[Mapping[str, Kind]] = {
+_OWN: Final[Mapping[str, Kind]] = {
     "volume": Kind(format="pve-lxc-mp-string", check=check_path),
     "size": Kind(format="disk-size", check=check_size),
-    "acl": _FLAG,
-    "quota": _FLAG,
-    "replicate": _FLAG,
-    "ro": _FLAG,
-    "shared": _FLAG,
-    "mountoptions": Kind(pattern=rf"(?:{_OPTION})(?:;(?:{_OPTION}))*"),
-    "idmap": Kind(pattern=rf"passthrough|{_RANGE}(?:;{_RANGE})*"),
 }
-ROOTFS_FORMAT: Final = Format(keys=_COMMON, default_key="volume", required=frozenset(("volume",)))
-MOUNT_FORMAT: Final = Format(
-    keys={
-        **_COMMON,
-        "mp": Kind(format="pve-lxc-mp-string", check=check_path),
-        "backup": _FLAG,
-        "keepattrs": _FLAG,
-    },
-    default_key="volume",
-    required=frozenset(("volume", "mp")),
-)
-UNUSED_FORMAT: Final = Format(keys={"volume": Kind(format="pve-volume-id")}, default_key="volume")
+ROOTFS_FORMAT: Final = Format(name="inline:rootfs", own=_OWN)
+MOUNT_FORMAT: Final = Format(name="pve-ct-mountpoint", own={**_OWN, "mp": _OWN["volume"]})
+UNUSED_FORMAT: Final = Format(name="inline:unused-2")
 
 
 @dataclass(frozen=True, kw_only=True)

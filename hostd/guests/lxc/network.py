@@ -15,30 +15,11 @@ from hostd.core.schema import Kind
 COUNT: Final = 32
 # A device name has 15 characters (IFNAMSIZ in if.h, without the final NUL).
 _NAME_LENGTH: Final = 15
-_FLAG = Kind(type="boolean")
 IPv4, IPv6 = ipaddress.IPv4Interface, ipaddress.IPv6Interface
 
 
-FORMAT: Final = Format(
-    keys={
-        "name": Kind(pattern=r"[-_.\w]{1,15}"),
-        "type": Kind(enum=("veth",)),
-        "bridge": Kind(pattern=r"[-_.\w]{1,15}"),
-        "hwaddr": Kind(format="mac-addr"),
-        "ip": Kind(format="pve-ipv4-config"),
-        "gw": Kind(format="ipv4"),
-        "ip6": Kind(format="pve-ipv6-config"),
-        "gw6": Kind(format="ipv6"),
-        "firewall": _FLAG,
-        "host-managed": _FLAG,
-        "link_down": _FLAG,
-        "mtu": Kind(type="integer", minimum=64, maximum=65535),
-        "rate": Kind(type="number", minimum=0),
-        "tag": Kind(type="integer", minimum=1, maximum=4094),
-        "trunks": Kind(pattern=r"\d+(?:;\d+)*"),
-    },
-    required=frozenset(("name",)),
-)
+_DEVICE_NAME = Kind(pattern=rf"[-_.\w]{{1,{_NAME_LENGTH}}}")
+FORMAT: Final = Format(name="pve-lxc-network", own={"name": _DEVICE_NAME, "bridge": _DEVICE_NAME})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Final
 
 from hostd.core.errors import ParseError, Unsupported
 from hostd.core.formats import propstring
-from hostd.core.formats.propstring import Alias, Format
+from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
 from hostd.core.units import MIB
 from hostd.guests.options import Option, Table
@@ -21,18 +21,8 @@ from hostd.guests.qemu.devices import cpu, disk, display, firmware, net
 DEFAULT_MEMORY_MIB: Final = 512
 _FLAG = Kind(type="boolean")
 _OLD_CDROM = "ide2"
-AGENT_FORMAT: Final = Format(
-    keys={
-        "enabled": _FLAG,
-        "type": Kind(enum=("virtio", "isa")),
-        "freeze-fs": _FLAG,
-        "fstrim_cloned_disks": _FLAG,
-    },
-    default_key="enabled",
-    aliases={"freeze-fs-on-backup": Alias(to="freeze-fs"), "guest-fsfreeze": Alias(to="freeze-fs")},
-    required=frozenset(("enabled",)),
-)
-MEMORY_FORMAT: Final = Format(keys={"current": Kind(type="integer", minimum=16)}, default_key="current")
+AGENT_FORMAT: Final = Format(name="inline:agent")
+MEMORY_FORMAT: Final = Format(name="inline:memory")
 STARTUP: Final = Kind(
     format="pve-startup-order", pattern=r"(?:order=)?\d+(?:,(?:up|down)=\d+)*|(?:(?:order|up|down)=\d+,?)+"
 )

@@ -14,20 +14,7 @@ from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
 from hostd.guests.qemu.devices.xml import element
 
-_FLAGS = r"[+-][a-zA-Z0-9_.-]+(?:;[+-][a-zA-Z0-9_.-]+)*"
-FORMAT: Final = Format(
-    keys={
-        "cputype": Kind(pattern=r"[a-zA-Z0-9_.-]+"),
-        "flags": Kind(pattern=_FLAGS),
-        "hidden": Kind(type="boolean"),
-        "hv-vendor-id": Kind(pattern="[a-zA-Z0-9]{1,12}"),
-        "level": Kind(type="integer", minimum=0, maximum=4294967295),
-        "phys-bits": Kind(format="pve-phys-bits", pattern="host|[0-9]{1,2}"),
-        "guest-phys-bits": Kind(type="integer", minimum=32, maximum=64),
-        "reported-model": Kind(pattern=r"[a-zA-Z0-9_.-]+"),
-    },
-    default_key="cputype",
-)
+FORMAT: Final = Format(name="pve-vm-cpu-conf", own={"cputype": Kind(pattern=r"[a-zA-Z0-9_.-]+")})
 # The psABI levels as QEMU features on top of qemu64: what every processor of that level has.
 _V2 = ("cx16", "lahf_lm", "popcnt", "pni", "sse4.1", "sse4.2", "ssse3")
 _V2_AES = (*_V2, "aes")

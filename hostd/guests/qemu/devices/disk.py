@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from hostd.core.errors import Conflict, ParseError, Unsupported
 from hostd.core.formats import propstring
-from hostd.core.formats.propstring import Alias, Format
+from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
 from hostd.core.units import check_size, format_size, parse_size
 from hostd.guests.qemu.devices.xml import element
@@ -28,9 +28,6 @@ _MODELS: Final[Mapping[str, str]] = {
     "pvscsi": "vmpvscsi",
 }
 SCSI_HARDWARE: Final = ("lsi", "lsi53c810", "virtio-scsi-pci", "virtio-scsi-single", "megasas", "pvscsi")
-_FLAG, _COUNT, _RATE = Kind(type="boolean"), Kind(type="integer"), Kind(type="number")
-_LENGTH = Kind(type="integer", minimum=1)
-_ON_ERROR = Kind(enum=("enospc", "ignore", "report", "stop"))
 
 
 def check_drive(value: str) -> str:
@@ -44,52 +41,19 @@ def check_drive(value: str) -> str:
     return ""
 
 
-_LIMITS: Final[Mapping[str, Kind]] = {
-    **{f"{u}{d}": _COUNT for u in ("bps", "iops") for d in ("", "_rd", "_wr")},
-    **{f"iops{d}_max": _COUNT for d in ("", "_rd", "_wr")},
-    **{f"mbps{d}{m}": _RATE for d in ("", "_rd", "_wr") for m in ("", "_max")},
-    **{f"{u}{d}_max_length": _LENGTH for u in ("bps", "iops") for d in ("", "_rd", "_wr")},
-}
-_COMMON: Final[Mapping[str, Kind]] = {
-    "file": Kind(format="pve-volume-id-or-qm-path", check=check_drive),
-    "media": Kind(enum=("cdrom", "disk")),
-    "size": Kind(format="disk-size", check=check_size),
-    "format": Kind(enum=("raw", "qcow", "qed", "qcow2", "vmdk", "cloop")),
-    "cache": Kind(enum=("none", "writethrough", "writeback", "unsafe", "directsync")),
-    "aio": Kind(enum=("native", "threads", "io_uring")),
-    "discard": Kind(enum=("ignore", "on")),
-    "detect_zeroes": _FLAG,
-    "backup": _FLAG,
-    "replicate": _FLAG,
-    "shared": _FLAG,
-    "snapshot": _FLAG,
-    "rerror": Kind(enum=("ignore", "report", "stop")),
-    "werror": _ON_ERROR,
-    "serial": Kind(max_length=60),
-    "import-from": Kind(format="pve-volume-id-or-absolute-path"),
-    **_LIMITS,
-}
-_ALIASES = {"volume": Alias(to="file")} | {
-    f"{u}{d}_length": Alias(to=f"{u}{d}_max_length") for u in ("bps", "iops") for d in ("_rd", "_wr")
-}
-_OWN: Final[Mapping[str, Mapping[str, Kind]]] = {
-    "ide": {"ssd": _FLAG, "model": Kind(max_length=120), "wwn": Kind(pattern="0x[0-9a-fA-F]{16}")},
-    "sata": {"ssd": _FLAG, "wwn": Kind(pattern="0x[0-9a-fA-F]{16}")},
+DRIVE: Final = Kind(format="pve-volume-id-or-qm-path", check=check_drive)
+SIZE: Final = Kind(format="disk-size", check=check_size)
+# Texts that end in the machine's XML as they stand: not URL-encoded, and with no white space but blanks.
+_TEXTS: Final[Mapping[str, Mapping[str, Kind]]] = {
+    "ide": {"model": Kind(max_length=120)},
     "scsi": {
-        "ssd": _FLAG,
-        "wwn": Kind(pattern="0x[0-9a-fA-F]{16}"),
-        "iothread": _FLAG,
-        "ro": _FLAG,
-        "queues": Kind(type="integer", minimum=2),
-        "scsiblock": _FLAG,
         "product": Kind(pattern="[A-Za-z0-9\\-_ ]{1,16}"),
         "vendor": Kind(pattern="[A-Za-z0-9\\-_ ]{1,8}"),
     },
-    "virtio": {"iothread": _FLAG, "ro": _FLAG},
 }
+_OWN: Final[Mapping[str, Kind]] = {"file": DRIVE, "size": SIZE, "serial": Kind(max_length=60)}
 FORMATS: Final[Mapping[str, Format]] = {
-    bus: Format(keys={**_COMMON, **_OWN[bus]}, default_key="file", aliases=_ALIASES, required=frozenset(("file",)))
-    for bus in BUSES
+    bus: Format(name=f"inline:{bus}", own={**_OWN, **_TEXTS.get(bus, {})}) for bus in BUSES
 }
 
 
@@ -153,7 +117,7 @@ def parse_disk(slot: str, text: str) -> Disk:
     place = parse_slot(slot)
     if place is None:
         raise ParseError(f"'{slot}' is no drive")
-    values = propstring.parse(text, default_key="file", aliases=_ALIASES)
+    values = propstring.parse(text, default_key="file", aliases=FORMATS[place[0]].compiled.aliases)
     if "file" not in values:
         raise ParseError(f"{slot}: no volume given")
     return Disk(slot=slot, bus=place[0], index=place[1], file=values["file"], values=values)

@@ -13,19 +13,7 @@ from hostd.core.schema import Kind
 from hostd.guests.qemu.devices.xml import element
 
 SERIAL_COUNT: Final = 4
-FORMAT: Final = Format(
-    keys={
-        "type": Kind(
-            enum=(
-                "cirrus", "qxl", "qxl2", "qxl3", "qxl4", "none", "serial0", "serial1", "serial2", "serial3", "std",
-                "virtio", "virtio-gl", "vmware",
-            )
-        ),
-        "memory": Kind(type="integer", minimum=4, maximum=512),
-        "clipboard": Kind(enum=("vnc",)),
-    },
-    default_key="type",
-)  # fmt: skip
+FORMAT: Final = Format(name="inline:vga")
 SERIAL = Kind(pattern=r"/dev/[^,]+|socket")
 _MODELS: Final[Mapping[str, str]] = {"std": "vga", "cirrus": "cirrus", "vmware": "vmvga", "virtio": "virtio"}
 _OLD_WINDOWS = ("w2k", "wxp", "w2k3", "w2k8", "wvista", "win7")

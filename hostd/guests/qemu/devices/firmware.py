@@ -12,35 +12,18 @@ from xml.etree.ElementTree import Element
 
 from hostd.core.errors import Conflict, Invalid, ParseError, Unsupported
 from hostd.core.formats import propstring
-from hostd.core.formats.propstring import Alias, Format
+from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
-from hostd.core.units import check_size
-from hostd.guests.qemu.devices.disk import Disk, Source, check_drive, parse_slot
+from hostd.guests.qemu.devices.disk import DRIVE, SIZE, Disk, Source, parse_slot
 from hostd.guests.qemu.devices.net import Nic
 from hostd.guests.qemu.devices.xml import element, yes_no
 from hostd.guests.qemu.facts import OVMF_4M, OVMF_4M_SECURE, Firmware
 
 _UUID = r"[a-fA-F0-9]{8}(?:-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}"
 GENERATION: Final = rf"{_UUID}|[01]"
-EFI_FORMAT: Final = Format(
-    keys={
-        "file": Kind(format="pve-volume-id-or-qm-path", check=check_drive),
-        "efitype": Kind(enum=("2m", "4m")),
-        "pre-enrolled-keys": Kind(type="boolean"),
-        "ms-cert": Kind(enum=("2011", "2023", "2023w", "2023k")),
-        "format": Kind(enum=("raw", "qcow", "qed", "qcow2", "vmdk", "cloop")),
-        "size": Kind(format="disk-size", check=check_size),
-        "import-from": Kind(format="pve-volume-id-or-absolute-path"),
-    },
-    default_key="file",
-    aliases={"volume": Alias(to="file")},
-    required=frozenset(("file",)),
-)
-_WORD = Kind(pattern=r"[A-Za-z0-9+\/]+={0,2}")
+EFI_FORMAT: Final = Format(name="inline:efidisk0", own={"file": DRIVE, "size": SIZE})
 _SMBIOS_TEXTS: Final = ("manufacturer", "product", "version", "serial", "sku", "family")
-SMBIOS_FORMAT: Final = Format(
-    keys={"uuid": Kind(pattern=_UUID), "base64": Kind(type="boolean"), **dict.fromkeys(_SMBIOS_TEXTS, _WORD)}
-)
+SMBIOS_FORMAT: Final = Format(name="pve-qm-smbios1")
 
 
 def check_bootdev_list(value: str) -> str:
@@ -52,22 +35,9 @@ def check_bootdev_list(value: str) -> str:
 
 
 BOOT_FORMAT: Final = Format(
-    keys={"legacy": Kind(pattern="[acdn]{1,4}"), "order": Kind(format="pve-qm-bootdev-list", check=check_bootdev_list)},
-    default_key="legacy",
+    name="pve-qm-boot", own={"order": Kind(format="pve-qm-bootdev-list", check=check_bootdev_list)}
 )
-MACHINE_FORMAT: Final = Format(
-    keys={
-        "type": Kind(
-            pattern=r"pc|q35|virt|pc(?:-i440fx|-q35)?-\d+(?:\.\d+)+(?:\+pve\d+)?(?:\.pxe)?|virt-\d+(?:\.\d+)+(?:\+pve\d+)?",
-            max_length=40,
-        ),
-        "viommu": Kind(enum=("intel", "virtio")),
-        "aw-bits": Kind(type="number", minimum=32, maximum=64),
-        "enable-s3": Kind(type="boolean"),
-        "enable-s4": Kind(type="boolean"),
-    },
-    default_key="type",
-)
+MACHINE_FORMAT: Final = Format(name="pve-qemu-machine-fmt")
 # A namespace of ours, so that a machine without a UUID of its own shows the same one at every start.
 _UUID_NAMESPACE = uuid.UUID("b1cf1f0e-9a5d-5e0b-8f5a-6d1f1c9f4d10")
 _REBOOT_TIMEOUT_MS = 1000

@@ -9,39 +9,16 @@ from xml.etree.ElementTree import Element
 
 from hostd.core.errors import Conflict, Unsupported
 from hostd.core.formats import propstring
-from hostd.core.formats.propstring import Alias, Format
+from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
 from hostd.guests.qemu.devices.xml import element
 
 COUNT: Final = 32
-MODELS: Final = (
-    "e1000", "e1000-82540em", "e1000-82544gc", "e1000-82545em", "e1000e", "i82551", "i82557b", "i82559er", "ne2k_isa",
-    "ne2k_pci", "pcnet", "rtl8139", "virtio", "vmxnet3",
-)  # fmt: skip
-_ALIASES: Final[Mapping[str, Alias]] = {model: Alias(to="macaddr", name_to="model") for model in MODELS}
-_FLAG = Kind(type="boolean")
 _VIRTIO_RX_QUEUE = 1024
 _KIB_PER_MB = 1000
 
 
-FORMAT: Final = Format(
-    keys={
-        "model": Kind(enum=MODELS),
-        "macaddr": Kind(format="mac-addr"),
-        "bridge": Kind(format="pve-bridge-id", pattern=r"[-_.\w]{1,15}"),
-        "firewall": _FLAG,
-        "link_down": _FLAG,
-        "host-tunnel": _FLAG,
-        "mtu": Kind(type="integer", minimum=1, maximum=65520),
-        "queues": Kind(type="integer", minimum=0, maximum=64),
-        "rate": Kind(type="number", minimum=0),
-        "tag": Kind(type="integer", minimum=1, maximum=4094),
-        "trunks": Kind(pattern=r"\d+(?:-\d+)?(?:;\d+(?:-\d+)?)*"),
-    },
-    default_key="model",
-    aliases=_ALIASES,
-    required=frozenset(("model",)),
-)
+FORMAT: Final = Format(name="inline:net", own={"bridge": Kind(format="pve-bridge-id", pattern=r"[-_.\w]{1,15}")})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +38,7 @@ class Nic:
         return Nic(key=self.key, index=self.index, model=self.model, mac=mac, values={**self.values, "macaddr": mac})
 
     def text(self) -> str:
-        return propstring.format(self.values, default_key="model", aliases=_ALIASES)
+        return propstring.format(self.values, default_key="model", aliases=FORMAT.compiled.aliases)
 
 
 def parse_nic(key: str, text: str) -> Nic:
