@@ -81,7 +81,9 @@ def _change(ctx: Context, edit: Callable[[str], str]) -> None:
     "GET",
     "/access/domains",
     params=NoParams,
-    returns=array(fields(realm="string", type="string", comment="string?", tfa="string?"), child="realm"),
+    returns=array(
+        fields(realm="string", type="string", comment="string?", default="boolean?", tfa="string?"), child="realm"
+    ),
     allow=WORLD,
     checked_in_code=True,
 )

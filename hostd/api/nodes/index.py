@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hostd.api.context import Context
-from hostd.api.endpoint import ALL, Check, array, endpoint, fields
+from hostd.api.endpoint import ALL, Check, Schema, array, endpoint, fields
 from hostd.api.nodes.params import NodeParams, NoParams
 from hostd.core.release import COMPATIBLE_VERSION, VERSION
 from hostd.node import certificate, kvm_probe, status
@@ -14,6 +14,35 @@ CHILDREN = (
 )  # fmt: skip
 
 
+def _object(**kinds: str) -> Schema:
+    return {"type": "object", "properties": fields(**kinds)}
+
+
+_STATUS: Schema = {
+    "type": "object",
+    "additionalProperties": True,
+    "properties": {
+        **fields(cpu="number", idle="number", kversion="string", pveversion="string", uptime="integer", wait="number"),
+        "boot-info": {
+            "type": "object",
+            "properties": {
+                "mode": {"type": "string", "enum": ("efi", "legacy-bios")},
+                "secureboot": {"type": "boolean", "optional": True},
+            },
+        },
+        "cpuinfo": _object(
+            cores="integer", cpus="integer", family="string", flags="string", hvm="string", mhz="string",
+            model="string", sockets="integer", user_hz="integer", vendor="string",
+        ),
+        "current-kernel": _object(machine="string", release="string", sysname="string", version="string"),
+        "ksm": _object(shared="integer"),
+        "kvm": {**_object(usable="boolean", reason="string"), "optional": True},
+        "loadavg": {"type": "array", "items": {"type": "string"}},
+        "memory": _object(available="integer", free="integer", total="integer", used="integer"),
+        "rootfs": _object(avail="integer", free="integer", total="integer", used="integer"),
+        "swap": _object(free="integer", total="integer", used="integer"),
+    },
+}  # fmt: skip
 LIVE = ("cpu", "maxcpu", "mem", "maxmem", "disk", "maxdisk", "uptime")
 
 
@@ -68,7 +97,7 @@ def node_index(ctx: Context, p: NodeParams) -> object:
     "GET",
     "/nodes/{node}/status",
     params=NodeParams,
-    returns={"type": "object", "additionalProperties": True, "properties": fields(cpu="number", uptime="integer")},
+    returns=_STATUS,
     allow=Check("/nodes/{node}", "Sys.Audit"),
     runs_on="node",
 )
@@ -78,8 +107,7 @@ def node_status(ctx: Context, p: NodeParams) -> object:
     mem = status.memory()
     kernel = status.kernel()
     kvm = kvm_probe.remembered()
-    return {
-        "kvm": {"usable": kvm.usable, "reason": kvm.reason} if kvm else None,
+    return ({"kvm": {"usable": kvm.usable, "reason": kvm.reason}} if kvm else {}) | {
         "uptime": status.uptime_s(),
         "loadavg": status.load_average(),
         "cpu": live.get("cpu", 0),

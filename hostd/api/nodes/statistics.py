@@ -1,4 +1,8 @@
-"""``rrddata`` and ``rrd`` of nodes, guests and storages: history as numbers and as pictures."""
+"""``rrddata`` and ``rrd`` of nodes, guests and storages: history as numbers and as pictures.
+
+As in the reference, history of nodes and guests is answered by the node that is asked (no ``runs_on``), that of
+storages by the node that is named.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ from dataclasses import dataclass
 
 from hostd.api.context import Context
 from hostd.api.endpoint import Check, Schema, array, endpoint, fields
-from hostd.core.errors import NotFound
 from hostd.core.kinds import CONFIG_ID_LIST, NODE, STORAGE_ID, VMID
 from hostd.core.schema import Kind, param
+from hostd.guests.config import GuestKind, GuestPath, missing
 from hostd.node import rrd
 from hostd.node.rrd import GUEST, STORAGE, Layout, RrdFiles
 
@@ -77,12 +81,12 @@ def _picture(layout: Layout, name: tuple[str, ...], ds: list[str], timeframe: st
     return {"filename": f"{files.path(layout, *name)}_{timeframe}.png", "image": image.decode("latin-1")}
 
 
-def _guest(ctx: Context, kind: str, vmid: int) -> tuple[str, ...]:
-    """The name of a guest's history. NotFound unless this node has a guest of that kind and id."""
-    folder = {"qemu": "qemu-server", "lxc": "lxc"}[kind]
-    if ctx.mirror.get(f"nodes/{ctx.node}/{folder}/{vmid}.conf") is None:
-        raise NotFound(f"Configuration file 'nodes/{ctx.node}/{folder}/{vmid}.conf' does not exist")
-    return (str(vmid),)
+def _guest(ctx: Context, kind: GuestKind, p: GuestData) -> tuple[str, ...]:
+    """The name of a guest's history. NotFound unless the node has a guest of that kind and id."""
+    where = GuestPath(node=ctx.node if p.node == "localhost" else p.node, kind=kind, vmid=p.vmid)
+    if ctx.mirror.get(where.path) is None:
+        raise missing(where)
+    return (str(p.vmid),)
 
 
 @endpoint(
@@ -121,7 +125,7 @@ def node_picture(ctx: Context, p: NodePicture) -> object:
 )
 def qemu_data(ctx: Context, p: GuestData) -> object:
     """A virtual machine's history as numbers."""
-    return RrdFiles().data(GUEST, _guest(ctx, "qemu", p.vmid), p.timeframe, p.cf, time.time())
+    return RrdFiles().data(GUEST, _guest(ctx, GuestKind.QEMU, p), p.timeframe, p.cf, time.time())
 
 
 @endpoint(
@@ -134,7 +138,7 @@ def qemu_data(ctx: Context, p: GuestData) -> object:
 )
 def qemu_picture(ctx: Context, p: GuestPicture) -> object:
     """A virtual machine's history as a picture."""
-    return _picture(GUEST, _guest(ctx, "qemu", p.vmid), p.ds, p.timeframe, p.cf)
+    return _picture(GUEST, _guest(ctx, GuestKind.QEMU, p), p.ds, p.timeframe, p.cf)
 
 
 @endpoint(
@@ -147,7 +151,7 @@ def qemu_picture(ctx: Context, p: GuestPicture) -> object:
 )
 def lxc_data(ctx: Context, p: GuestData) -> object:
     """A container's history as numbers."""
-    return RrdFiles().data(GUEST, _guest(ctx, "lxc", p.vmid), p.timeframe, p.cf, time.time())
+    return RrdFiles().data(GUEST, _guest(ctx, GuestKind.LXC, p), p.timeframe, p.cf, time.time())
 
 
 @endpoint(
@@ -160,7 +164,7 @@ def lxc_data(ctx: Context, p: GuestData) -> object:
 )
 def lxc_picture(ctx: Context, p: GuestPicture) -> object:
     """A container's history as a picture."""
-    return _picture(GUEST, _guest(ctx, "lxc", p.vmid), p.ds, p.timeframe, p.cf)
+    return _picture(GUEST, _guest(ctx, GuestKind.LXC, p), p.ds, p.timeframe, p.cf)
 
 
 @endpoint(

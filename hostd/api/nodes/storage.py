@@ -181,7 +181,6 @@ def storage_list(ctx: Context, p: ListParams) -> object:
     params=StorageParams,
     returns=array(fields(subdir="string"), child="subdir"),
     allow=_SEE,
-    runs_on="node",
 )
 def storage_index(ctx: Context, p: StorageParams) -> object:
     """What can be asked about a storage."""

@@ -10,8 +10,8 @@ from hostd.api.nodes.params import NodeParams
 from hostd.api.option_params import given, with_options
 from hostd.core import optionfile
 from hostd.core.digest import check_digest, digest
-from hostd.core.errors import HostError, Invalid, NotFound
-from hostd.core.kinds import CONFIG_ID_LIST, STRING
+from hostd.core.errors import HostError, Invalid, NotFound, Unsupported
+from hostd.core.kinds import BOOLEAN, CONFIG_ID_LIST, STRING
 from hostd.core.release import COMPATIBLE_RELEASE, COMPATIBLE_VERSION, VERSION
 from hostd.core.schema import Kind, param, spelled_out
 from hostd.node import clock, config, files, report, resolver, status, traffic, wake
@@ -68,6 +68,24 @@ class PowerParams(NodeParams):
     """What to do."""
 
     command: str = param(Kind(enum=("reboot", "shutdown")), doc="Restart the node, or switch it off.")
+
+
+NO_SUBSCRIPTION = "This software needs no subscription."
+_SUBSCRIPTION_KEY = Kind(pattern=r"\s*pve([1248])([cbsp])-(arm-)?[0-9a-f]{10}\s*", max_length=32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckSubscriptionParams(NodeParams):
+    """A check of the subscription."""
+
+    force: bool = param(BOOLEAN, default=False, shown_default=0, doc="Accepted for compatibility.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetSubscriptionParams(NodeParams):
+    """A subscription key."""
+
+    key: str = param(_SUBSCRIPTION_KEY, doc="Key of the reference's subscription.")
 
 
 @endpoint(
@@ -299,4 +317,46 @@ def get_report(ctx: Context, p: NodeParams) -> object:
 )
 def get_subscription(ctx: Context, p: NodeParams) -> object:
     """There are no subscriptions: everything works without one."""
-    return {"status": "notfound", "message": "This software needs no subscription."}
+    return {"status": "notfound", "message": NO_SUBSCRIPTION}
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/subscription",
+    params=CheckSubscriptionParams,
+    returns=NULL,
+    allow=Check("/nodes/{node}", "Sys.Modify"),
+    runs_on="node",
+    privileged=True,
+)
+def check_subscription(ctx: Context, p: CheckSubscriptionParams) -> object:
+    """Nothing, as on a host of the reference without a key: there is none whose state could be asked for."""
+    return None
+
+
+@endpoint(
+    "PUT",
+    "/nodes/{node}/subscription",
+    params=SetSubscriptionParams,
+    returns=NULL,
+    allow=Check("/nodes/{node}", "Sys.Modify"),
+    runs_on="node",
+    privileged=True,
+)
+def set_subscription(ctx: Context, p: SetSubscriptionParams) -> object:
+    """Refused: a key would be for another product, and is not stored."""
+    raise Unsupported(f"{NO_SUBSCRIPTION} The key was not stored; keep it for the product that it was sold for.")
+
+
+@endpoint(
+    "DELETE",
+    "/nodes/{node}/subscription",
+    params=NodeParams,
+    returns=NULL,
+    allow=Check("/nodes/{node}", "Sys.Modify"),
+    runs_on="node",
+    privileged=True,
+)
+def delete_subscription(ctx: Context, p: NodeParams) -> object:
+    """Nothing: afterwards the host has no key, as before."""
+    return None

@@ -168,6 +168,39 @@ def test_power(site: Site) -> None:
     data(site.call("POST", "/nodes/alpha/status", data={"command": "shutdown"}))
     assert run.calls == [["systemctl", "--no-block", "poweroff"]]
     assert site.call("POST", "/nodes/alpha/status", data={"command": "sleep"}).status_code == 400
+    assert site.call("POST", "/nodes/alpha/status").status_code == 400
+
+
+def test_power_needs_its_privilege(site: Site) -> None:
+    acls = "acl:1:/nodes/alpha:someone@pve:PVEAuditor:\nrole:Power:Sys.PowerMgmt:\nacl:1:/nodes/alpha:joe@pve:Power:\n"
+    site.store.write("user.cfg", site.store.read("user.cfg").data + acls.encode())
+    run, reboot = with_run(site, FakeRun()), {"command": "reboot"}
+    refused = site.call("POST", "/nodes/alpha/status", user="someone@pve", data=reboot)
+    assert (refused.status_code, run.calls) == (403, [])
+    assert "Sys.PowerMgmt" in refused.json["message"]
+    data(site.call("POST", "/nodes/alpha/status", user="joe@pve", data=reboot))
+    assert run.calls == [["systemctl", "--no-block", "reboot"]]
+
+
+def test_there_are_no_subscriptions(site: Site) -> None:
+    place = "/nodes/alpha/subscription"
+    assert data(site.get(place))["status"] == "notfound"
+    assert data(site.call("POST", place, data={"force": 1})) is None
+    assert data(site.call("DELETE", place)) is None
+    refused = site.call("PUT", place, data={"key": "pve1c-0123456789"})
+    assert refused.status_code == 500
+    assert "needs no subscription. The key was not stored" in refused.json["message"]
+    assert "pve1c-0123456789" not in refused.get_data(as_text=True)
+    assert "key" in site.call("PUT", place, data={"key": "anything"}).json["errors"]
+    assert site.call("PUT", place, user="someone@pve", data={"key": "pve1c-0123456789"}).status_code == 403
+
+
+@pytest.mark.parametrize(("kind", "folder"), [("qemu", "qemu-server"), ("lxc", "lxc")])
+def test_history_of_a_guest_that_is_not_there(site: Site, kind: str, folder: str) -> None:
+    for node in ("alpha", "localhost", "beta"):
+        answer = site.get(f"/nodes/{node}/{kind}/100/rrddata?timeframe=hour")
+        path = f"nodes/{'alpha' if node == 'localhost' else node}/{folder}/100.conf"
+        assert (answer.status_code, answer.json["message"]) == (500, f"Configuration file '{path}' does not exist\n")
 
 
 def test_certificates_are_brought_and_removed(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,5 +226,4 @@ def test_certificates_are_brought_and_removed(site: Site, tmp_path: Path, monkey
 def test_small_answers(site: Site) -> None:
     assert data(site.get("/nodes/alpha/version"))["version"]
     assert data(site.get("/nodes/alpha/time"))["time"] > 1_700_000_000
-    assert data(site.get("/nodes/alpha/subscription"))["status"] == "notfound"
     assert isinstance(data(site.get("/nodes/alpha/netstat")), list)
