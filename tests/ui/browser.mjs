@@ -76,11 +76,15 @@ export async function picture(page, name) {
   await page.screenshot({ path: join(PICTURES, `${name}.png`) });
 }
 
-/** Does the page scroll sideways? Nothing should at any width. */
+/** Does the page scroll sideways, or a dialog hide a button? Nothing should at any width. */
 export function overflows(page) {
-  return page.evaluate(
-    () =>
-      document.documentElement.scrollWidth >
-      document.documentElement.clientWidth,
-  );
+  return page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    const buttons = [...document.querySelectorAll("[role=dialog] button")];
+    const cut = buttons.some((button) => {
+      const edge = button.closest("[role=dialog]").getBoundingClientRect();
+      return button.getBoundingClientRect().right > edge.right;
+    });
+    return scrollWidth > clientWidth || cut;
+  });
 }

@@ -8,8 +8,9 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { OPEN, PASSWORD } from "./mock/access.mjs";
 import { serveTerminal, serveVnc } from "./mock/consoles.mjs";
-import { findRoute, PASSWORD } from "./mock/routes.mjs";
+import { findRoute } from "./mock/routes.mjs";
 import { World } from "./mock/world.mjs";
 
 const WEBUI = fileURLToPath(new URL("../../webui/", import.meta.url));
@@ -116,15 +117,17 @@ async function serveApi(world, request, response) {
         status: 501,
         message: `Method '${request.method} ${path}' not implemented`,
       };
-    const login = path === "/access/ticket";
-    if (!login && !world.tickets.has(ticketOf(request)))
+    const open = OPEN.has(path);
+    const ticket = ticketOf(request);
+    if (!open && !world.tickets.has(ticket))
       throw { status: 401, message: "No ticket" };
     const token = request.headers.csrfpreventiontoken;
-    if (!login && request.method !== "GET" && token !== world.csrf) {
+    if (!open && request.method !== "GET" && token !== world.csrf) {
       throw { status: 401, message: "Permission denied - invalid csrf token" };
     }
     const [handler, names] = route;
-    const answer = handler(world, names, parseParams(request, body));
+    const [, caller] = ticket?.split(":") ?? [];
+    const answer = handler(world, names, parseParams(request, body), caller);
     send(
       200,
       "OK",
@@ -161,6 +164,7 @@ function serveConsole(world, sockets, request, socket, head) {
 export async function startMock({ port = 0, world = new World() } = {}) {
   Object.assign(world, {
     tickets: new Set(),
+    challenges: new Map(),
     csrf: "6B002DF2:csrf",
     consoles: new Map(),
     requests: [],

@@ -1,8 +1,8 @@
-// TEST CODE. The API methods that the pretend cluster answers. A handler gets (world, path parameters, parameters) and
-// returns the data, or {data, total}; it throws {status, message, errors}.
+// TEST CODE. The API methods that the pretend cluster answers. A handler gets (world, path parameters, parameters,
+// caller) and returns the data, or {data, total}; it throws {status, message, errors}.
 import { randomBytes } from "node:crypto";
+import { ACCESS_ROUTES } from "./access.mjs";
 
-export const PASSWORD = "secret";
 const GIB = 1024 ** 3;
 
 const invalid = (errors) => ({
@@ -18,21 +18,6 @@ function findTask(world, upid) {
   const task = world.tasks.find((candidate) => candidate.upid === upid);
   if (!task) throw invalid({ upid: "no such task" });
   return task;
-}
-
-function login(world, _path, { username = "", realm, password }) {
-  const user = username.includes("@")
-    ? username
-    : `${username}@${realm ?? "pam"}`;
-  const renewal = password?.startsWith("PVE:") && world.tickets.has(password);
-  if (!renewal && (user !== "root@pam" || password !== PASSWORD))
-    throw { status: 401, message: "authentication failure" };
-  const stamp = Math.floor(Date.now() / 1000)
-    .toString(16)
-    .toUpperCase();
-  const ticket = `PVE:${user}:${stamp}::${randomBytes(24).toString("base64")}`;
-  world.tickets.add(ticket);
-  return { username: user, ticket, CSRFPreventionToken: world.csrf, cap: {} };
 }
 
 function checkCommon(world, { vmid }) {
@@ -231,7 +216,7 @@ function guestRoutes(kind, consoleRoutes) {
 }
 
 export const ROUTES = {
-  "POST /access/ticket": login,
+  ...ACCESS_ROUTES,
   "GET /version": () => ({
     version: "9.2.0",
     release: "9.2",

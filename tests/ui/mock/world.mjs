@@ -1,5 +1,7 @@
 // TEST CODE. A pretend cluster in memory for the web UI's tests: answers have the wire shapes of the API, values are
 // made up here. Nothing of it is shipped or used outside tests/ui.
+import { makeUsers } from "./access.mjs";
+
 const GIB = 1024 ** 3;
 const hex = (value) => value.toString(16).toUpperCase().padStart(8, "0");
 const now = () => Math.floor(Date.now() / 1000);
@@ -13,6 +15,17 @@ export class World {
     this.guests = new Map();
     this.tasks = [];
     this.pid = 4000;
+    this.users = makeUsers();
+    this.realms = [
+      {
+        realm: "pam",
+        type: "pam",
+        comment: "accounts of the host (PAM)",
+        default: 1,
+      },
+      { realm: "pve", type: "pve", comment: "accounts of this cluster" },
+      { realm: "office", type: "ldap", comment: "Directory" },
+    ];
     this.storages = [
       {
         storage: "local",

@@ -1,8 +1,8 @@
 /**
  * The one door to the server: the only file that calls `fetch` or opens an upload request.
  *
- * Wire conventions (the API's reference form): parameters in path, query (GET, DELETE) or an urlencoded body; booleans
- * are 1/0; an answer is `{"data": …}`; an error has its real HTTP status, `message` and perhaps `errors` per parameter;
+ * Wire conventions (the API's reference form): parameters in path, query (GET) or an urlencoded body (all others: what
+ * stands in an address ends up in logs, and removing a second factor takes a password); booleans are 1/0; an answer is `{"data": …}`; an error has its real HTTP status, `message` and perhaps `errors` per parameter;
  * the reason phrase repeats the first line of the message, so it serves where the body is empty.
  */
 import type { Methods } from "./schema";
@@ -63,7 +63,7 @@ export function buildRequest(key: string, params: Readonly<Record<string, unknow
   for (const [name, value] of rest) {
     for (const item of Array.isArray(value) ? value : [value]) fields.append(name, encodeValue(item));
   }
-  if (method === "GET" || method === "DELETE") {
+  if (method === "GET") {
     const query = fields.toString();
     return { method, url: BASE + path + (query ? `?${query}` : ""), body: undefined };
   }

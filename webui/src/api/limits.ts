@@ -3,24 +3,22 @@
 export type Limits = Readonly<Record<string, { minimum?: number; maximum?: number; minLength?: number; maxLength?: number; enum?: readonly string[]; default?: unknown }>>;
 
 export const limits: Readonly<Record<string, Limits>> = {
+  "PUT /access/password": {
+    "confirmation-password": {
+      "minLength": 5,
+      "maxLength": 64
+    },
+    "password": {
+      "minLength": 8,
+      "maxLength": 64
+    },
+    "userid": {
+      "maxLength": 64
+    }
+  },
   "POST /nodes/{node}/qemu": {
     "acpi": {
       "default": 1
-    },
-    "allow-ksm": {
-      "default": 1
-    },
-    "arch": {
-      "enum": [
-        "x86_64",
-        "aarch64"
-      ]
-    },
-    "archive": {
-      "maxLength": 255
-    },
-    "autostart": {
-      "default": 0
     },
     "balloon": {
       "minimum": 0
@@ -32,27 +30,13 @@ export const limits: Readonly<Record<string, Limits>> = {
       ],
       "default": "seabios"
     },
-    "bwlimit": {
-      "minimum": 0
-    },
-    "citype": {
-      "enum": [
-        "configdrive2",
-        "nocloud",
-        "opennebula"
-      ]
-    },
-    "ciupgrade": {
-      "default": 1
-    },
     "cores": {
       "minimum": 1,
       "default": 1
     },
     "cpulimit": {
       "minimum": 0,
-      "maximum": 128,
-      "default": 0
+      "maximum": 128
     },
     "cpuunits": {
       "minimum": 1,
@@ -60,51 +44,6 @@ export const limits: Readonly<Record<string, Limits>> = {
     },
     "description": {
       "maxLength": 8192
-    },
-    "ha-managed": {
-      "default": 0
-    },
-    "hotplug": {
-      "default": "network,disk,usb"
-    },
-    "hugepages": {
-      "enum": [
-        "any",
-        "2",
-        "1024"
-      ]
-    },
-    "keephugepages": {
-      "default": 0
-    },
-    "keyboard": {
-      "enum": [
-        "de",
-        "de-ch",
-        "da",
-        "en-gb",
-        "en-us",
-        "es",
-        "fi",
-        "fr",
-        "fr-be",
-        "fr-ca",
-        "fr-ch",
-        "hu",
-        "is",
-        "it",
-        "ja",
-        "lt",
-        "mk",
-        "nl",
-        "no",
-        "pl",
-        "pt",
-        "pt-br",
-        "sv",
-        "sl",
-        "tr"
-      ]
     },
     "kvm": {
       "default": 1
@@ -121,14 +60,6 @@ export const limits: Readonly<Record<string, Limits>> = {
         "suspending",
         "suspended"
       ]
-    },
-    "migrate_downtime": {
-      "minimum": 0,
-      "default": 0.1
-    },
-    "migrate_speed": {
-      "minimum": 0,
-      "default": 0
     },
     "numa": {
       "default": 0
@@ -171,18 +102,6 @@ export const limits: Readonly<Record<string, Limits>> = {
       ],
       "default": "lsi"
     },
-    "shares": {
-      "minimum": 0,
-      "maximum": 50000,
-      "default": 1000
-    },
-    "smbios1": {
-      "maxLength": 512
-    },
-    "smp": {
-      "minimum": 1,
-      "default": 1
-    },
     "sockets": {
       "minimum": 1,
       "default": 1
@@ -190,21 +109,14 @@ export const limits: Readonly<Record<string, Limits>> = {
     "start": {
       "default": 0
     },
-    "startdate": {
-      "default": "now"
-    },
     "tablet": {
       "default": 1
-    },
-    "tdf": {
-      "default": 0
     },
     "template": {
       "default": 0
     },
     "vcpus": {
-      "minimum": 1,
-      "default": 0
+      "minimum": 1
     },
     "vmid": {
       "minimum": 100,
@@ -222,9 +134,6 @@ export const limits: Readonly<Record<string, Limits>> = {
         "riscv64"
       ],
       "default": "amd64"
-    },
-    "bwlimit": {
-      "minimum": 0
     },
     "cmode": {
       "enum": [
@@ -258,9 +167,6 @@ export const limits: Readonly<Record<string, Limits>> = {
     },
     "entrypoint": {
       "default": "/sbin/init"
-    },
-    "ha-managed": {
-      "default": 0
     },
     "hostname": {
       "maxLength": 255
@@ -329,7 +235,7 @@ export const limits: Readonly<Record<string, Limits>> = {
       "default": 2
     },
     "unprivileged": {
-      "default": 0
+      "default": 1
     },
     "vmid": {
       "minimum": 100,

@@ -19,24 +19,79 @@ export interface Methods {
     };
     returns: {
       CSRFPreventionToken?: string;
+      NeedTFA?: Bool;
+      cap?: {
+        [key: string]: unknown;
+      };
       clustername?: string;
       ticket?: string;
       username: string;
     };
+  };
+  "GET /access/domains": {
+    params: Record<never, never>;
+    returns: Array<{
+      comment?: string;
+      default?: Bool;
+      realm: string;
+      tfa?: string;
+      type: string;
+    }>;
+  };
+  "PUT /access/password": {
+    params: {
+      "confirmation-password"?: string;
+      password: string;
+      userid: string;
+    };
+    returns: null;
+  };
+  "GET /access/tfa/{userid}": {
+    params: {
+      userid: string;
+    };
+    returns: Array<{
+      created: Num;
+      description: string;
+      enable?: Bool;
+      id: string;
+      type: string;
+    }>;
+  };
+  "POST /access/tfa/{userid}": {
+    params: {
+      challenge?: string;
+      description?: string;
+      password?: string;
+      totp?: string;
+      type: "totp" | "u2f" | "webauthn" | "recovery" | "yubico";
+      userid: string;
+      value?: string;
+    };
+    returns: {
+      challenge?: string;
+      id: string;
+      recovery?: Array<string>;
+    };
+  };
+  "DELETE /access/tfa/{userid}/{id}": {
+    params: {
+      id: string;
+      password?: string;
+      userid: string;
+    };
+    returns: null;
   };
   "GET /cluster/resources": {
     params: {
       type?: "vm" | "storage" | "node" | "sdn";
     };
     returns: Array<{
-      "cgroup-mode"?: Num;
       content?: string;
       cpu?: Num;
       disk?: Num;
       diskread?: Num;
       diskwrite?: Num;
-      hastate?: string;
-      "host-arch"?: "x86_64" | "aarch64";
       id: string;
       level?: string;
       lock?: string;
@@ -44,26 +99,22 @@ export interface Methods {
       maxdisk?: Num;
       maxmem?: Num;
       mem?: Num;
-      memhost?: Num;
       name?: string;
       netin?: Num;
       netout?: Num;
       network?: string;
-      "network-type"?: "fabric" | "zone";
+      "network-type"?: string;
       node?: string;
       plugintype?: string;
       pool?: string;
-      protocol?: string;
-      sdn?: string;
       shared?: Bool;
       status?: string;
       storage?: string;
       tags?: string;
       template?: Bool;
-      type: "node" | "storage" | "pool" | "qemu" | "lxc" | "openvz" | "sdn" | "network";
+      type: string;
       uptime?: Num;
       vmid?: Num;
-      "zone-type"?: string;
     }>;
   };
   "GET /cluster/nextid": {
@@ -91,14 +142,29 @@ export interface Methods {
       cpuinfo: {
         cores: Num;
         cpus: Num;
+        family: string;
+        flags: string;
+        hvm: string;
+        mhz: string;
         model: string;
         sockets: Num;
+        user_hz: Num;
+        vendor: string;
       };
       "current-kernel": {
         machine: string;
         release: string;
         sysname: string;
         version: string;
+      };
+      idle: Num;
+      ksm: {
+        shared: Num;
+      };
+      kversion: string;
+      kvm?: {
+        reason: string;
+        usable: Bool;
       };
       loadavg: Array<string>;
       memory: {
@@ -114,6 +180,13 @@ export interface Methods {
         total: Num;
         used: Num;
       };
+      swap: {
+        free: Num;
+        total: Num;
+        used: Num;
+      };
+      uptime: Num;
+      wait: Num;
       [key: string]: unknown;
     };
   };
@@ -125,7 +198,7 @@ export interface Methods {
       since?: number;
       source?: "archive" | "active" | "all";
       start?: number;
-      statusfilter?: string;
+      statusfilter?: "ok" | "error" | "warning" | "unknown";
       typefilter?: string;
       until?: number;
       userfilter?: string;
@@ -156,7 +229,7 @@ export interface Methods {
       pid: Num;
       pstart: Num;
       starttime: Num;
-      status: "running" | "stopped";
+      status: string;
       type: string;
       upid: string;
       user: string;
@@ -184,7 +257,7 @@ export interface Methods {
   };
   "GET /nodes/{node}/storage": {
     params: {
-      content?: string;
+      content?: "images" | "rootdir" | "iso" | "vztmpl" | "backup" | "snippets" | "import" | "none";
       enabled?: boolean;
       format?: boolean;
       node: string;
@@ -197,10 +270,8 @@ export interface Methods {
       content: string;
       enabled?: Bool;
       formats?: {
-        default: "qcow2" | "raw" | "subvol" | "vmdk";
-        supported: Array<"qcow2" | "raw" | "subvol" | "vmdk">;
+        [key: string]: unknown;
       };
-      select_existing?: Bool;
       shared?: Bool;
       storage: string;
       total?: Num;
@@ -227,25 +298,18 @@ export interface Methods {
   };
   "GET /nodes/{node}/storage/{storage}/content": {
     params: {
-      content?: string;
+      content?: "images" | "rootdir" | "iso" | "vztmpl" | "backup" | "snippets" | "import";
       node: string;
       storage: string;
       vmid?: number;
     };
     returns: Array<{
-      "approximate-size"?: Num;
+      content: string;
       ctime?: Num;
-      encrypted?: string;
       format: string;
-      notes?: string;
       parent?: string;
-      protected?: Bool;
       size?: Num;
       used?: Num;
-      verification?: {
-        state: string;
-        upid: string;
-      };
       vmid?: Num;
       volid: string;
     }>;
@@ -266,7 +330,7 @@ export interface Methods {
     params: {
       delay?: number;
       node: string;
-      storage?: string;
+      storage: string;
       volume: string;
     };
     returns: string;
@@ -274,98 +338,49 @@ export interface Methods {
   "POST /nodes/{node}/qemu": {
     params: {
       acpi?: boolean;
-      affinity?: string;
       agent?: string;
-      "allow-ksm"?: boolean;
-      "amd-sev"?: string;
-      arch?: "x86_64" | "aarch64";
-      archive?: string;
       args?: string;
-      audio0?: string;
-      autostart?: boolean;
       balloon?: number;
       bios?: "seabios" | "ovmf";
       boot?: string;
       bootdisk?: string;
-      bwlimit?: number;
-      cdrom?: string;
-      cicustom?: string;
-      cipassword?: string;
-      citype?: "configdrive2" | "nocloud" | "opennebula";
-      ciupgrade?: boolean;
-      ciuser?: string;
       cores?: number;
       cpu?: string;
       cpulimit?: number;
       cpuunits?: number;
       description?: string;
       efidisk0?: string;
-      force?: boolean;
-      freeze?: boolean;
-      "ha-managed"?: boolean;
-      hookscript?: string;
-      [key: `hostpci${number}`]: string;
-      hotplug?: string;
-      hugepages?: "any" | "2" | "1024";
       [key: `ide${number}`]: string;
-      "import-working-storage"?: string;
-      "intel-tdx"?: string;
-      [key: `ipconfig${number}`]: string;
-      ivshmem?: string;
-      keephugepages?: boolean;
-      keyboard?: "de" | "de-ch" | "da" | "en-gb" | "en-us" | "es" | "fi" | "fr" | "fr-be" | "fr-ca" | "fr-ch" | "hu" | "is" | "it" | "ja" | "lt" | "mk" | "nl" | "no" | "pl" | "pt" | "pt-br" | "sv" | "sl" | "tr";
       kvm?: boolean;
-      "live-restore"?: boolean;
       localtime?: boolean;
       lock?: "backup" | "clone" | "create" | "migrate" | "rollback" | "snapshot" | "snapshot-delete" | "suspending" | "suspended";
       machine?: string;
       memory?: string;
-      migrate_downtime?: number;
-      migrate_speed?: number;
       name?: string;
-      nameserver?: string;
       [key: `net${number}`]: string;
       node: string;
       numa?: boolean;
-      [key: `numa${number}`]: string;
       onboot?: boolean;
       ostype?: "other" | "wxp" | "w2k" | "w2k3" | "w2k8" | "wvista" | "win7" | "win8" | "win10" | "win11" | "l24" | "l26" | "solaris";
-      [key: `parallel${number}`]: string;
-      pool?: string;
       protection?: boolean;
       reboot?: boolean;
-      rng0?: string;
       [key: `sata${number}`]: string;
       [key: `scsi${number}`]: string;
       scsihw?: "lsi" | "lsi53c810" | "virtio-scsi-pci" | "virtio-scsi-single" | "megasas" | "pvscsi";
-      searchdomain?: string;
       [key: `serial${number}`]: string;
-      shares?: number;
       smbios1?: string;
-      smp?: number;
       sockets?: number;
-      spice_enhancements?: string;
-      sshkeys?: string;
       start?: boolean;
-      startdate?: string;
       startup?: string;
       storage?: string;
       tablet?: boolean;
       tags?: string;
-      tdf?: boolean;
       template?: boolean;
-      tpmstate0?: string;
-      unique?: boolean;
-      [key: `unused${number}`]: string;
-      [key: `usb${number}`]: string;
       vcpus?: number;
       vga?: string;
       [key: `virtio${number}`]: string;
-      [key: `virtiofs${number}`]: string;
       vmgenid?: string;
       vmid: number;
-      vmstatestorage?: string;
-      watchdog?: string;
     };
     returns: string;
   };
@@ -377,95 +392,8 @@ export interface Methods {
       vmid: number;
     };
     returns: {
-      acpi?: Bool;
-      affinity?: string;
-      agent?: string;
-      "allow-ksm"?: Bool;
-      "amd-sev"?: string;
-      arch?: "x86_64" | "aarch64";
-      args?: string;
-      audio0?: string;
-      autostart?: Bool;
-      balloon?: Num;
-      bios?: "seabios" | "ovmf";
-      boot?: string;
-      bootdisk?: string;
-      cdrom?: string;
-      cicustom?: string;
-      cipassword?: string;
-      citype?: "configdrive2" | "nocloud" | "opennebula";
-      ciupgrade?: Bool;
-      ciuser?: string;
-      cores?: Num;
-      cpu?: string;
-      cpulimit?: Num;
-      cpuunits?: Num;
-      description?: string;
       digest: string;
-      efidisk0?: string;
-      freeze?: Bool;
-      hookscript?: string;
-      [key: `hostpci${number}`]: string;
-      hotplug?: string;
-      hugepages?: "any" | "2" | "1024";
-      [key: `ide${number}`]: string;
-      "intel-tdx"?: string;
-      [key: `ipconfig${number}`]: string;
-      ivshmem?: string;
-      keephugepages?: Bool;
-      keyboard?: "de" | "de-ch" | "da" | "en-gb" | "en-us" | "es" | "fi" | "fr" | "fr-be" | "fr-ca" | "fr-ch" | "hu" | "is" | "it" | "ja" | "lt" | "mk" | "nl" | "no" | "pl" | "pt" | "pt-br" | "sv" | "sl" | "tr";
-      kvm?: Bool;
-      localtime?: Bool;
-      lock?: "backup" | "clone" | "create" | "migrate" | "rollback" | "snapshot" | "snapshot-delete" | "suspending" | "suspended";
-      machine?: string;
-      memory?: string;
-      meta?: string;
-      migrate_downtime?: Num;
-      migrate_speed?: Num;
-      name?: string;
-      nameserver?: string;
-      [key: `net${number}`]: string;
-      numa?: Bool;
-      [key: `numa${number}`]: string;
-      onboot?: Bool;
-      ostype?: "other" | "wxp" | "w2k" | "w2k3" | "w2k8" | "wvista" | "win7" | "win8" | "win10" | "win11" | "l24" | "l26" | "solaris";
-      [key: `parallel${number}`]: string;
-      parent?: string;
-      protection?: Bool;
-      reboot?: Bool;
-      rng0?: string;
-      "running-nets-host-mtu"?: string;
-      runningcpu?: string;
-      runningmachine?: string;
-      [key: `sata${number}`]: string;
-      [key: `scsi${number}`]: string;
-      scsihw?: "lsi" | "lsi53c810" | "virtio-scsi-pci" | "virtio-scsi-single" | "megasas" | "pvscsi";
-      searchdomain?: string;
-      [key: `serial${number}`]: string;
-      shares?: Num;
-      smbios1?: string;
-      smp?: Num;
-      snaptime?: Num;
-      sockets?: Num;
-      spice_enhancements?: string;
-      sshkeys?: string;
-      startdate?: string;
-      startup?: string;
-      tablet?: Bool;
-      tags?: string;
-      tdf?: Bool;
-      template?: Bool;
-      tpmstate0?: string;
-      [key: `unused${number}`]: string;
-      [key: `usb${number}`]: string;
-      vcpus?: Num;
-      vga?: string;
-      [key: `virtio${number}`]: string;
-      [key: `virtiofs${number}`]: string;
-      vmgenid?: string;
-      vmstate?: string;
-      vmstatestorage?: string;
-      watchdog?: string;
+      [key: string]: unknown;
     };
   };
   "GET /nodes/{node}/qemu/{vmid}/status/current": {
@@ -475,9 +403,9 @@ export interface Methods {
     };
     returns: {
       agent?: Bool;
-      clipboard?: "vnc";
       cpu?: Num;
       cpus?: Num;
+      disk?: Num;
       diskread?: Num;
       diskwrite?: Num;
       ha: {
@@ -492,18 +420,9 @@ export interface Methods {
       netin?: Num;
       netout?: Num;
       pid?: Num;
-      pressurecpufull?: Num;
-      pressurecpusome?: Num;
-      pressureiofull?: Num;
-      pressureiosome?: Num;
-      pressurememoryfull?: Num;
-      pressurememorysome?: Num;
       qmpstatus?: string;
-      "running-machine"?: string;
-      "running-qemu"?: string;
       serial?: Bool;
-      spice?: Bool;
-      status: "stopped" | "running";
+      status: string;
       tags?: string;
       template?: Bool;
       uptime?: Num;
@@ -512,26 +431,16 @@ export interface Methods {
   };
   "POST /nodes/{node}/qemu/{vmid}/status/start": {
     params: {
-      "force-cpu"?: string;
-      machine?: string;
-      migratedfrom?: string;
-      migration_network?: string;
-      migration_type?: "secure" | "insecure";
-      "nets-host-mtu"?: string;
       node: string;
       skiplock?: boolean;
-      stateuri?: string;
-      targetstorage?: string;
       timeout?: number;
       vmid: number;
-      "with-conntrack-state"?: boolean;
     };
     returns: string;
   };
   "POST /nodes/{node}/qemu/{vmid}/status/shutdown": {
     params: {
       forceStop?: boolean;
-      keepActive?: boolean;
       node: string;
       skiplock?: boolean;
       timeout?: number;
@@ -541,10 +450,7 @@ export interface Methods {
   };
   "POST /nodes/{node}/qemu/{vmid}/status/stop": {
     params: {
-      keepActive?: boolean;
-      migratedfrom?: string;
       node: string;
-      "overrule-shutdown"?: boolean;
       skiplock?: boolean;
       timeout?: number;
       vmid: number;
@@ -563,14 +469,11 @@ export interface Methods {
   };
   "POST /nodes/{node}/qemu/{vmid}/vncproxy": {
     params: {
-      "generate-password"?: boolean;
       node: string;
       vmid: number;
       websocket?: boolean;
     };
     returns: {
-      cert: string;
-      password?: string;
       port: Num;
       ticket: string;
       upid: string;
@@ -593,7 +496,6 @@ export interface Methods {
   "POST /nodes/{node}/lxc": {
     params: {
       arch?: "amd64" | "i386" | "arm64" | "armhf" | "riscv32" | "riscv64";
-      bwlimit?: number;
       cmode?: "shell" | "console" | "tty";
       console?: boolean;
       cores?: number;
@@ -605,11 +507,8 @@ export interface Methods {
       entrypoint?: string;
       env?: string;
       features?: string;
-      force?: boolean;
-      "ha-managed"?: boolean;
       hookscript?: string;
       hostname?: string;
-      "ignore-unpack-errors"?: boolean;
       lock?: "backup" | "create" | "destroyed" | "disk" | "fstrim" | "migrate" | "mounted" | "rollback" | "snapshot" | "snapshot-delete";
       memory?: number;
       [key: `mp${number}`]: string;
@@ -620,7 +519,6 @@ export interface Methods {
       ostemplate: string;
       ostype?: "debian" | "devuan" | "ubuntu" | "centos" | "fedora" | "opensuse" | "archlinux" | "alpine" | "gentoo" | "nixos" | "unmanaged";
       password?: string;
-      pool?: string;
       protection?: boolean;
       restore?: boolean;
       rootfs?: string;
@@ -634,7 +532,6 @@ export interface Methods {
       template?: boolean;
       timezone?: string;
       tty?: number;
-      unique?: boolean;
       unprivileged?: boolean;
       [key: `unused${number}`]: string;
       vmid: number;
@@ -649,40 +546,8 @@ export interface Methods {
       vmid: number;
     };
     returns: {
-      arch?: "amd64" | "i386" | "arm64" | "armhf" | "riscv32" | "riscv64";
-      cmode?: "shell" | "console" | "tty";
-      console?: Bool;
-      cores?: Num;
-      cpulimit?: Num;
-      cpuunits?: Num;
-      debug?: Bool;
-      description?: string;
-      [key: `dev${number}`]: string;
       digest: string;
-      entrypoint?: string;
-      env?: string;
-      features?: string;
-      hookscript?: string;
-      hostname?: string;
-      lock?: "backup" | "create" | "destroyed" | "disk" | "fstrim" | "migrate" | "mounted" | "rollback" | "snapshot" | "snapshot-delete";
-      lxc?: Array<Array<string>>;
-      memory?: Num;
-      [key: `mp${number}`]: string;
-      nameserver?: string;
-      [key: `net${number}`]: string;
-      onboot?: Bool;
-      ostype?: "debian" | "devuan" | "ubuntu" | "centos" | "fedora" | "opensuse" | "archlinux" | "alpine" | "gentoo" | "nixos" | "unmanaged";
-      protection?: Bool;
-      rootfs?: string;
-      searchdomain?: string;
-      startup?: string;
-      swap?: Num;
-      tags?: string;
-      template?: Bool;
-      timezone?: string;
-      tty?: Num;
-      unprivileged?: Bool;
-      [key: `unused${number}`]: string;
+      [key: string]: unknown;
     };
   };
   "GET /nodes/{node}/lxc/{vmid}/status/current": {
@@ -707,12 +572,7 @@ export interface Methods {
       name?: string;
       netin?: Num;
       netout?: Num;
-      pressurecpusome?: Num;
-      pressureiofull?: Num;
-      pressureiosome?: Num;
-      pressurememoryfull?: Num;
-      pressurememorysome?: Num;
-      status: "stopped" | "running";
+      status: string;
       tags?: string;
       template?: Bool;
       uptime?: Num;

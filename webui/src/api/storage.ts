@@ -1,4 +1,4 @@
-import { client, type UploadOptions } from "./client";
+import { client, type Params, type UploadOptions } from "./client";
 import { Fields, rows } from "./wire";
 
 export interface Storage {
@@ -55,9 +55,12 @@ export async function getStorage(node: string, storage: string): Promise<Storage
   return storageFromWire(storage, new Fields(answer));
 }
 
+/** The kinds of content that can be asked for. */
+export type ContentKind = NonNullable<Params<"GET /nodes/{node}/storage/{storage}/content">["content"]>;
+
 /** What a storage holds, of one kind or of all, by volume id. */
-export async function getContent(node: string, storage: string, content?: string): Promise<Volume[]> {
-  const params = { node, storage, ...(content ? { content } : {}) };
+export async function getContent(node: string, storage: string, content?: ContentKind): Promise<Volume[]> {
+  const params = { node, storage, content };
   const wire = rows(await client.call("GET /nodes/{node}/storage/{storage}/content", params));
   return wire
     .map((entry) => ({

@@ -33,13 +33,16 @@ interface Common {
 
 export type Field = Common &
   (
-    | { kind: "text"; placeholder?: string }
-    | { kind: "password" }
+    | { kind: "text"; placeholder?: string; oneTimeCode?: boolean }
+    /** `current`: one that exists, which password managers may fill in. */
+    | { kind: "password"; current?: boolean }
     | { kind: "number"; unit?: string; min?: number | undefined; max?: number | undefined }
     /** `empty` is shown instead of a list that has no entries. */
     | { kind: "select"; options: readonly Option[]; empty?: string }
     | { kind: "checkbox" }
   );
+
+const NO_COMPLETION = { autoComplete: "off" } as const;
 
 export type Values = Readonly<Record<string, string>>;
 
@@ -117,9 +120,22 @@ function Input({ id, field, value, error, onChange, noteId }: RowProps & { noteI
   const changed = (_event: unknown, text: string) => onChange(text);
   switch (field.kind) {
     case "text":
-      return <TextInput {...common} placeholder={field.placeholder} autoComplete="off" onChange={changed} />;
+      return (
+        <TextInput
+          {...common}
+          placeholder={field.placeholder}
+          {...(field.oneTimeCode ? ({ autoComplete: "one-time-code", inputMode: "numeric" } as const) : NO_COMPLETION)}
+          onChange={changed}
+        />
+      );
     case "password":
-      return <PasswordInput {...common} autoComplete="new-password" onChange={onChange} />;
+      return (
+        <PasswordInput
+          {...common}
+          autoComplete={field.current ? "current-password" : "new-password"}
+          onChange={onChange}
+        />
+      );
     case "number":
       return (
         <InputGroup>

@@ -1,6 +1,6 @@
 import { QueryClient } from "@tanstack/react-query";
 import { createContext, useContext } from "react";
-import { logIn, renew } from "../api/access";
+import { completeLogIn, logIn, renew } from "../api/access";
 import { client } from "../api/client";
 import { Poller } from "./poller";
 import { Session } from "./session";
@@ -26,6 +26,8 @@ export interface App {
   taskDrawer: Store<DrawerState>;
   /** The guest form that is open. */
   createForm: Store<"vm" | "container" | null>;
+  /** The dialog about the user's own account that is open. */
+  accountDialog: Store<"password" | "factors" | null>;
   /** Announce the end of a task that was started here. */
   watchTask(upid: string): void;
 }
@@ -47,6 +49,7 @@ export function createApp(): App {
   const watched = new Set<string>();
   const session = new Session({
     logIn,
+    completeLogIn,
     renew,
     setCsrfToken: (token) => (client.csrfToken = token),
     getCookies: () => document.cookie,
@@ -83,6 +86,7 @@ export function createApp(): App {
     theme: new ThemeChoice(),
     taskDrawer: new Store<DrawerState>({ open: false, upid: null }),
     createForm: new Store<"vm" | "container" | null>(null),
+    accountDialog: new Store<"password" | "factors" | null>(null),
     watchTask: (upid) => {
       watched.add(upid);
       poller.kick();

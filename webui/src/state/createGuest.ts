@@ -1,6 +1,7 @@
 /** From the values of the create forms to API parameters, and from the server's parameter errors back to fields. */
 import type { ContainerParams, VmParams } from "../api/guests";
 import type { Storage } from "../api/storage";
+import { placeErrors as placeErrorsBy, type PlacedErrors } from "./formErrors";
 
 export type FormValues = Readonly<Record<string, string>>;
 
@@ -54,21 +55,12 @@ const FIELD_OF: Readonly<Record<string, string>> = {
   ostemplate: "template",
 };
 
-export interface PlacedErrors {
-  fields: Record<string, string>;
-  /** Texts for which the form has no field. */
-  others: string[];
-}
-
+/** Errors of the parameters above at the form's fields. */
 export function placeErrors(errors: Readonly<Record<string, string>>, shown: readonly string[]): PlacedErrors {
-  const placed: PlacedErrors = { fields: {}, others: [] };
-  for (const [name, text] of Object.entries(errors)) {
-    let field = FIELD_OF[name] ?? name;
-    if (name === "net0" && shown.includes("address") && /\b(ip|gw|address)/.test(text)) field = "address";
-    if (shown.includes(field)) placed.fields[field] = text;
-    else placed.others.push(`${name}: ${text}`);
-  }
-  return placed;
+  return placeErrorsBy(errors, shown, (name, text) => {
+    const isAddress = name === "net0" && shown.includes("address") && /\b(ip|gw|address)/.test(text);
+    return isAddress ? "address" : (FIELD_OF[name] ?? name);
+  });
 }
 
 /** Storages that can take a content kind, the roomiest first. */

@@ -1,9 +1,10 @@
 /** What can be read, as options for `useQuery`. `meta.live` entries are refreshed by the poller while a view shows them. */
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
 import { getNextId, getRecentTasks, getResources } from "../api/cluster";
+import { getFactors } from "../api/factors";
 import { type GuestRef, getGuestConfig, getGuestStatus } from "../api/guests";
 import { getNodeStatus } from "../api/nodes";
-import { getContent, getStorage, getStorages } from "../api/storage";
+import { type ContentKind, getContent, getStorage, getStorages } from "../api/storage";
 import { getNodeTasks, getTask, getTaskLog, type LogLine, type TaskQuery } from "../api/tasks";
 import { keys } from "./queryKeys";
 
@@ -24,6 +25,9 @@ export const recentTasksQuery = () =>
 
 /** A free id is asked for again each time a form opens. */
 export const nextIdQuery = () => queryOptions({ queryKey: keys.nextId, queryFn: getNextId, staleTime: 0, gcTime: 0 });
+
+export const factorsQuery = (user: string) =>
+  queryOptions({ queryKey: keys.factors(user), queryFn: () => getFactors(user), staleTime: 0 });
 
 export const nodeStatusQuery = (node: string) =>
   queryOptions({ queryKey: keys.nodeStatus(node), queryFn: () => getNodeStatus(node), meta: live });
@@ -59,7 +63,7 @@ export const storageQuery = (node: string, storage: string) =>
   queryOptions({ queryKey: keys.storage(node, storage), queryFn: () => getStorage(node, storage), meta: live });
 
 /** `content` empty lists everything. Listing can be slow on network storage, so only tasks refresh it. */
-export const contentQuery = (node: string, storage: string, content: string) =>
+export const contentQuery = (node: string, storage: string, content: ContentKind | "") =>
   queryOptions({
     queryKey: keys.content(node, storage, content),
     queryFn: () => getContent(node, storage, content || undefined),

@@ -5,6 +5,7 @@ import type { TaskQuery } from "../api/tasks";
 export const keys = {
   resources: ["resources"],
   recentTasks: ["recent-tasks"],
+  factors: (user: string) => ["factors", user],
   nextId: ["next-id"],
   nodeStatus: (node: string) => ["node", node, "status"],
   nodeTasks: (node: string, query: TaskQuery) => ["node-tasks", node, query],

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { ApiError } from "../api/client";
-import type { Login } from "../api/access";
+import { type Login, SecondFactorNeeded } from "../api/access";
 import { Session, type SessionEdge } from "./session";
 import { ticketCookie, ticketFromCookies, userOfTicket } from "./ticket";
 
@@ -33,6 +33,7 @@ describe("Session", () => {
       cookies,
       now: 1000,
       logIn: vi.fn(() => Promise.resolve(login())),
+      completeLogIn: vi.fn(() => Promise.resolve(login())),
       renew: vi.fn(() => Promise.resolve(login("PVE:root@pam:6B003DF2::new"))),
       setCsrfToken: vi.fn(),
       getCookies: () => edge.cookies,
@@ -68,6 +69,17 @@ describe("Session", () => {
     away.edge.renew.mockRejectedValueOnce(new ApiError(0, "no answer"));
     await expect(away.session.resume()).rejects.toThrow("no answer");
     expect(away.session.get()).toEqual({ status: "starting" });
+  });
+
+  test("a second step ends the log-in; until then nobody is logged in", async () => {
+    const { session, edge } = make();
+    const challenge = { user: "root@pam", ticket: "half", totp: true, recoveryKeys: 0, webauthn: null };
+    edge.logIn.mockRejectedValueOnce(new SecondFactorNeeded(challenge));
+    await expect(session.logIn("root", "secret", "pam")).rejects.toMatchObject({ challenge });
+    expect(session.get()).toEqual({ status: "starting" });
+    await session.completeLogIn(challenge, "totp", "123456");
+    expect(edge.completeLogIn).toHaveBeenCalledWith(challenge, "totp", "123456");
+    expect(session.get()).toMatchObject({ status: "active", user: "root@pam" });
   });
 
   test("is renewed once when due, and tried again after a failure", async () => {

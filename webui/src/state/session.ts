@@ -1,5 +1,5 @@
 import { ApiError } from "../api/client";
-import type { Login } from "../api/access";
+import type { Challenge, FactorKind, Login } from "../api/access";
 import { Store } from "./store";
 import { ticketCookie, ticketFromCookies, userOfTicket } from "./ticket";
 
@@ -10,6 +10,7 @@ export type SessionState =
 
 export interface SessionEdge {
   logIn(name: string, password: string, realm: string): Promise<Login>;
+  completeLogIn(challenge: Challenge, kind: FactorKind, value: string): Promise<Login>;
   renew(user: string, ticket: string): Promise<Login>;
   setCsrfToken(token: string): void;
   getCookies(): string;
@@ -45,8 +46,13 @@ export class Session extends Store<SessionState> {
     }
   }
 
+  /** Throws SecondFactorNeeded, with the challenge for `completeLogIn`, where the password alone is not enough. */
   async logIn(name: string, password: string, realm: string): Promise<void> {
     this.accept(await this.edge.logIn(name, password, realm));
+  }
+
+  async completeLogIn(challenge: Challenge, kind: FactorKind, value: string): Promise<void> {
+    this.accept(await this.edge.completeLogIn(challenge, kind, value));
   }
 
   logOut(): void {

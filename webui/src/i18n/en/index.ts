@@ -1,6 +1,7 @@
+import { account } from "./account";
 import { common } from "./common";
 import { guests } from "./guests";
 import { nodes } from "./nodes";
 
 /** The English catalogue; other languages have the same keys. */
-export const en = { ...common, ...guests, ...nodes } as const;
+export const en = { ...account, ...common, ...guests, ...nodes } as const;

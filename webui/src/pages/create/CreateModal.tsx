@@ -1,13 +1,11 @@
-import { Alert, Button, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
-import { useState } from "react";
 import { useNavigate } from "react-router";
 import type { GuestKind } from "../../api/cluster";
-import { ApiError } from "../../api/client";
-import { type Field, FieldForm, type Values } from "../../components/FieldForm";
+import type { Field, Values } from "../../components/FieldForm";
+import { FormModal } from "../../components/FormModal";
 import { t } from "../../i18n";
 import { useApp } from "../../state/app";
 import { placeErrors } from "../../state/createGuest";
-import { errorText } from "../../state/errorText";
+import { useFormOrder } from "../../state/useFormOrder";
 import { urls } from "../urls";
 
 interface Props {
@@ -25,63 +23,28 @@ interface Props {
 export function CreateModal({ title, kind, fields, values, onChange, create, onClose }: Props) {
   const { watchTask } = useApp();
   const navigate = useNavigate();
-  const [errors, setErrors] = useState<Record<string, string>>({});
-  const [problems, setProblems] = useState<string[]>([]);
-  const [busy, setBusy] = useState(false);
-
+  const form = useFormOrder({ place: placeErrors });
   const submit = async () => {
-    if (busy) return;
-    setProblems([]);
-    const missing = fields.filter((field) => field.required && !values[field.name]);
-    setErrors(Object.fromEntries(missing.map((field) => [field.name, t("form.required")])));
-    if (missing.length > 0) return;
-    setBusy(true);
-    try {
-      watchTask(await create());
-      onClose();
-      void navigate(urls.guest({ kind, vmid: Number(values["vmid"]) }));
-    } catch (reason) {
-      setBusy(false);
-      const places = placeErrors(
-        reason instanceof ApiError ? reason.errors : {},
-        fields.map((field) => field.name),
-      );
-      setErrors(places.fields);
-      const told = Object.keys(places.fields).length > 0 || places.others.length > 0;
-      setProblems(told ? places.others : [errorText(reason)]);
-    }
+    if (!(await form.send(fields, values, async () => watchTask(await create())))) return;
+    onClose();
+    void navigate(urls.guest({ kind, vmid: Number(values["vmid"]) }));
   };
-  const change = (name: string, value: string) => {
-    setErrors(({ [name]: _gone, ...rest }) => rest);
-    onChange(name, value);
-  };
-
   return (
-    <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="create-title">
-      <ModalHeader title={title} labelId="create-title" />
-      <ModalBody>
-        <div className="hf-stack">
-          {problems.map((problem) => (
-            <Alert key={problem} variant="danger" isInline title={problem} />
-          ))}
-          <FieldForm
-            id="create"
-            fields={fields}
-            values={values}
-            errors={errors}
-            onChange={change}
-            onSubmit={() => void submit()}
-          />
-        </div>
-      </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="create" isDisabled={busy} isLoading={busy}>
-          {t("create")}
-        </Button>
-        <Button variant="link" onClick={onClose}>
-          {t("cancel")}
-        </Button>
-      </ModalFooter>
-    </Modal>
+    <FormModal
+      id="create"
+      title={title}
+      fields={fields}
+      values={values}
+      errors={form.errors}
+      problems={form.problems}
+      busy={form.busy}
+      submitLabel={t("create")}
+      onChange={(name, value) => {
+        form.changed(name);
+        onChange(name, value);
+      }}
+      onSubmit={() => void submit()}
+      onClose={onClose}
+    />
   );
 }

@@ -1,5 +1,6 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import type { ContentKind } from "../../api/storage";
 import type { Option } from "../../components/FieldForm";
 import { t } from "../../i18n";
 import { storagesFor } from "../../state/createGuest";
@@ -9,7 +10,7 @@ import { nodes } from "../../state/resources";
 import { useResources } from "../common/useResources";
 
 /** What the create forms offer: nodes that are online, storages for disks, files of one content kind. */
-export function useChoices(node: string, diskContent: string, fileContent: string) {
+export function useChoices(node: string, diskContent: ContentKind, fileContent: ContentKind) {
   const storages = useQuery(storagesQuery(node)).data ?? [];
   const holders = storagesFor(storages, fileContent);
   const lists = useQueries({ queries: holders.map(({ storage }) => contentQuery(node, storage, fileContent)) });

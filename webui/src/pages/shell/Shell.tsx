@@ -11,6 +11,7 @@ import { Outlet, useLocation } from "react-router";
 import { t } from "../../i18n";
 import { useApp } from "../../state/app";
 import { useStore } from "../../state/store";
+import { AccountDialogs } from "../account/AccountDialogs";
 import { CreateForms } from "../create/CreateForms";
 import { TaskBar } from "../tasks/TaskBar";
 import { TaskDrawer } from "../tasks/TaskDrawer";
@@ -70,6 +71,7 @@ export function Shell() {
       </Page>
       <TaskBar />
       <CreateForms />
+      <AccountDialogs />
       <Toasts />
     </div>
   );

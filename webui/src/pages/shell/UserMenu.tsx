@@ -4,21 +4,27 @@ import { useState } from "react";
 import { useNavigate } from "react-router";
 import { t } from "../../i18n";
 import { useApp } from "../../state/app";
+import { canChangePassword } from "../../state/ownPassword";
 import { useStore } from "../../state/store";
 import { THEMES } from "../../state/theme";
 import { urls } from "../urls";
 
-/** Who is logged in, how the page looks, log-out. */
+/** How the page looks; who is logged in, with what belongs to the account; log-out. */
 export function UserMenu() {
-  const { session, theme } = useApp();
+  const { session, theme, accountDialog } = useApp();
   const state = useStore(session);
   const chosen = useStore(theme);
   const navigate = useNavigate();
   const [open, setOpen] = useState(false);
   const user = state.status === "active" ? state.user : "";
   const logOut = () => {
+    accountDialog.set(null);
     void navigate(urls.datacenter); // the next user starts at the top, not where this one was
     session.logOut();
+  };
+  const show = (dialog: "password" | "factors") => {
+    setOpen(false);
+    accountDialog.set(dialog);
   };
   return (
     <Dropdown
@@ -47,9 +53,15 @@ export function UserMenu() {
         </DropdownList>
       </DropdownGroup>
       <Divider />
-      <DropdownList>
-        <DropdownItem onClick={logOut}>{t("logout")}</DropdownItem>
-      </DropdownList>
+      <DropdownGroup label={user}>
+        <DropdownList>
+          {canChangePassword(user) && (
+            <DropdownItem onClick={() => show("password")}>{t("account.password")}</DropdownItem>
+          )}
+          <DropdownItem onClick={() => show("factors")}>{t("account.factors")}</DropdownItem>
+          <DropdownItem onClick={logOut}>{t("logout")}</DropdownItem>
+        </DropdownList>
+      </DropdownGroup>
     </Dropdown>
   );
 }
