@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hostd.access import users
-from hostd.access.ids import ROOT, owner_of, token_or_none
+from hostd.access.ids import owner_of, token_or_none
 from hostd.access.rights import Rights
 from hostd.cluster.store import Mirror
 from hostd.core.errors import NotAuthenticated
@@ -58,8 +58,3 @@ class Authority:
             token = config.token(named.user, named.name)
             if token is None or 0 < token.expire_s <= now_s:
                 raise NotAuthenticated(f"token '{authid}' does not exist or is expired")
-
-
-def is_root(authid: str) -> bool:
-    """The one account that passes every check; its tokens do not."""
-    return authid == ROOT

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Final, Literal
 from hostd.access import paths
 from hostd.access.ids import ROOT, UserId, is_user
 from hostd.access.rights import Rights
-from hostd.access.users import words
 from hostd.core.errors import Denied, ParseError
+from hostd.core.formats.lists import split_list
 
 Values = Mapping[str, object]
 SELF: Final = "self"
@@ -125,7 +125,7 @@ class UserGroup:
         if rights.may(caller, "/access/groups", self.privileges, any_of=True):
             return ""
         held = rights.groups_where(caller, self.privileges)
-        named = words(_text(values.get("groups"))) if self.groups_param else []
+        named = split_list(_text(values.get("groups"))) if self.groups_param else []
         if self.groups_param == "create" and not named:
             return f"Permission check failed (/access/groups, {wanted})"
         for group in named:

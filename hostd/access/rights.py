@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from hostd.access.ids import ROOT, TokenId, is_user, token_or_none
+from hostd.access.ids import ROOT, is_user, token_or_none
 from hostd.access.paths import prefixes
 from hostd.access.privileges import ADMINISTRATOR, AREAS, BUILTIN_ROLES, NO_ACCESS, told_in
 from hostd.access.users import Kind, UserConfig
@@ -199,7 +199,3 @@ def may_see_permissions_of(rights: Rights, caller: str, authid: str) -> bool:
     token = token_or_none(authid)
     own = caller == authid or (token is not None and token.user == caller)
     return own or rights.may(caller, "/access", ("Sys.Audit",))
-
-
-def full_token(user: str, name: str) -> str:
-    return str(TokenId(user=user, name=name))

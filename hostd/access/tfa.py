@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
@@ -219,11 +219,6 @@ class Totp:
 
 
 _HASHES: Final = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}
-
-
-def account_of(uri: str) -> str:
-    """The label of an otpauth URI, for descriptions."""
-    return unquote(urlsplit(uri).path.lstrip("/"))
 
 
 # --- log-in

@@ -10,18 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 from urllib.parse import unquote
 
 from hostd.access import paths
 from hostd.access.ids import ROOT, is_label, is_pool, is_user, token_or_none
 from hostd.access.privileges import BUILTIN_ROLES, GRANTABLE
+from hostd.core.formats.lists import split_list
+from hostd.core.kinds import check_storage_id
 
 PATH: Final = "user.cfg"
 Kind = Literal["user", "group", "token"]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-_SEPARATORS = re.compile(r"[,;\s]+")
-_STORAGE = re.compile(r"[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9]")
 _KNOWN: Final = frozenset(GRANTABLE)
 
 
@@ -109,11 +108,6 @@ class UserConfig:
         return owner.tokens.get(name) if owner else None
 
 
-def words(text: str) -> list[str]:
-    """A list as users write it: commas, semicolons or blanks between."""
-    return [word for word in _SEPARATORS.split(text) if word]
-
-
 def encode_text(text: str) -> str:
     """Free text for one field: control characters, non-ASCII, ``:`` and escapes as ``%XX`` of their UTF-8.
 
@@ -178,7 +172,7 @@ class _Reader:
         if not is_label(f[0]):
             return
         before = self.groups.get(f[0], Group())
-        members = before.members | {user for user in words(f[1]) if is_user(user)}
+        members = before.members | {user for user in split_list(f[1]) if is_user(user)}
         self.groups[f[0]] = Group(members=members, comment=decode_text(f[2]) or before.comment)
 
     def _pool(self, f: list[str]) -> None:
@@ -188,25 +182,25 @@ class _Reader:
         while ancestor:
             self.pools.setdefault(ancestor, Pool())
             ancestor, _, _ = ancestor.rpartition("/")
-        vms = {int(word) for word in words(f[2]) if word.isascii() and word.isdigit()} - self._pooled
+        vms = {int(word) for word in split_list(f[2]) if word.isascii() and word.isdigit()} - self._pooled
         self._pooled |= vms  # a guest is in one pool only; the first line that names it counts
         before = self.pools.get(f[0], Pool())
         self.pools[f[0]] = Pool(
             vms=before.vms | vms,
-            storage=before.storage | {word for word in words(f[3]) if _STORAGE.fullmatch(word)},
+            storage=before.storage | {word for word in split_list(f[3]) if not check_storage_id(word)},
             comment=decode_text(f[1]) or before.comment,
         )
 
     def _role(self, f: list[str]) -> None:
         if is_label(f[0]) and f[0] not in BUILTIN_ROLES:
-            self.roles[f[0]] = self.roles.get(f[0], frozenset()) | (_KNOWN & set(words(f[1])))
+            self.roles[f[0]] = self.roles.get(f[0], frozenset()) | (_KNOWN & set(split_list(f[1])))
 
     def _acl(self, f: list[str]) -> None:
         path = paths.normalise(f[1])
-        roles = [role for role in words(f[3]) if role in self.roles or role in BUILTIN_ROLES]
+        roles = [role for role in split_list(f[3]) if role in self.roles or role in BUILTIN_ROLES]
         if path is None:
             return
-        for word in words(f[2]):
+        for word in split_list(f[2]):
             found = self._holder(word)
             if found is not None:
                 self.acl |= {(path, *found, role): _flag(f[0]) for role in roles}

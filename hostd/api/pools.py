@@ -26,7 +26,6 @@ _MEMBERS = {
         "properties": fields(id="string", node="string", storage="string?", type="string", vmid="integer?"),
     },
 }
-_SOME_MEMBERS = {**_MEMBERS, "optional": True}
 
 
 @dataclass(frozen=True, kw_only=True)

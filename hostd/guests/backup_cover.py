@@ -6,14 +6,13 @@ A job that is switched off saves nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from hostd.core.formats.lists import split_list
 from hostd.core.formats.sectionconfig import Section, parse
 
 PATH = "jobs.cfg"
 JOB = "vzdump"
-_SEPARATORS = re.compile(r"[\s,;]+")
 
 
 def uncovered(text: str, nodes: Mapping[int, str], pools: Mapping[str, frozenset[int]]) -> list[int]:
@@ -35,4 +34,4 @@ def _guests(job: Section, nodes: Mapping[int, str], pools: Mapping[str, frozense
 
 
 def _ids(text: str) -> set[int]:
-    return {int(word) for word in _SEPARATORS.split(text) if word.isdecimal()}
+    return {int(word) for word in split_list(text) if word.isdecimal()}

@@ -15,7 +15,7 @@ from enum import StrEnum
 from hostd.cluster import locks
 from hostd.cluster.store import File, Mirror, Store
 from hostd.core.digest import digest
-from hostd.core.errors import Changed, Conflict, Invalid, NotFound
+from hostd.core.errors import Changed, Conflict, NotFound
 from hostd.core.formats.keyvalue import LXC_PENDING, QEMU_PENDING, GuestFile, format_guest, parse_guest
 
 _PATH = re.compile(r"nodes/([^/]+)/(qemu-server|lxc)/([1-9]\d{2,8})\.conf\Z")
@@ -143,12 +143,3 @@ def check_unlocked(guest: StoredGuest, *, skip: bool = False) -> None:
     """A longer operation marks the guest by the key ``lock``; Conflict while it is there."""
     if (mark := guest.file.current.get("lock")) and not skip:
         raise Conflict(f"{guest.where.kind.label} is locked ({mark})")
-
-
-def check_delete(names: list[str], given: set[str], known: set[str]) -> None:
-    """Keys to delete must be known and not set in the same call; Invalid otherwise."""
-    for name in names:
-        if name in given:
-            raise Invalid({"delete": f"you can't use '-{name}' and '-delete {name}' at the same time"})
-        if name not in known:
-            raise Invalid({"delete": f"unknown option '{name}'"})

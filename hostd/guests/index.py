@@ -132,11 +132,6 @@ def free_id(used: set[int], first: int = LOWEST_ID, last: int = HIGHEST_ID) -> i
     return found
 
 
-def next_id(mirror: Mirror) -> int:
-    """The lowest free guest id."""
-    return free_id(used_ids(mirror))
-
-
 def kinds(mirror: Mirror) -> dict[int, str]:
     """Guest id → ``qemu`` or ``lxc``, by which lists of volumes are labelled."""
     return {where.vmid: str(where.kind) for file in mirror.glob("nodes/") if (where := parse_path(file.path))}

@@ -30,7 +30,6 @@ _VOLUME = fields(
     volid="string", content="string", format="string", size="integer?", used="integer?", vmid="integer?",
     ctime="integer?", parent="string?",
 )  # fmt: skip
-_CONTENT_LIST = Kind(type="list", format="pve-storage-content", enum=(*_CONTENTS, "none"))
 _ALLOCATE_S = 60.0
 # Sizes without a unit are KiB here, as in the reference.
 _SIZE = Kind(pattern=r"\d+[MG]?")

@@ -68,7 +68,7 @@ def test_a_broken_file_is_still_listed(mirror: Mirror) -> None:
 
 def test_ids(mirror: Mirror) -> None:
     assert index.used_ids(mirror) == {100, 101, 105}
-    assert index.next_id(mirror) == 102
+    assert index.free_id(index.used_ids(mirror)) == 102
     assert index.kinds(mirror) == {100: "qemu", 101: "lxc", 105: "qemu"}
     with pytest.raises(Conflict, match="unable to create VM 105 - VM 105 already exists on node 'pve2'"):
         files.require_free(mirror, GuestKind.QEMU, 105)
