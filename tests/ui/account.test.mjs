@@ -94,6 +94,16 @@ describe("the second step", () => {
     await shown("After eight wrong codes in a row");
   });
 
+  test("a first step that is too long ago begins again, and says so", async () => {
+    await firstStep({ secret: SECRET });
+    await page.clock.install({ time: Date.now() + 6 * 60_000 });
+    mock.world.challenges.clear();
+    await code().fill("123456");
+    await page.keyboard.press("Enter");
+    await shown("The first step was more than five minutes ago.");
+    assert.equal(await page.getByLabel("User name").inputValue(), mock.user);
+  });
+
   test("an empty code is asked for", async () => {
     await firstStep({ secret: SECRET });
     await page.keyboard.press("Enter");

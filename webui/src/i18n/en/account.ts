@@ -3,6 +3,7 @@ export const account = {
   "secondStep.title": "Second step",
   "secondStep.user": "The password of {user} is right. Now prove that it is you.",
   "secondStep.cancel": "Back to the first step",
+  "secondStep.expired": "The first step was more than five minutes ago. Begin again.",
   "secondStep.empty": "Enter the code.",
   "secondStep.none":
     "None of this account's second factors can be used here. Try another browser, or ask an administrator to remove them.",

@@ -10,8 +10,13 @@ import { SecondStep } from "./SecondStep";
 /** `expired`: the person was logged in before; the address is kept, so they continue where they were. */
 export function LoginPage({ expired }: { expired: boolean }) {
   const [challenge, setChallenge] = useState<Challenge | null>(null);
+  const [late, setLate] = useState(false);
   const [user, setUser] = useState("");
   const [realm, setRealm] = useState<string | null>(null);
+  const leave = (tooLate: boolean) => {
+    setLate(tooLate);
+    setChallenge(null);
+  };
   const title = t(challenge ? "secondStep.title" : "login.title");
   useTitle(title);
   return (
@@ -24,10 +29,10 @@ export function LoginPage({ expired }: { expired: boolean }) {
           <CardTitle component="h1">{title}</CardTitle>
           <CardBody>
             {challenge ? (
-              <SecondStep challenge={challenge} onCancel={() => setChallenge(null)} />
+              <SecondStep challenge={challenge} onCancel={() => leave(false)} onExpired={() => leave(true)} />
             ) : (
               <PasswordStep
-                expired={expired}
+                notice={late ? t("secondStep.expired") : expired ? t("login.expired") : null}
                 user={user}
                 realm={realm}
                 onUser={setUser}

@@ -17,7 +17,8 @@ import { errorText } from "../../state/errorText";
 import { useRealms } from "../../state/useRealms";
 
 interface Props {
-  expired: boolean;
+  /** Why the person is here again. */
+  notice: string | null;
   user: string;
   /** null: the server's first choice. */
   realm: string | null;
@@ -27,7 +28,7 @@ interface Props {
 }
 
 /** User name, password and realm. */
-export function PasswordStep({ expired, user, realm, onUser, onRealm, onChallenge }: Props) {
+export function PasswordStep({ notice, user, realm, onUser, onRealm, onChallenge }: Props) {
   const { session } = useApp();
   const realms = useRealms();
   const [password, setPassword] = useState("");
@@ -54,7 +55,7 @@ export function PasswordStep({ expired, user, realm, onUser, onRealm, onChalleng
   return (
     <Form onSubmit={(event) => void submit(event)} aria-label={t("login.title")}>
       {error && <Alert variant="danger" isInline title={error} aria-live="assertive" />}
-      {!error && expired && <Alert variant="info" isInline title={t("login.expired")} />}
+      {!error && notice && <Alert variant="info" isInline title={notice} />}
       <FormGroup label={t("login.user")} isRequired fieldId="login-user">
         <TextInput
           id="login-user"

@@ -10,16 +10,20 @@ import { keyErrorText } from "../../state/keyError";
 import { tidyCode, waysOf } from "../../state/secondFactor";
 import { CodeField } from "./CodeField";
 
+/** As long as the server takes answers to one challenge; later ones would all be called wrong. */
+const CHALLENGE_MS = 5 * 60 * 1000;
 /** So many wrong codes in a row switch the codes off; said before it is too late. */
 const WARN_FROM = 4;
 
 interface Props {
   challenge: Challenge;
   onCancel: () => void;
+  /** The first step is too long ago. */
+  onExpired: () => void;
 }
 
 /** The second step of a log-in: one of the user's factors, the others one button away. */
-export function SecondStep({ challenge, onCancel }: Props) {
+export function SecondStep({ challenge, onCancel, onExpired }: Props) {
   const { session } = useApp();
   const ways = waysOf(challenge, keysPossible());
   const [way, setWay] = useState<FactorKind | undefined>(ways[0]);
@@ -27,6 +31,7 @@ export function SecondStep({ challenge, onCancel }: Props) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string | null>(null);
   const [wrong, setWrong] = useState(0);
+  const [sinceMs] = useState(() => Date.now());
 
   const answer = async (kind: FactorKind, value: () => Promise<string> | string) => {
     if (busy) return;
@@ -39,6 +44,7 @@ export function SecondStep({ challenge, onCancel }: Props) {
       setCode("");
       if (!(reason instanceof ApiError)) return setError(keyErrorText(reason));
       if (reason.status !== 401) return setError(errorText(reason));
+      if (Date.now() - sinceMs > CHALLENGE_MS) return onExpired();
       setWrong(wrong + 1);
       setError(t(`secondStep.${kind}.wrong`));
     }
