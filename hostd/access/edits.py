@@ -60,6 +60,8 @@ def update_user(config: UserConfig, id: str, values: Mapping[str, Any]) -> UserC
     user = user_of(config, id)
     if id == ROOT and values.get("enable") is False:
         raise Invalid({"enable": "root@pam cannot be disabled: nobody could undo it through this interface"})
+    if id == ROOT and values.get("expire_s"):
+        raise Invalid({"expire": "root@pam cannot expire: nobody could undo it through this interface"})
     return _with_user(config, id, replace(user, **values))
 
 

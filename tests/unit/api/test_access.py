@@ -135,6 +135,13 @@ def test_console_tickets_are_checked(here: Site) -> None:
     assert here.call("POST", "/access/vncticket", user="", data={**asked, "privs": "VM.Console"}).status_code == 401
 
 
+def test_root_stays_usable(here: Site) -> None:
+    for field, value in (("enable", 0), ("expire", NOW - 1), ("expire", NOW + 9)):
+        told = here.call("PUT", "/access/users/root@pam", data={field: value})
+        assert (told.status_code, list(told.get_json()["errors"])) == (400, [field])
+    assert here.call("PUT", "/access/users/root@pam", data={"expire": 0, "comment": "x"}).status_code == 200
+
+
 # --- second factors
 
 
