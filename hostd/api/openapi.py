@@ -17,6 +17,13 @@ from hostd.core.schema import Row, rows
 Document = dict[str, Any]
 _KEPT = ("enum", "minimum", "maximum", "minLength", "maxLength", "default")
 _BOOLEAN: Document = {"enum": [0, 1, True, False]}
+# Answers keep the type in which a value is stored: a number may come as text of digits, and such a text as a number.
+# With strict=1 they come as the method's schema tells.
+_LOOSE: Mapping[str, Document] = {
+    "integer": {"type": ["integer", "string"], "pattern": "^-?[0-9]+$"},
+    "number": {"type": ["number", "string"], "pattern": r"^-?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?$"},
+    "string": {"type": ["string", "number"]},
+}
 _STRICT = {
     "name": "strict",
     "in": "query",
@@ -65,15 +72,15 @@ def answer_schema(schema: Mapping[str, Any]) -> Document:
     if kind == "boolean":
         out = {**_BOOLEAN}
     elif kind not in ("any", ""):
-        out = {"type": kind}
+        out = {**_LOOSE.get(kind, {"type": kind})}
     if properties := schema.get("properties"):
         out["properties"] = {key: answer_schema(sub) for key, sub in properties.items()}
         if required := sorted(key for key, sub in properties.items() if not sub.get("optional")):
             out["required"] = required
     if kind == "array":
         out["items"] = answer_schema(schema.get("items") or {})
-    if schema.get("optional") and isinstance(out.get("type"), str):
-        out["type"] = [out["type"], "null"]
+    if schema.get("optional") and "type" in out:
+        out["type"] = [*([out["type"]] if isinstance(out["type"], str) else out["type"]), "null"]
     return out
 
 
