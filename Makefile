@@ -95,6 +95,11 @@ test-node: host-dev tools ## One real node from the packages: API, a machine, a 
 	@$(BUILD) kernel
 	@tests/bin/on-dev-node python3 -m pytest -q -p no:cacheprovider tests/node
 
+MINUTES ?= 30
+.PHONY: fuzz
+fuzz: host-dev tools ## schemathesis against one real node (MINUTES=30)
+	@FUZZ_SECONDS=$$(( $(MINUTES) * 60 )) tests/bin/on-dev-node python3 -m pytest -q -p no:cacheprovider tests/node/test_schemathesis.py
+
 .PHONY: kernel
 kernel: tools ## Build the kernel pair (ZFS modules; cached for each kernel)
 	@$(BUILD) kernel

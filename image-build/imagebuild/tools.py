@@ -145,7 +145,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """A small, fixed environment for programs in the tree; the host's certificates and proxies are passed on."""
     env = {"HOME": "/root", "LANG": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
     env |= {"DEBIAN_FRONTEND": "noninteractive", "PYTHONDONTWRITEBYTECODE": "1", "npm_config_audit": "false"}
-    env |= {k: v for k, v in os.environ.items() if k in PASSED_ON or k.startswith(("HOLDFAST_", "CLIENTS_"))}
+    env |= {k: v for k, v in os.environ.items() if k in PASSED_ON or k.startswith(("HOLDFAST_", "CLIENTS_", "FUZZ_"))}
     if CA_BUNDLE.exists():
         env |= {name: str(CA_BUNDLE) for name in CA_VARIABLES if name in os.environ}
         env |= {"npm_config_cafile": str(CA_BUNDLE)} if "NODE_EXTRA_CA_CERTS" in os.environ else {}

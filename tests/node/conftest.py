@@ -12,6 +12,11 @@ from tests.lib.apiclient import Api
 from tests.lib.inside import Inside
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What changes the node at random comes last."""
+    items.sort(key=lambda item: "test_schemathesis" in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def api() -> Api:
     if "BASE_URL" not in os.environ:
