@@ -28,6 +28,7 @@ _PATIENCE_S: Final = 60
 _BODY_LIMIT: Final = 512 * 1024
 # More refusals than this wait at no time; further ones leave at once, as waiting costs nginx two connections each.
 _WAITING: Final = 1000
+_METHODS: Final = ("GET", "POST", "PUT", "DELETE")
 _PASSED_ON: Final = ("Content-Type", "User-Agent")
 
 
@@ -53,7 +54,11 @@ class LoginQueue:
 
     async def login(self, request: web.Request) -> web.Response:
         """Pass a log-in on to the root process, in its turn."""
+        from aiohttp import web
+
         started_s = self._clock()
+        if request.method not in _METHODS:  # aiohttp's "<unknown>" among them, which its client refuses to send on
+            return web.Response(status=501, reason="method not available")
         if request.method != "POST":
             return await self._forward(request, b"")
         body = await _body(request)

@@ -301,10 +301,24 @@ def test_duplicates_and_contradictions(wire: Wire) -> None:
 
 @pytest.mark.parametrize(
     "method",
-    ["HEAD", "OPTIONS", "PATCH", "TRACE", "CONNECT", "get", "GE\0T", "G ET", "PROPFIND", "A" * 300, "\xff", ""],
+    [
+        "HEAD",
+        "OPTIONS",
+        "PATCH",
+        "TRACE",
+        "CONNECT",
+        "get",
+        "GE\0T",
+        "G ET",
+        "PROPFIND",
+        "QUERY",
+        "A" * 300,
+        "\xff",
+        "",
+    ],
 )
 def test_methods_that_are_none(wire: Wire, method: str) -> None:
-    refused([(method, wire.request(method, "/api2/json/version"))])
+    refused([(method, wire.request(method, f"/api2/json{path}")) for path in ("/version", "/access/ticket")])
 
 
 REQUEST = b"%s /api2/json/access/groups HTTP/1.1\r\nHost: x\r\n"
