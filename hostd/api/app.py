@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
@@ -20,7 +21,7 @@ from hostd.access.ids import token_or_none
 from hostd.api import browse, preconditions, wire
 from hostd.api.context import Context, Services
 from hostd.api.endpoint import Endpoint, Everyone
-from hostd.api.errors import BadRequest, NotBuilt, PreconditionFailed, UnknownContent, reason_of, status_of
+from hostd.api.errors import BadRequest, Busy, NotBuilt, PreconditionFailed, UnknownContent, reason_of, status_of
 from hostd.api.router import Router
 from hostd.api.sockets import REFUSAL
 from hostd.core.errors import Changed, Denied, HostError, Invalid, NotAuthenticated
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 PREFIX = "/api2/"
+# Slow calls (they run programs, or read much) at once: the rest of the server's threads stays free for all others.
+SLOW_AT_ONCE = 8
 METHODS = ("GET", "POST", "PUT", "DELETE")
 HTML_TYPE = "text/html;charset=UTF-8"
 HEADER_LINES, HEADER_BYTES, BODY_LIMIT = 64, 8 * 1024, 512 * 1024
@@ -62,6 +65,7 @@ class Api:
         self.endpoints = endpoints
         self._router = Router(endpoints)
         self._services, self._identify, self._forward = services, identify, forward
+        self._slow = threading.BoundedSemaphore(SLOW_AT_ONCE)
 
     def handle(self, request: Request, format: str, path: str) -> Response:
         """Answer one request; expected errors become their status, anything else is logged and becomes 500."""
@@ -89,6 +93,19 @@ class Api:
         _authorise(endpoint, ctx, values)
         if endpoint.runs_on and (node := str(values[endpoint.runs_on])) not in (ctx.node, "localhost"):
             raise HostError(f"no such cluster node '{node}'")
+        if not endpoint.slow:
+            return self._called(endpoint, ctx, request, format, path, values)
+        if not self._slow.acquire(blocking=False):
+            raise Busy(f"{SLOW_AT_ONCE} slow calls are running, which is as many as are allowed at once; try again")
+        try:
+            return self._called(endpoint, ctx, request, format, path, values)
+        finally:
+            self._slow.release()
+
+    def _called(
+        self, endpoint: Endpoint, ctx: Context, request: Request, format: str, path: str, values: dict[str, object]
+    ) -> Response:
+        """The answer of a method whose caller was checked; by the root process where it is privileged."""
         if endpoint.privileged and self._forward is not None:
             return self._forward(request)
         strict = preconditions.take_strict(endpoint, values)

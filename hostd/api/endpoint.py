@@ -68,6 +68,7 @@ class Endpoint:
     extra_parameters: bool
     checked_in_code: bool
     tokens: bool
+    slow: bool
     handler: Callable[[Context, Any], object]
     doc: str
 
@@ -106,12 +107,14 @@ def endpoint(
     extra_parameters: bool = False,
     checked_in_code: bool = False,
     tokens: bool = True,
+    slow: bool = False,
 ) -> Callable[[Callable[[Context, Any], object]], Endpoint]:
     """Declare a method of the API.
 
     ``greedy``: the last path parameter takes the rest of the path, slashes included. ``checked_in_code``: the handler
-    asks ``ctx.may`` itself, in addition. ``tokens``: API tokens may call it. Fails at import when a path parameter
-    is not declared, the docstring is missing, or the handler's signature is not ``(ctx, p: params)``.
+    asks ``ctx.may`` itself, in addition. ``tokens``: API tokens may call it. ``slow``: it runs programs or reads much;
+    only so many of these calls run at once, further ones are refused (503). Fails at import when a path parameter is
+    not declared, the docstring is missing, or the handler's signature is not ``(ctx, p: params)``.
     """
 
     def declare(handler: Callable[[Context, Any], object]) -> Endpoint:
@@ -141,6 +144,7 @@ def endpoint(
             extra_parameters=extra_parameters,
             checked_in_code=checked_in_code,
             tokens=tokens,
+            slow=slow,
             handler=handler,
             doc=inspect.getdoc(handler) or "",
         )

@@ -17,6 +17,10 @@ class PreconditionFailed(HostError):
     """``If-Match`` names another state than the present one (412; an addition of ours)."""
 
 
+class Busy(HostError):
+    """As many slow calls run as the process allows at once (503; an addition of ours)."""
+
+
 class UnknownContent(HostError):
     """A content type that is not spoken here (506, as the reference says)."""
 
@@ -29,6 +33,7 @@ STATUS: tuple[tuple[type[HostError], int], ...] = (
     (BadRequest, 400),
     (PreconditionFailed, 412),
     (NotBuilt, 501),
+    (Busy, 503),
     (UnknownContent, 506),
 )
 

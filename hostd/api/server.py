@@ -19,7 +19,7 @@ from hostd.core.notify import notify
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-THREADS = 8
+THREADS = 16
 # What clients of the reference look for in the Server header.
 SERVER = "pve-api-daemon/3.0"
 

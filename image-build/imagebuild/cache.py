@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from imagebuild.context import Context
@@ -59,11 +59,15 @@ def tree_digest(folder: Path) -> str:
     return digest(*parts)
 
 
-def prune(newest: Path, pattern: str, keep: int = 3) -> list[Path]:
-    """Remove what matches ``pattern`` beside ``newest`` except that and the ``keep`` youngest others; return those."""
+def prune(newest: Path, pattern: str, keep: int = 3, in_use: Callable[[Path], bool] = lambda path: False) -> list[Path]:
+    """Remove what matches ``pattern`` beside ``newest`` except that and the ``keep`` youngest others; return those.
+
+    What is ``in_use`` stays, whatever its age.
+    """
     kind = newest.is_dir()
     entries = [p for p in newest.parent.glob(pattern) if p != newest and p.is_dir() == kind]
     old = sorted(entries, key=lambda p: p.stat().st_mtime, reverse=True)[keep:]
+    old = [path for path in old if not in_use(path)]
     for path in old:
         if kind:
             clear(path)

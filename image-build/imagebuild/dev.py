@@ -157,8 +157,13 @@ def _packages_layer(ctx: Context) -> Path:
         log.unlink(missing_ok=True)
         with stage(ctx.cache, "dev: install the packages"):
             layer.build(ctx, recipe, target, log=log)
-        prune(target, "dev-*", keep=1)
+        prune(target, "dev-*", keep=1, in_use=lambda layer: stands_on(ctx.cache / "dev", layer))
     return target
+
+
+def stands_on(nodes: Path, target: Path) -> bool:
+    """Whether a node, of this or another checkout, stands on the layer ``target``."""
+    return any(f":{target}:" in config.read_text() for config in nodes.glob("*/config"))
 
 
 def up(ctx: Context) -> None:

@@ -70,6 +70,7 @@ def index(ctx: Context, p: NodeParams) -> object:
     allow=MODIFY,
     runs_on="node",
     privileged=True,
+    slow=True,
 )
 def list_updates(ctx: Context, p: NodeParams) -> object:
     """Packages that can be updated."""
@@ -97,6 +98,7 @@ def update_database(ctx: Context, p: UpdateParams) -> object:
     returns=array(FIELDS),
     allow=AUDIT,
     runs_on="node",
+    slow=True,
 )
 def versions(ctx: Context, p: NodeParams) -> object:
     """Versions of the packages that matter."""
@@ -111,6 +113,7 @@ def versions(ctx: Context, p: NodeParams) -> object:
     returns={"type": "string"},
     allow=MODIFY,
     runs_on="node",
+    slow=True,
 )
 def changelog(ctx: Context, p: ChangelogParams) -> object:
     """What changed in a package."""

@@ -61,6 +61,7 @@ class JournalParams(NodeParams):
     allow=LOG,
     runs_on="node",
     privileged=True,
+    slow=True,
 )
 def syslog(ctx: Context, p: SyslogParams) -> object:
     """Lines of the log, numbered from the oldest one."""
@@ -80,6 +81,7 @@ def syslog(ctx: Context, p: SyslogParams) -> object:
     allow=LOG,
     runs_on="node",
     privileged=True,
+    slow=True,
 )
 def read_journal(ctx: Context, p: JournalParams) -> object:
     """Entries of the journal as lines, between two cursors by which to read on."""

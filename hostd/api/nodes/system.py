@@ -301,6 +301,7 @@ def netstat(ctx: Context, p: NodeParams) -> object:
     allow=Check("/nodes/{node}", "Sys.Audit"),
     runs_on="node",
     privileged=True,
+    slow=True,
 )
 def get_report(ctx: Context, p: NodeParams) -> object:
     """What the host is made of and how it does, as text."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +12,10 @@ import orjson
 import pytest
 from werkzeug.test import Client
 
-from hostd.api.app import Api, create_app
+from hostd.api.app import SLOW_AT_ONCE, Api, create_app
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, WORLD, array, endpoint, fields
+from hostd.api.server import THREADS
 from hostd.api.wire import Changes, Paged
 from hostd.core.errors import Changed, Conflict
 from hostd.core.kinds import BOOLEAN, DIGEST, INTEGER, STRING, VMID
@@ -295,3 +298,30 @@ def test_answers_are_not_kept(client: Client) -> None:
     headers = client.get("/api2/json/items").headers
     assert headers["Cache-Control"] == "max-age=0"
     assert "Set-Cookie" not in headers
+
+
+def test_slow_calls_leave_room_for_others(site: Site) -> None:
+    running, let_go = threading.Semaphore(0), threading.Event()
+
+    @endpoint("GET", "/slow", params=NoParams, returns=NULL, allow=WORLD, slow=True)
+    def slow(ctx: Context, p: NoParams) -> object:
+        """Takes its time."""
+        running.release()
+        let_go.wait(20)
+        return None
+
+    api = Api([slow, items], site.api._services, site.api._identify, None)
+
+    def status(path: str) -> int:
+        return int(Client(create_app(api)).get(f"/api2/json{path}").status_code)
+
+    with ThreadPoolExecutor(SLOW_AT_ONCE) as pool:
+        calls = [pool.submit(status, "/slow") for _ in range(SLOW_AT_ONCE)]
+        for _ in calls:
+            assert running.acquire(timeout=20)
+        assert status("/slow") == 503
+        assert status("/items") == 200
+        let_go.set()
+        assert [call.result() for call in calls] == [200] * SLOW_AT_ONCE
+    assert status("/slow") == 200
+    assert SLOW_AT_ONCE < THREADS

@@ -36,3 +36,11 @@ def test_prune_keeps_the_newest_and_the_youngest_others(tmp_path: Path) -> None:
     gone = prune(tmp_path / "live-d", "live-*", keep=2)
     assert [p.name for p in gone] == ["live-c"]
     assert {p.name for p in tmp_path.iterdir()} == {"live-new", "live-b", "live-d", "live-x.squashfs"}
+
+
+def test_prune_leaves_what_somebody_uses(tmp_path: Path) -> None:
+    for age, name in enumerate(["dev-new", "dev-used", "dev-old"]):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    gone = prune(tmp_path / "dev-new", "dev-*", keep=0, in_use=lambda path: path.name == "dev-used")
+    assert [p.name for p in gone] == ["dev-old"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagebuild.dev import Node
+from imagebuild.dev import Node, stands_on
 
 
 def test_nodes_of_different_ports_share_nothing() -> None:
@@ -20,3 +20,12 @@ def test_configuration_stacks_the_layers_under_a_fresh_one() -> None:
 
 def test_network_names_fit_the_kernel() -> None:
     assert len(Node(port=65535, folder=Path("/x")).veth) <= 15
+
+
+def test_a_layer_that_a_node_stands_on_is_in_use(tmp_path: Path) -> None:
+    cache = tmp_path / "dev/8006"
+    cache.mkdir(parents=True)
+    used, other = Path("/c/dev-12"), Path("/c/dev-1")
+    (cache / "config").write_text(Node(port=8006, folder=cache).config([used, Path("/c/base")]))
+    assert stands_on(tmp_path / "dev", used)
+    assert not stands_on(tmp_path / "dev", other)
