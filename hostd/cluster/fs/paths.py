@@ -20,6 +20,7 @@ LINKS: Final = ("local", "lxc", "openvz", "qemu-server")
 SPECIAL: Final = (".clusterlog", ".debug", ".members", ".rrd", ".version", ".vmlist")
 RESERVED: Final = frozenset((*LINKS, *SPECIAL))
 LOCKS: Final = "priv/lock"
+LEASES: Final = "priv/lease/"
 GUEST_DIRECTORIES: Final = {"qemu-server": "qemu", "lxc": "lxc"}
 _GUEST: Final = re.compile(r"nodes/([^/]+)/(qemu-server|lxc)/([1-9][0-9]{0,8})\.conf")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f/]")

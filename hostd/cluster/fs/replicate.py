@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from hostd.cluster.fs.mutations import Mutation
-from hostd.cluster.fs.tree import Outcome, Tree, apply
+from hostd.cluster.fs.tree import Outcome, View, apply
+
+if TYPE_CHECKING:
+    from hostd.cluster.fs.transfer import Transfer
 
 MAX_GROUP: Final = 200  # mutations in one transaction
 
@@ -76,7 +79,62 @@ class Acknowledge:
     position: Position
 
 
-Event = Deliver | Acknowledge | Gate
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A membership that accepts changes, named by (``number``, ``mark``); it goes on from sequence ``base``.
+
+    ``mark`` is the database's first mark until somebody forces a fork, which gets one of its own. ``nodes``: ids of
+    the nodes that were in it, none for the first epoch of a database.
+    """
+
+    number: int
+    mark: str
+    base: int
+    nodes: tuple[int, ...] = ()
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """Record durably that no epoch below ``number`` will be entered from now on; answered by ``promised``."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Record the epoch durably, with the position (its number, its base); answered by ``adopted``."""
+
+    epoch: Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Ask the daemon ``pid`` on node ``node_id`` for what this node misses; it arrives beside the ordered messages."""
+
+    node_id: int
+    pid: int
+    session: bytes
+    have: Position
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lose:
+    """The outcome of these proposals of this node cannot be told; None: of all that are not acknowledged yet."""
+
+    ids: tuple[int, ...] | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """Take another node's state, in one transaction; answered by ``installed``."""
+
+    transfer: Transfer
+
+
+Event = Deliver | Acknowledge | Gate | Promise | Adopt | Fetch | Install | Lose
 
 
 class Replicator(Protocol):
@@ -123,7 +181,7 @@ class LocalReplicator:
         self._wake()
 
 
-def evaluate(tree: Tree, epoch: int, proposals: Iterable[Proposal]) -> list[Entry]:
+def evaluate(tree: View, epoch: int, proposals: Iterable[Proposal]) -> list[Entry]:
     """What a group of proposals does to ``tree``, each on top of the ones before; the tree stays as it is.
 
     Refused ones, and ones without effect, take no sequence number: their entry shows the one reached before.
