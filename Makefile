@@ -84,6 +84,13 @@ test-contract: tools ## Drivers and mounts on real files, loop devices, FUSE and
 	@$(IN) unshare --pid --fork --kill-child --mount-proc \
 	  sh -c 'python3 -m pytest -q -p no:cacheprovider tests/contract; exit $$?'
 
+RUNS ?= 1000
+SEED ?= 1
+.PHONY: test-sim
+test-sim: tools ## The replicated store in a simulated cluster with faults, and planted mistakes (RUNS=, SEED=)
+	@$(IN) python3 -m pytest -q -p no:cacheprovider tests/simulation
+	@$(IN) python3 -m tests.simulation --runs $(RUNS) --seed $(SEED)
+
 .PHONY: conformance
 conformance: tools ## Recorded cases of the shared facts, through tests/bin/conformance-adapter
 	@if [ -d "$${HOLDFAST_SHARED:-../shared}/conformance" ]; then \
@@ -125,7 +132,7 @@ verify: ## Run every test target; commit, command, result and time go to the cac
 
 .PHONY: test
 test: ## All that CI runs (the long rest of virtual machines: test-vm, part of verify)
-	@tests/bin/verify check test-contract conformance deb test-node test-ui iso test-smoke
+	@tests/bin/verify check test-sim test-contract conformance deb test-node test-ui iso test-smoke
 
 .PHONY: clean
 clean: ## Remove what builds left in the checkout (the cache stays)

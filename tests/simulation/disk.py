@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 
 from hostd.cluster.fs import journal
 from hostd.cluster.fs.journal import Record
-from hostd.cluster.fs.replicate import Entry, Epoch, Position
+from hostd.cluster.fs.replicate import Durable, Entry, Epoch, Position
 from hostd.cluster.fs.transfer import Snapshot, Transfer, lost_records, replay
 from hostd.cluster.fs.tree import ROOT, Node, Tree, View
-from hostd.cluster.group.group import Durable
 
 Name = tuple[str, int]  # a proposal: node, and a number never used again in a run
 

@@ -151,7 +151,7 @@ class Daemon:
         self.position = image.position
         self.recent = Recent(self.position.sequence)
         self.fetch = None
-        self.replicator.installed(replaced=replaced)
+        self.replicator.durable(self.position, replaced=replaced)
 
     def _acknowledge(self, position: Position) -> None:
         for number in [i for i, w in self.waiting.items() if w.entry and w.entry.position <= position]:

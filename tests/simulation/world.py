@@ -84,10 +84,10 @@ class World:
             kinds.remove(Fault.EXPECTED_ONE)
         planned = [rng.choice(kinds) for _ in range(rng.randint(*FAULTS))]
         for fault in planned:
-            self.ticks(rng.randint(2, 25), busy=True)
+            self.ticks(rng.randint(2, 15), busy=True)
             self.result.faults.append(fault)
             self.strike(fault)
-            self.ticks(rng.randint(2, 30), busy=True)
+            self.ticks(rng.randint(2, 20), busy=True)
             if rng.random() < 0.5:
                 self.mend()
         self.heal()
@@ -167,7 +167,7 @@ class World:
 
     def client(self, daemon: Daemon) -> None:
         rng = self.rng
-        if rng.random() < 0.3:
+        if rng.random() < 0.2:
             self._ids += 1
             number = self._ids
             self.hear(daemon, number, lambda: daemon.want_lease(number, LEASE, self.now), lease=True)

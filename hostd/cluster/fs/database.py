@@ -1,8 +1,9 @@
 """The durable copy of the tree: one SQLite file (write-ahead log, synchronous=FULL), one transaction per group.
 
 Tables: ``state`` (one row: position, journal chain), ``node`` (the tree), ``content`` (file contents, each row written
-by one mutation and never changed) and ``journal``. A replaced content stays, as history, until its journal record is
-dropped; one of a secret file goes at once. Source for the durability of WAL with FULL: sqlite.org/pragma.html.
+by one mutation and never changed), ``journal`` and ``epoch`` (memberships of a cluster). A replaced content stays, as
+history, until its journal record is dropped; one of a secret file goes at once. Source for the durability of WAL with
+FULL: sqlite.org/pragma.html.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import fcntl
+import itertools
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,13 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hostd.cluster.fs import journal, paths
+from hostd.cluster.fs import epochs, journal, paths
 from hostd.cluster.fs.journal import Record
-from hostd.cluster.fs.replicate import Entry, Position
+from hostd.cluster.fs.replicate import Durable, Entry, Epoch, Position
+from hostd.cluster.fs.transfer import Snapshot, Transfer, lost_records, replay
 from hostd.cluster.fs.tree import ROOT, Effect, Node, Tree, digest_of
 from hostd.core.errors import Conflict, HostError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 APPLICATION_ID: Final = 0x486F6C64
 SCHEMA: Final = f"""
 PRAGMA application_id={APPLICATION_ID};
@@ -35,6 +38,7 @@ CREATE TABLE node(inode INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name TEXT 
 CREATE TABLE journal({", ".join(f"{name} NOT NULL" for name in journal.COLUMNS)},
     old_content INTEGER, new_content INTEGER, chain BLOB NOT NULL, PRIMARY KEY(sequence, item)) WITHOUT ROWID;
 INSERT INTO state VALUES(1, 1, 0, x'{journal.START.hex()}', x'{journal.START.hex()}', x'');
+{epochs.UPGRADE}
 PRAGMA user_version={SCHEMA_VERSION};
 """
 INSERT_RECORD: Final = f"INSERT INTO journal VALUES({','.join('?' * (len(journal.COLUMNS) + 3))})"
@@ -129,25 +133,79 @@ class Database:
             return
         state = copy.copy(self._journal)
         self._fault("begin")
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             for entry in work:
                 self._store(entry, state)
             self._trim(state)
             if work:
-                position = work[-1].position
-                row = (position.epoch, position.sequence, state.chain, state.anchor)
-                self._db.execute("UPDATE state SET epoch=?, sequence=?, chain=?, anchor=?", row)
+                self._set_position(work[-1].position, state)
             if seed is not None:
                 self._db.execute("UPDATE state SET seed=?", (seed,))
             self._fault("written")
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
         self._journal = state
         self._fault("committed")
+
+    # --- as a member of a cluster
+
+    def durable(self) -> Durable:
+        """What this node tells the others of its state."""
+        promised, origin = self._db.execute("SELECT promised, origin FROM state").fetchone()
+        return Durable(position=self.position(), promised=promised, origin=origin, epoch=self.epochs()[-1])
+
+    def epochs(self) -> list[Epoch]:
+        """The memberships that made this state, oldest first; at most epochs.KEPT_EPOCHS."""
+        return epochs.read(self._db)
+
+    def promise(self, number: int) -> None:
+        """Durably: no epoch below ``number`` will be entered from now on. Raises sqlite3.Error."""
+        with self._transaction():
+            self._db.execute("UPDATE state SET promised=max(promised, ?)", (number,))
+
+    def adopt(self, epoch: Epoch) -> None:
+        """Durably enter an epoch at the present sequence. Raises sqlite3.Error."""
+        with self._transaction():
+            epochs.add(self._db, epoch)
+            self._db.execute("UPDATE state SET epoch=?, promised=max(promised, ?)", (epoch.number, epoch.number))
+
+    def snapshot(self, tree: Tree) -> Snapshot:
+        """Everything another node needs to have the same state; ``tree`` is what this database holds."""
+        root = tree.get(ROOT)
+        nodes = tuple(node for _, node in tree.walk(root, "")) if root else ()
+        return Snapshot(nodes=nodes, records=tuple(_chain(self._db)), anchor=self._journal.anchor)
+
+    def losses(self, transfer: Transfer) -> list[Record]:
+        """The records of this journal that are not part of the other node's history: what taking it would lose."""
+        if not isinstance(transfer.content, Snapshot):
+            return []
+        return lost_records(self.records(), self.epochs(), transfer.epochs, transfer.position.sequence)
+
+    def install(self, transfer: Transfer, tree: Tree) -> list[Record]:
+        """Take another node's state, all or nothing; ``tree`` is what this database holds. Returns what was lost.
+
+        If anything is, a copy of the database as it was stays beside it (``*.replaced-EPOCH.SEQUENCE``), made and on
+        disk before the state is replaced. Raises sqlite3.Error, HostError.
+        """
+        lost = self.losses(transfer)
+        if lost:
+            self._keep_copy()
+        state = copy.copy(self._journal)
+        self._fault("begin")
+        with self._transaction():
+            if isinstance(transfer.content, Snapshot):
+                state.chain = epochs.write_snapshot(self._db, transfer.content)
+                state.anchor, state.records = transfer.content.anchor, len(transfer.content.records)
+                state.content_bytes = 0
+            else:
+                for entry in replay(tree, transfer.content):
+                    self._store(entry, state)
+                self._trim(state)
+            epochs.replace(self._db, transfer.epochs)
+            self._set_position(transfer.position, state)
+            self._db.execute("UPDATE state SET origin=?", (transfer.origin,))
+            self._fault("written")
+        self._journal = state
+        self._fault("committed")
+        return lost
 
     def records(self) -> list[Record]:
         """The journal, oldest first."""
@@ -171,6 +229,10 @@ class Database:
             self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
         elif version > SCHEMA_VERSION:
             raise HostError(f"database '{self.path}' has schema {version}, made by a newer release; update this node")
+        elif version < SCHEMA_VERSION:
+            self._db.executescript(f"BEGIN; {epochs.UPGRADE} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+        with self._transaction():
+            epochs.name_database(self._db)
 
     def _read_journal_state(self) -> _Journal:
         chain, anchor = self._db.execute("SELECT chain, anchor FROM state").fetchone()
@@ -180,6 +242,33 @@ class Database:
         return _Journal(chain=chain, anchor=anchor, records=records, content_bytes=size)
 
     # --- writing
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _set_position(self, position: Position, state: _Journal) -> None:
+        row = (position.epoch, position.sequence, state.chain, state.anchor)
+        self._db.execute("UPDATE state SET epoch=?, sequence=?, chain=?, anchor=?", row)
+
+    def _keep_copy(self) -> None:
+        """A copy beside the database, under a name of its own: an earlier copy is never overwritten."""
+        part = self.path.with_name(f"{self.path.name}.part")
+        part.unlink(missing_ok=True)
+        copy_file(self.path, part)
+        _sync(part)
+        position = self.position()
+        names = (f"{self.path.name}.replaced-{position.epoch}.{position.sequence}{n}" for n in _suffixes())
+        target = next(path for name in names if not (path := self.path.with_name(name)).exists())
+        part.rename(target)
+        _sync(target.parent)
 
     def _store(self, entry: Entry, state: _Journal) -> None:
         written = {id(effect): self._store_effect(effect) for effect in entry.outcome.effects}
@@ -246,6 +335,19 @@ class Database:
             state.anchor = chain
         self._db.executemany("DELETE FROM journal WHERE sequence=? AND item=?", drop)
         self._db.executemany("DELETE FROM content WHERE id=?", contents)
+
+
+def _suffixes() -> Iterator[str]:
+    yield ""
+    yield from (f"-{n}" for n in itertools.count(2))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _lock(path: Path) -> int:
@@ -338,7 +440,7 @@ def check_file(path: Path) -> list[str]:
         with contextlib.closing(_open_to_read(path)) as db:
             db.execute("BEGIN")
             (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version != SCHEMA_VERSION:
+            if not 1 <= version <= SCHEMA_VERSION:
                 return [f"database '{path}' has schema {version}, expected {SCHEMA_VERSION}"]
             return inspect(db)[1]
     except sqlite3.DatabaseError as err:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -15,19 +16,27 @@ from dataclasses import dataclass
 import trio
 
 from hostd.cluster.fs.database import Database, Fault, no_fault
+from hostd.cluster.fs.journal import Record
 from hostd.cluster.fs.mutations import Cause, Mutation, Refused
 from hostd.cluster.fs.replicate import (
     Acknowledge,
+    Adopt,
     Deliver,
     Entry,
     Event,
+    Fetch,
     Gate,
+    Install,
     LocalReplicator,
+    Lose,
     Origin,
     Position,
+    Promise,
     Proposal,
+    Replicator,
     evaluate,
 )
+from hostd.cluster.fs.transfer import Recent, Snapshot, Transfer, difference, is_beginning, replay
 from hostd.cluster.fs.tree import Node, Outcome, Tree
 
 log = logging.getLogger(__name__)
@@ -63,8 +72,14 @@ class Engine:
         *,
         clock_ns: Callable[[], int] = time.time_ns,
         fault: Fault = no_fault,
+        replicator: Callable[[Callable[[], None]], Replicator] | None = None,
+        on_fetch: Callable[[Fetch], None] | None = None,
     ) -> None:
-        """Check and load the database. Raises Damaged."""
+        """Check and load the database. Raises Damaged.
+
+        ``replicator`` makes the one of a cluster from the function that wakes the engine; None: a single node.
+        ``on_fetch`` starts to fetch another node's state, which ends in the replicator's ``arrived``.
+        """
         self.node = node
         self.tree: Tree = database.load()
         self.position: Position = database.position()
@@ -73,7 +88,13 @@ class Engine:
         self._clock_ns = clock_ns
         self._fault = fault
         self._wake = trio.Event()
-        self._replicator = LocalReplicator(self.position.epoch, lambda: self._wake.set())
+        self._recent: Recent | None = None
+        if replicator is None:
+            self._replicator: Replicator = LocalReplicator(self.position.epoch, lambda: self._wake.set())
+        else:
+            self._replicator = replicator(lambda: self._wake.set())
+            self._recent = Recent(self.position.sequence)
+        self._on_fetch = on_fetch
         self._listeners: list[Listener] = []
         self._ids = itertools.count(1)
         self._waiters: dict[int, _Waiter] = {}
@@ -92,17 +113,29 @@ class Engine:
         self._seed = digest
 
     async def submit(
-        self, mutation: Mutation, *, actor: str = "", task: str = "", from_mount: bool = False
+        self,
+        mutation: Mutation,
+        *,
+        actor: str = "",
+        task: str = "",
+        from_mount: bool = False,
+        timeout_s: float = math.inf,
     ) -> Node | None:
-        """Make a change; returns the entry it was about once it is safe. Raises Refusal."""
+        """Make a change; returns the entry it was about once it is safe. Raises Refusal.
+
+        After ``timeout_s`` the outcome is unknown (Cause.UNKNOWN), never "failed": the change may still be made.
+        """
         self.check_gate()
         origin = Origin(node=self.node, time_ns=self._clock_ns(), actor=actor, task=task)
         proposal = Proposal(id=next(self._ids), mutation=mutation, origin=origin)
         waiter = self._waiters[proposal.id] = _Waiter(done=trio.Event(), from_mount=from_mount)
         self._replicator.propose(proposal)
         # A caller that goes away must not make the outcome ambiguous: the change is on its way.
-        with trio.CancelScope(shield=True):
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + timeout_s):
             await waiter.done.wait()
+        if not waiter.done.is_set():
+            self._waiters.pop(proposal.id, None)
+            raise Refusal(Refused(Cause.UNKNOWN, f"no answer within {timeout_s:g} s: the outcome is unknown"))
         if waiter.lost:
             raise Refusal(waiter.lost)
         outcome = waiter.entry.outcome if waiter.entry else Outcome()
@@ -140,6 +173,61 @@ class Engine:
                 await self._deliver(event)
             case Acknowledge():
                 self._acknowledge(event.position)
+            case Promise():
+                await self._on_disk(lambda: self._database.promise(event.number))
+                self._replicator.durable(self.position)
+            case Adopt():
+                await self._on_disk(lambda: self._database.adopt(event.epoch))
+                self.position = Position(event.epoch.number, event.epoch.base)
+                self._replicator.durable(self.position)
+            case Install():
+                await self._install(event.transfer)
+            case Fetch():
+                if self._on_fetch:
+                    self._on_fetch(event)
+            case Lose():
+                self._lose(event.reason, event.ids)
+
+    async def _on_disk(self, work: Callable[[], object]) -> None:
+        """Cluster work that must be durable; a node that cannot do it ends, and so leaves its group."""
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(work)
+
+    async def _install(self, transfer: Transfer) -> None:
+        """Take another node's state: disk, then memory, then whoever follows the tree."""
+        replaced = isinstance(transfer.content, Snapshot)
+        if isinstance(transfer.content, Snapshot):
+            entries = [difference(self.tree, transfer.content.nodes, transfer.position)]
+        else:
+            entries = replay(self.tree, transfer.content)
+        lost: list[Record] = []
+        await self._on_disk(lambda: lost.extend(self._database.install(transfer, self.tree)))
+        for item in lost:
+            log.error("lost by taking another node's state: %s %s%s (%s.%s, by %s on %s)", *loss(item))
+        if lost:
+            log.error(
+                "%d changes lost; a copy of the database from before is beside %s", len(lost), self._database.path
+            )
+        for entry in entries:
+            self._publish(entry)
+        self.position = transfer.position
+        self.tree.version = transfer.position.sequence
+        if replaced:
+            self._recent = Recent(self.position.sequence)
+        self._replicator.durable(self.position, replaced=replaced)
+
+    def transfer_for(self, fetch: Fetch) -> Transfer:
+        """What the node that sent ``fetch`` lacks. Ask only while the replicator is idle and in the same session."""
+        epochs = self._database.epochs()
+        content = None
+        if self._recent and is_beginning(fetch.have, fetch.mark, epochs, self.position.sequence):
+            content = self._recent.after(fetch.have.sequence)
+        return Transfer(
+            origin=self._database.durable().origin,
+            position=self.position,
+            epochs=tuple(epochs),
+            content=self._database.snapshot(self.tree) if content is None else content,
+        )
 
     async def _deliver(self, group: Deliver) -> None:
         entries = evaluate(self.tree, group.epoch, group.proposals)
@@ -171,6 +259,8 @@ class Engine:
     def _publish(self, entry: Entry) -> None:
         self.tree.absorb(entry.outcome)
         self.position = entry.position
+        if self._recent:
+            self._recent.add(entry)
         waiter = self._waiters.get(entry.proposal.id) if entry.proposal.origin.node == self.node else None
         if waiter:
             waiter.entry = entry
@@ -183,8 +273,16 @@ class Engine:
         for number in reached:
             self._waiters.pop(number).done.set()
 
-    def _lose(self, reason: str) -> None:
-        waiting, self._waiters = self._waiters, {}
-        for waiter in waiting.values():
+    def _lose(self, reason: str, ids: Sequence[int] | None = None) -> None:
+        """Tell callers (None: all) that their outcome is unknown."""
+        for number in list(self._waiters) if ids is None else ids:
+            if (waiter := self._waiters.pop(number, None)) is None:
+                continue
             waiter.lost = Refused(Cause.UNKNOWN, reason)
             waiter.done.set()
+
+
+def loss(item: Record) -> tuple[str, str, str, int, int, str, str]:
+    """The words of a lost record for the log."""
+    target = f" -> {item.target}" if item.target else ""
+    return item.action, item.path, target, item.epoch, item.sequence, item.actor or "unknown", item.node

@@ -94,16 +94,29 @@ class Epoch:
     forced: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Durable:
+    """What a node's database says of itself.
+
+    ``promised``: no epoch below is entered any more. ``origin``: which database it once began as. ``epoch``: the last.
+    """
+
+    position: Position
+    promised: int
+    origin: str
+    epoch: Epoch
+
+
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """Record durably that no epoch below ``number`` will be entered from now on; answered by ``promised``."""
+    """Record durably that no epoch below ``number`` will be entered from now on; answered by ``durable``."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """Record the epoch durably, with the position (its number, its base); answered by ``adopted``."""
+    """Record the epoch durably, with the position (its number, its base); answered by ``durable``."""
 
     epoch: Epoch
 
@@ -129,7 +142,7 @@ class Lose:
 
 @dataclass(frozen=True, slots=True)
 class Install:
-    """Take another node's state, in one transaction; answered by ``installed``."""
+    """Take another node's state, in one transaction; answered by ``durable``, with ``replaced`` for a snapshot."""
 
     transfer: Transfer
 
@@ -150,8 +163,11 @@ class Replicator(Protocol):
     def poll(self) -> Sequence[Event]:
         """What happened since the last call, in order."""
 
-    def durable(self, position: Position) -> None:
-        """This node has everything up to ``position`` on disk."""
+    def durable(self, position: Position, *, replaced: bool = False) -> None:
+        """This node has everything up to ``position`` on disk: answers each Deliver, Promise, Adopt and Install.
+
+        ``replaced``: the state is another node's, which earlier changes of this node may not be part of.
+        """
 
 
 class LocalReplicator:
@@ -176,7 +192,7 @@ class LocalReplicator:
             events.append(Deliver(self._epoch, tuple(group)))
         return events
 
-    def durable(self, position: Position) -> None:
+    def durable(self, position: Position, *, replaced: bool = False) -> None:
         self._events.append(Acknowledge(position))
         self._wake()
 

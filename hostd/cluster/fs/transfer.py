@@ -14,8 +14,8 @@ from typing import Final
 
 from hostd.cluster.fs.journal import Record
 from hostd.cluster.fs.mutations import Batch, Mutation, Rewrite, Write
-from hostd.cluster.fs.replicate import Entry, Epoch, Position, Proposal, evaluate
-from hostd.cluster.fs.tree import Node, Tree
+from hostd.cluster.fs.replicate import Entry, Epoch, Origin, Position, Proposal, evaluate
+from hostd.cluster.fs.tree import ROOT, Effect, Node, Outcome, Tree
 
 RECENT_ENTRIES: Final = 2000
 RECENT_BYTES: Final = 8 << 20
@@ -110,3 +110,30 @@ def replay(tree: Tree, content: Iterable[tuple[Position, Proposal]]) -> list[Ent
         draft.absorb(entry.outcome)
         entries.append(entry)
     return entries
+
+
+def difference(tree: Tree, nodes: Iterable[Node], position: Position) -> Entry:
+    """What makes ``tree`` hold ``nodes``, as one entry, so that all who follow the tree need to know nothing else.
+
+    Entries that are at another place are removed and made again: removals from below, then the rest from above.
+    """
+    new = Tree(nodes)
+    before, after = _by_path(tree), _by_path(new)
+    stays = {path for path, node in before.items() if path in after and _same_entry(node, after[path])}
+    effects = [Effect(before[path], None, path, "") for path in reversed(before) if path not in stays]
+    effects += [
+        Effect(before[path] if path in stays else None, node, path if path in stays else "", path)
+        for path, node in after.items()
+        if path not in stays or node != before[path]
+    ]
+    origin = Origin(node="", time_ns=0)
+    return Entry(position, Proposal(id=0, mutation=Batch(steps=()), origin=origin), Outcome(effects=tuple(effects)))
+
+
+def _by_path(tree: Tree) -> dict[str, Node]:
+    root = tree.get(ROOT)
+    return dict(tree.walk(root, "")) if root else {}
+
+
+def _same_entry(one: Node, other: Node) -> bool:
+    return (one.inode, one.is_directory) == (other.inode, other.is_directory)

@@ -9,9 +9,11 @@ members, and all its messages are in the one order, so that all members take it 
    nothing: with a witness both sides of a split claim quorum for seconds.
 3. *promise and catch up* (Synced): authority.plan decides; losers fetch the winner's state beside the ordered messages.
 4. *adopt* (Adopted): the epoch is on every disk. Only now the membership works, and the gate opens.
+5. *changes* (Part, Seen, Applied): each is sent, received in the one order, made when enough members have received
+   it, and acknowledged when enough members have it on disk.
 
 A View closes the gate in the very order in which changes come, and changes of another session are dropped by everybody:
-one that was delivered to one side of a split only can then never be applied on top of a state it was not made for.
+one that was delivered to one side of a split only can then never be made on top of a state it was not made for.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from hostd.cluster.fs.replicate import (
     Acknowledge,
     Adopt,
     Deliver,
-    Epoch,
+    Durable,
     Event,
     Fetch,
     Gate,
@@ -43,6 +45,7 @@ from hostd.cluster.group.messages import (
     Message,
     Part,
     Quorate,
+    Seen,
     State,
     Synced,
     decode,
@@ -56,16 +59,6 @@ from hostd.core.errors import ParseError
 
 WINDOW: Final = 64  # own messages on their way; more would only fill Corosync's buffers
 NO_SESSION: Final = b""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Durable:
-    """What this node's database says of itself."""
-
-    position: Position
-    promised: int
-    origin: str
-    epoch: Epoch  # the last one
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +148,15 @@ class Group:
         self._applied: dict[int, int] = {}
         self._told = 0
         self._parts: dict[Member, list[bytes]] = {}
+        self._ordered: deque[tuple[Member, Proposal]] = deque()  # received; not yet by enough members
+        self._received = 0  # changes in this session
+        self._released = 0  # of these, handed to the engine
+        self._seen: dict[int, int] = {}
+        self._last_seen = 0
         # own work
         self._busy = 0  # outputs which the engine has not answered yet
         self._waiting: deque[Proposal] = deque()
-        self._under_way: dict[int, int] = {}  # own proposals that were sent: pieces still to come back
+        self._under_way: set[int] = set()  # own proposals that were sent, and not yet handed to the engine
 
     def step(self, what: Input) -> list[Output]:
         """What is to be done because of ``what``, in this order."""
@@ -196,10 +194,11 @@ class Group:
         self._spoken = False
         self._states.clear()
         self._parts.clear()
+        self._ordered.clear()
         self._forget_session()
         if self._under_way:
             reason = "the membership changed before the change came back: the outcome is unknown"
-            self._out.append(Lose(tuple(self._under_way), reason))
+            self._out.append(Lose(tuple(sorted(self._under_way)), reason))
             self._under_way.clear()
 
     def _hear_quorum(self, quorum: Quorum) -> None:
@@ -232,6 +231,8 @@ class Group:
                 self._synced.add(sender)
             case Adopted():
                 self._adopted.add(sender)
+            case Seen():
+                self._hear_seen(sender, message.count)
             case Applied():
                 if sender.node_id in self._applied:
                     self._applied[sender.node_id] = message.sequence
@@ -239,12 +240,7 @@ class Group:
 
     def _receive_part(self, sender: Member, part: Part) -> None:
         """A change takes its place in the order with its last piece."""
-        accepted = self._accepts(part)
-        if sender == self.own and part.id in self._under_way:
-            self._under_way[part.id] -= 1
-            if not self._under_way[part.id]:
-                del self._under_way[part.id]
-        if not accepted or self.plan is None:
+        if not self._accepts(part):
             return
         pieces = self._parts.setdefault(sender, [])
         if part.index == 0:
@@ -257,7 +253,35 @@ class Group:
             proposal = decode_proposal(b"".join(pieces))
         except ParseError:
             return
-        self._work(Deliver(self.plan.epoch.number, (proposal,)))
+        self._ordered.append((sender, proposal))
+        self._received += 1
+        self._tell_seen()
+
+    def _tell_seen(self) -> None:
+        """One such message at a time is on its way; what comes meanwhile is told by the next one."""
+        if self._last_seen in (self._seen.get(self.own.node_id), 0) and self._received > self._last_seen:
+            self._last_seen = self._received
+            self._send(Seen(self.session, self._received))
+
+    def _hear_seen(self, sender: Member, count: int) -> None:
+        """Changes that enough members have received are made.
+
+        Not sooner: at the end of a ring, Corosync delivers what it has of the messages of those who go on, and skips
+        messages of others that did not arrive any more. Two sides may then have different changes at the same place,
+        and each could become longer. Enough members are more than half of the view, so only one side has them.
+        """
+        if sender.node_id not in self._seen or self.plan is None:
+            return
+        self._seen[sender.node_id] = count
+        if sender == self.own:
+            self._tell_seen()
+        enough = authority.acknowledged(self._seen, self._needed)
+        while self._released < enough and self._ordered:
+            proposer, proposal = self._ordered.popleft()
+            self._released += 1
+            if proposer == self.own:
+                self._under_way.discard(proposal.id)
+            self._work(Deliver(self.plan.epoch.number, (proposal,)))
 
     def _accepts(self, part: Part) -> bool:
         """Whether a piece of a change belongs to the membership that works now."""
@@ -350,6 +374,8 @@ class Group:
         self._needed = authority.copies_needed(here, everybody)
         self._applied = dict.fromkeys(here, plan.epoch.base)
         self._told = plan.epoch.base
+        self._seen = dict.fromkeys(here, 0)
+        self._received = self._released = self._last_seen = 0
         self._fork = ""
         self._acknowledge()
 
@@ -363,7 +389,7 @@ class Group:
         while self._waiting and self._gate.open and len(self._under_way) < WINDOW:
             proposal = self._waiting.popleft()
             messages = split(self.session, proposal, self._max_message_bytes)
-            self._under_way[proposal.id] = len(messages)
+            self._under_way.add(proposal.id)
             self._out += [Send(data) for data in messages]
 
     # --- small things

@@ -64,6 +64,14 @@ class Adopted:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """The sender has received the first ``count`` changes of this session, all in the one order."""
+
+    session: bytes
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """The sender's disk holds everything up to ``sequence``."""
 
@@ -82,8 +90,8 @@ class Part:
     data: bytes
 
 
-Message = State | Quorate | Synced | Adopted | Applied | Part
-_KINDS: Final[tuple[type[Message], ...]] = (State, Quorate, Synced, Adopted, Applied, Part)
+Message = State | Quorate | Synced | Adopted | Seen | Applied | Part
+_KINDS: Final[tuple[type[Message], ...]] = (State, Quorate, Synced, Adopted, Seen, Applied, Part)
 _MUTATIONS: Final[tuple[type[Mutation], ...]] = (Write, Rewrite, Touch, Mkdir, Delete, Rename, Batch)
 _FIELDS: Final = {kind: tuple(f.name for f in fields(kind)) for kind in _MUTATIONS}
 

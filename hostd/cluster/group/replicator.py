@@ -13,6 +13,7 @@ from hostd.cluster.fs.replicate import (
     MAX_GROUP,
     Acknowledge,
     Deliver,
+    Durable,
     Event,
     Fetch,
     Gate,
@@ -24,7 +25,6 @@ from hostd.cluster.fs.transfer import Transfer
 from hostd.cluster.group.group import (
     Arrived,
     Configured,
-    Durable,
     Force,
     Group,
     Input,
@@ -77,9 +77,10 @@ class GroupReplicator:
         self.flush()
         return self._take()
 
-    def durable(self, position: Position) -> None:
-        """The oldest event that wanted work on disk (Deliver, Promise, Adopt, Install) is done."""
-        self._written(replaced=False)
+    def durable(self, position: Position, *, replaced: bool = False) -> None:
+        """The oldest event that wanted work on disk is done; where the database stands now it says itself."""
+        self._step(Written(self._disk(), replaced=replaced, count=self._merged.popleft()))
+        self._wake()
 
     # --- what only a cluster has
 
@@ -92,10 +93,6 @@ class GroupReplicator:
     def is_idle(self) -> bool:
         """Whether the database is where this node said that it is, so that others may fetch from it."""
         return self._group.is_idle()
-
-    def installed(self, *, replaced: bool) -> None:
-        """An Install is done. ``replaced``: with a snapshot, so that older changes of this node may be gone."""
-        self._written(replaced=replaced)
 
     def arrived(self, session: bytes, transfer: Transfer) -> None:
         """What a Fetch asked for."""
@@ -120,10 +117,6 @@ class GroupReplicator:
         return True
 
     # --- inside
-
-    def _written(self, *, replaced: bool) -> None:
-        self._step(Written(self._disk(), replaced=replaced, count=self._merged.popleft()))
-        self._wake()
 
     def _step(self, what: Input) -> None:
         for output in self._group.step(what):
