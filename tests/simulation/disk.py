@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import sqlite3
+import tempfile
 from collections.abc import Callable, Sequence
+from operator import attrgetter
+from pathlib import Path
 
 from hostd.cluster.fs import journal
+from hostd.cluster.fs.database import Database
 from hostd.cluster.fs.journal import Record
 from hostd.cluster.fs.replicate import Durable, Entry, Epoch, Position
 from hostd.cluster.fs.transfer import Snapshot, Transfer, lost_records, replay
 from hostd.cluster.fs.tree import ROOT, Node, Tree, View
 
+Change = Callable[[], None]  # what a transaction does to the image
+Real = Callable[[Database], object]  # and to a real database
 Name = tuple[str, int]  # a proposal: node, and a number never used again in a run
+
+
+def files(view: View) -> list[Node]:
+    """All entries but the root, in the order of their numbers."""
+    return sorted((node for node in all_nodes(view) if node.inode != ROOT), key=attrgetter("inode"))
 
 
 class Crashed(Exception):
@@ -83,20 +96,21 @@ class Disk:
         return Durable(position=image.position, promised=image.promised, origin=image.origin, epoch=image.epochs[-1])
 
     def commit(self, entries: Sequence[Entry], step: Callable[[str], None]) -> None:
-        self._transaction(lambda: self.image.add(entries), step)
+        self._transaction(lambda: self.image.add(entries), lambda db: db.commit(entries), step)
 
     def promise(self, number: int, step: Callable[[str], None]) -> None:
         def change() -> None:
             self.image.promised = max(number, self.image.promised)
 
-        self._transaction(change, step)
+        self._transaction(change, lambda db: db.promise(number), step)
 
     def adopt(self, epoch: Epoch, step: Callable[[str], None]) -> None:
         def change() -> None:
             self.image.epochs.append(epoch)
             self.image.position = Position(epoch.number, epoch.base)
+            self.image.promised = max(self.image.promised, epoch.number)
 
-        self._transaction(change, step)
+        self._transaction(change, lambda db: db.adopt(epoch), step)
 
     def install(
         self, transfer: Transfer, history: Sequence[tuple[Position, Name]], step: Callable[[str], None]
@@ -122,16 +136,23 @@ class Disk:
                 image.add(replay(image.tree, content))
             image.origin, image.epochs, image.position = transfer.origin, list(transfer.epochs), transfer.position
 
-        self._transaction(change, step)
+        tree = self.image.tree
+        self._transaction(change, lambda db: db.install(transfer, tree), step)
         return isinstance(content, Snapshot)
 
     def power_lost(self) -> None:
         """What was not synced is gone; here nothing is left unsynced."""
 
-    def fsync(self, change: Callable[[], None]) -> None:
+    def reopen(self) -> None:
+        """A new daemon opens the database."""
+
+    def discard(self) -> None:
+        """The run is over."""
+
+    def fsync(self, change: Change, real: Real) -> None:
         change()
 
-    def _transaction(self, change: Callable[[], None], step: Callable[[str], None]) -> None:
+    def _transaction(self, change: Change, real: Real, step: Callable[[str], None]) -> None:
         step("begin")
         if self.full:
             raise DiskError("no space left")
@@ -139,10 +160,50 @@ class Disk:
             step("written")
         except Crashed as crash:
             if not crash.power and self._rng.random() < 0.5:
-                change()  # the kernel writes what the dead process had handed to it
+                self.fsync(change, real)  # the kernel writes what the dead process had handed to it
             raise
         if self.broken_sync:
             self.broken_sync = False
             raise DiskError("sync failed")
-        self.fsync(change)
+        self.fsync(change, real)
         step("synced")
+
+
+class RealDisk(Disk):
+    """Beside the simulated image, the production database in a real file; both must say the same."""
+
+    def __init__(self, origin: str, rng: random.Random) -> None:
+        super().__init__(origin, rng)
+        self._directory = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+        self._path = Path(self._directory.name) / "config.db"
+        Database(self._path).close()
+        with contextlib.closing(sqlite3.connect(self._path)) as db, db:  # the seed says everything, names too
+            db.execute("UPDATE state SET origin=?", (origin,))
+            db.execute("UPDATE epoch SET mark=?", (origin,))
+        self._database = Database(self._path)
+
+    def fsync(self, change: Change, real: Real) -> None:
+        real(self._database)  # first: it is given the tree of before
+        change()
+
+    def reopen(self) -> None:
+        self._database.close()
+        self._database = Database(self._path)
+        self.compare()
+
+    def compare(self) -> None:
+        tree, image, database = self._database.load(), self.image, self._database
+        for what, real, simulated in (
+            ("tree", files(tree), files(image.tree)),
+            ("state", database.durable(), self.durable()),
+            ("epochs", database.epochs(), image.epochs),
+            ("journal", database.records(), [record for record, _ in image.records]),
+        ):
+            if real != simulated:
+                raise AssertionError(f"{what} of the database: {real}, of the simulated one: {simulated}")
+        if self.copies != len(list(self._path.parent.glob("*.replaced-*"))):
+            raise AssertionError("a state that lost changes was replaced without a copy")
+
+    def discard(self) -> None:
+        self._database.close()
+        self._directory.cleanup()

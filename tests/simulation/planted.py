@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from unittest.mock import patch
 
@@ -10,14 +10,14 @@ from hostd.cluster.group import authority
 from hostd.cluster.group.group import Arrived, Group, Input, Output, Written
 from hostd.cluster.group.messages import State
 from hostd.cluster.group.transport import Member, Quorum, View
-from tests.simulation.disk import Disk
+from tests.simulation.disk import Change, Disk, Real
 from tests.simulation.world import Planted
 
 
 class NoSync(Disk):
     """The disk is not told to sync: a power cut takes the last transactions back."""
 
-    def fsync(self, change: Callable[[], None]) -> None:
+    def fsync(self, change: Change, real: Real) -> None:
         if self._rng.random() < 0.1:
             self._synced = self.image.copy()  # the kernel wrote it by itself
         change()

@@ -119,7 +119,10 @@ def difference(tree: Tree, nodes: Iterable[Node], position: Position) -> Entry:
     """
     new = Tree(nodes)
     before, after = _by_path(tree), _by_path(new)
-    stays = {path for path, node in before.items() if path in after and _same_entry(node, after[path])}
+    stays = {""}  # entries that are in place, and all above them
+    for path, node in before.items():
+        if path in after and path.rpartition("/")[0] in stays and _same_entry(node, after[path]):
+            stays.add(path)
     effects = [Effect(before[path], None, path, "") for path in reversed(before) if path not in stays]
     effects += [
         Effect(before[path] if path in stays else None, node, path if path in stays else "", path)
