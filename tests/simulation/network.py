@@ -194,7 +194,7 @@ class Network:
             self._vote = self.rng.choice(alone) if alone else None
         for component in self.components:
             count = len(component.nodes) + (component is self._vote)
-            quorate = count > votes // 2 or bool(component.nodes & self.expected_one)
+            quorate = count > votes // 2 or bool(component.nodes & self.expected_one & self.wires.keys())
             if component in made or quorate != component.quorate:
                 component.quorate = quorate
                 for node in component.nodes & self.wires.keys():

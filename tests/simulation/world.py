@@ -117,6 +117,9 @@ class World:
             self.planted.group,
         )
 
+        if number in self.network.expected_one:
+            self.daemons[number].replicator.force(f"fork{self.now:.0f}")
+
     def end(self, number: int, *, power: bool) -> None:
         self.daemons.pop(number, None)
         if power:
@@ -298,6 +301,7 @@ class World:
             disk.full = disk.broken_sync = False
         for daemon in self.daemons.values():
             daemon.crash_at = None
+            daemon.replicator.force("")
         self.network.expected_one.clear()
         self.network.split([frozenset(self.numbers)])
         self.boot(self.numbers)

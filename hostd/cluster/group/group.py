@@ -95,7 +95,7 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Force:
-    """An administrator says: go on without the others, as a fork with this mark (until the next working membership)."""
+    """An administrator says: go on without the others, as a fork with this mark; stands until an empty mark."""
 
     mark: str
 
@@ -376,7 +376,6 @@ class Group:
         self._told = plan.epoch.base
         self._seen = dict.fromkeys(here, 0)
         self._received = self._released = self._last_seen = 0
-        self._fork = ""
         self._acknowledge()
 
     def _acknowledge(self) -> None:

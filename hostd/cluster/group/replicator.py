@@ -100,7 +100,10 @@ class GroupReplicator:
         self._wake()
 
     def force(self, mark: str) -> None:
-        """Go on without the others as a fork named ``mark`` (random); only ever on an administrator's word."""
+        """Go on without the others as a fork named ``mark`` (random); only ever on an administrator's word.
+
+        Stands until called with an empty mark: as long as votequorum expects fewer votes than there are nodes.
+        """
         self._step(Force(mark))
         self._wake()
 

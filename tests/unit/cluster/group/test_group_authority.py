@@ -57,6 +57,12 @@ def test_a_forced_node_starts_a_fork() -> None:
     assert (found.epoch.mark, found.epoch.forced) == ("mine", True)
 
 
+def test_a_half_that_is_forced_is_a_fork_even_if_it_goes_on() -> None:
+    found = plan({1: state(3, 5, (1, 2))}, continuing=True, fork="mine")
+    assert isinstance(found, Plan)
+    assert (found.epoch.mark, found.epoch.forced) == ("mine", True)
+
+
 def test_who_may_go_on_anyway_is_not_marked() -> None:
     found = plan({1: state(3, 5), 2: state(3, 5)}, fork="mine")
     assert isinstance(found, Plan)
