@@ -65,6 +65,7 @@ class GroupReplicator:
 
     def propose(self, proposal: Proposal) -> None:
         self._step(Propose(proposal))
+        self._wake()
 
     def poll(self) -> Sequence[Event]:
         self.flush()
@@ -112,7 +113,7 @@ class GroupReplicator:
         self._step(Configured(nodes))
 
     def flush(self) -> bool:
-        """Hand waiting messages to the transport; False when it cannot take all of them now."""
+        """Hand waiting messages to the transport; False when it cannot take all of them now: call again soon."""
         while self._outbox and not self._lost:
             if not self._transport.send(self._outbox[0]):
                 return False
