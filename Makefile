@@ -91,6 +91,11 @@ test-sim: tools ## The replicated store in a simulated cluster with faults, and 
 	@$(IN) python3 -m pytest -q -p no:cacheprovider tests/simulation
 	@$(IN) python3 -m tests.simulation --runs $(RUNS) --seed $(SEED)
 
+.PHONY: test-netns
+test-netns: tools ## Three nodes with real Corosync in namespaces: cables cut, daemons killed, power gone (root)
+	@$(IN) unshare --pid --fork --kill-child --mount-proc \
+	  sh -c 'python3 -m pytest -q -p no:cacheprovider tests/netns; exit $$?'
+
 .PHONY: conformance
 conformance: tools ## Recorded cases of the shared facts, through tests/bin/conformance-adapter
 	@if [ -d "$${HOLDFAST_SHARED:-../shared}/conformance" ]; then \
@@ -133,6 +138,8 @@ verify: ## Run every test target; commit, command, result and time go to the cac
 .PHONY: test
 test: ## All that CI runs (the long rest of virtual machines: test-vm, part of verify)
 	@tests/bin/verify check test-sim test-contract conformance deb test-node test-ui iso test-smoke
+
+	@tests/bin/verify check test-contract test-netns conformance deb test-node test-ui iso test-smoke
 
 .PHONY: clean
 clean: ## Remove what builds left in the checkout (the cache stays)

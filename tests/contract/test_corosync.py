@@ -93,7 +93,9 @@ t.close(); t.close()
 
 
 def test_members_of_one_node_see_each_other_come_and_go(node: Node) -> None:
-    one, two = Agent(node, "one"), Agent(node, "two")
+    one = Agent(node, "one")
+    one.wait("view")
+    two = Agent(node, "two")
     own = two.wait("own")["own"]
     came = one.wait("view", lambda v: own in v["joined"])
     assert len(came["members"]) == 2

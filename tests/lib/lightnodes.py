@@ -42,7 +42,8 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs tmpfs /dev/shm
 hostname {name}
 mkdir -p /run/lock /etc/pve /etc/corosync /var/lib/corosync /var/log/corosync
-rm -f /etc/corosync/corosync.conf
+[ -e {own}/made ] || rm -f /etc/corosync/corosync.conf  # that of Debian's package, not of a node that was off
+: > {own}/made
 ip link set lo up
 : > {own}/ready
 exec perl -e '{init}'
@@ -98,7 +99,11 @@ class Space:
         """End all processes at once, as a power cut does (see above for what it does not do)."""
         if self._outer.poll() is None:
             os.kill(self.pid, signal.SIGKILL)
+            self._wake()
             self._outer.wait(START_S)
+
+    def _wake(self) -> None:
+        """Let parents out here bury what ended in there."""
 
 
 class Node(Space):
@@ -106,10 +111,10 @@ class Node(Space):
 
     def __init__(self, lab: Lab, number: int) -> None:
         self.lab, self.number = lab, number
+        self._programs: dict[str, subprocess.Popen[bytes]] = {}
         super().__init__(
             lab.directory / f"node{number}", f"node{number}", "--net --mount --uts --ipc --pid --fork --mount-proc"
         )
-        self._programs: dict[str, subprocess.Popen[bytes]] = {}
         for link in range(lab.links):
             lab.plug(self, link)
 
@@ -149,9 +154,16 @@ class Node(Space):
 
     def kill(self, name: str, number: int = signal.SIGKILL, *, wait: bool = True) -> None:
         """Send a signal to a program of ``start``; by default wait for its end."""
-        self.run("kill", f"-{number}", self.run("cat", f"/run/{name}.pid").strip())
+        if number == signal.SIGCONT:  # nsenter stops itself together with its child, and wakes it, too
+            self._programs[name].send_signal(number)
+        else:
+            self.run("kill", f"-{number}", self.run("cat", f"/run/{name}.pid").strip())
         if wait:
             self._programs[name].wait(START_S)
+
+    def _wake(self) -> None:
+        for program in self._programs.values():
+            program.send_signal(signal.SIGCONT)
 
     def _forget(self, name: str) -> None:
         program = self._programs.pop(name, None)

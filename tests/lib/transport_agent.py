@@ -19,7 +19,6 @@ from hostd.cluster.corosync.transport import CorosyncTransport
 from hostd.cluster.group.transport import Event, Lost, Member, Quorum, Received, Ring, View
 
 RETRY_S = 0.002
-BATCH = 64
 
 
 def tell(event: str, **values: object) -> None:
@@ -52,10 +51,8 @@ class Agent:
                 tell("digest", count=self.count, digest=self.order.hexdigest())
 
     def push(self) -> None:
-        """Send until Corosync refuses; never more than a batch without reading what came."""
-        for _ in range(BATCH):
-            if not self.outbox:
-                break
+        """Send until Corosync refuses."""
+        while self.outbox:
             if not self.transport.send(self.outbox[0]):
                 self.refused += 1
                 break
@@ -70,7 +67,7 @@ class Agent:
                 self.count += 1
                 self.order.update(f"{pair(event.sender)} {len(event.data)} ".encode() + event.data[:64])
                 if not self.quiet:
-                    head = event.data[:64].decode().rstrip(".")
+                    head = event.data[:64].decode().rstrip(".").strip()
                     tell("received", sender=pair(event.sender), size=len(event.data), head=head)
             case View():
                 lists = {name: [pair(m) for m in getattr(event, name)] for name in ("members", "joined", "left")}

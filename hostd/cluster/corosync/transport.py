@@ -12,6 +12,9 @@ from hostd.cluster.group.transport import Event, Lost, Member, Quorum, Received,
 
 GROUP = "hostd-store"
 EVENTS_PER_POLL = 256
+# Own messages that were sent and did not come back yet. Each costs a byte in a socket, which holds about 270 of them;
+# beyond that libqb does not return EAGAIN but spins until the daemon reads.
+MOST_UNDER_WAY = 128
 ENDED = select.EPOLLHUP | select.EPOLLERR
 
 
@@ -21,7 +24,8 @@ class Views:
     When nodes come or go, Corosync first tells who left, then who joined, then the new ring; no message is delivered
     in between. All of it becomes one view, which carries the new ring. When only a process comes or goes, the ring
     stays and the change is a view at once. A new ring that leaves the group as it was is a view, too, since quorum is
-    decided per ring.
+    decided per ring. The ring of the start is told right after this process has joined, or before that, when a process
+    of any group on any node joined a moment earlier.
     """
 
     def __init__(self, own: Member) -> None:
@@ -30,13 +34,13 @@ class Views:
         self._members: tuple[Member, ...] = ()
         self._joined: set[Member] = set()
         self._left: set[Member] = set()
-        self._waits_for_ring = True  # of the first change the ring comes after it
+        self._waits_for_ring = False
 
     def take(self, event: cpg.Event) -> Event | None:
         """What the event means to the store; None when it is only part of a change."""
         match event:
             case cpg.Message():
-                if self._waits_for_ring:  # would be told before the view that it belongs to
+                if self._waits_for_ring or self._ring is None:  # would be told before the view that it belongs to
                     return Lost("Corosync delivered a message in the middle of a change of membership")
                 return Received(event.sender, event.data)
             case cpg.Change():
@@ -46,7 +50,7 @@ class Views:
                 if self._own in event.left and self._own not in event.members:
                     return Lost("Corosync has removed this process from the group")
                 self._waits_for_ring |= event.by_node
-                return None if self._waits_for_ring else self._view()
+                return None if self._waits_for_ring or self._ring is None else self._view()
             case cpg.RingChange():
                 known, self._ring = self._ring, event.ring
                 if not self._members or (known == event.ring and not self._waits_for_ring):
@@ -86,13 +90,14 @@ class CorosyncTransport:
     """A member of the process group ``group``.
 
     The constructor raises ``EngineError`` while Corosync does not run or is changing its membership (``TryAgain``):
-    try again after a while. After ``Lost`` was polled, ``close`` this one and make a new one. ``send`` and ``poll``
-    exchange a message with the local daemon; they wait for nothing else, but stand still while that daemon is stopped.
+    try again after a while. ``Lost`` closes it; make a new one. ``send`` is refused while many own messages have not
+    come back, so poll between.
     """
 
     def __init__(self, group: str = GROUP) -> None:
         self._lost = ""
         self._closed = False
+        self._under_way = 0
         self._cpg = cpg.Cpg()
         try:
             self._quorum = votequorum.VoteQuorum()
@@ -126,13 +131,15 @@ class CorosyncTransport:
 
     def send(self, data: bytes) -> bool:
         """Send to all members. False: flow control or a dead engine, nothing was sent; the latter ``poll`` tells."""
-        if self._lost:
+        if self._lost or self._under_way >= MOST_UNDER_WAY:
             return False
         try:
-            return self._cpg.send(data)
+            sent = self._cpg.send(data)
         except EngineError as err:
             self._lost = str(err)
             return False
+        self._under_way += sent
+        return sent
 
     def poll(self) -> Sequence[Event]:
         """Some of what has happened, in order; ``Lost`` is the last event, once."""
@@ -141,6 +148,8 @@ class CorosyncTransport:
         events: list[Event] = []
         try:
             for heard in self._cpg.dispatch(EVENTS_PER_POLL):
+                if isinstance(heard, cpg.Message) and heard.sender == self.own:
+                    self._under_way -= 1
                 if (event := self._views.take(heard)) is not None:
                     events.append(event)
                     if isinstance(event, Lost):

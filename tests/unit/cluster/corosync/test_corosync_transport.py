@@ -32,8 +32,10 @@ def started() -> Views:
     return views
 
 
-def test_the_first_view_waits_for_its_ring() -> None:
+def test_the_first_view_waits_for_its_ring_unless_it_was_told_before() -> None:
     started()
+    early = [RingChange(R1, (1,)), RingChange(R2, (1, 2)), change([A, B], joined=[A])]
+    assert seen(Views(A), *early) == [View(R2, (A, B), (A,), ())]
 
 
 def test_a_process_comes_and_goes_in_the_same_ring() -> None:
