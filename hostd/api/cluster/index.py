@@ -10,7 +10,9 @@ from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, Check, array, endpoint, fields
 from hostd.api.nodes.params import NoParams
 from hostd.api.option_params import given, with_options
-from hostd.cluster import datacenter
+from hostd.cluster import datacenter, membership
+from hostd.cluster.corosync.conf import ClusterConf
+from hostd.cluster.membership import Standing
 from hostd.core import optionfile
 from hostd.core.errors import NotFound
 from hostd.core.formats.lists import split_list
@@ -20,7 +22,7 @@ from hostd.guests import index as guests
 from hostd.node import addresses
 from hostd.tasks import eventlog
 
-CHILDREN = ("backup-info", "log", "nextid", "options", "resources", "status", "tasks")
+CHILDREN = ("backup-info", "config", "log", "nextid", "options", "resources", "status", "tasks")
 LOG_LINES = 50
 
 
@@ -129,7 +131,21 @@ def log(ctx: Context, p: LogParams) -> object:
     privileged=True,
 )  # fmt: skip
 def get_status(ctx: Context, p: NoParams) -> object:
-    """The nodes of the cluster; a host that joined none is its own only node."""
+    """The cluster and its nodes; a host that joined none is its own only node."""
+    conf = membership.stored(ctx.mirror)
+    if conf is not None:
+        return _members(conf, membership.standing(conf, ctx.node), ctx.node)
     node = {"id": f"node/{ctx.node}", "name": ctx.node, "type": "node", "online": 1, "local": 1, "nodeid": 0}
     own = addresses.own_addresses(ctx.run)
     return [node | {"level": ""} | ({"ip": own[0]} if own else {})]
+
+
+def _members(conf: ClusterConf, standing: Standing, own: str) -> list[dict[str, object]]:
+    """The cluster, then its nodes, each with the address of its first link."""
+    cluster = {"id": "cluster", "name": conf.name, "type": "cluster", "version": conf.version}
+    rows: list[dict[str, object]] = [cluster | {"nodes": len(conf.nodes), "quorate": int(standing.quorate)}]
+    for node in conf.nodes:
+        row = {"id": f"node/{node.name}", "name": node.name, "type": "node", "nodeid": node.node_id, "level": ""}
+        here = {"online": int(node.node_id in standing.online), "local": int(node.name == own)}
+        rows.append(row | here | {"ip": node.links[min(node.links)]})
+    return rows
