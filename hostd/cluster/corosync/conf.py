@@ -21,12 +21,12 @@ MOST_PRIORITY = 255
 MOST_NODE_ID = 2**32 - 1
 TOKEN_COEFFICIENT_MS = 125
 
-# Why these, measured on three loaded nodes. After the loss of a node all writes wait for token + consensus (1.2 token),
-# and a node that does not answer for a token's time is taken for lost. `token` 1000 sees a loss after 2 s, but one cut
-# link then often costs the membership, because the links themselves need up to two thirds of a second to notice;
-# 3000 leaves time for that and for a node whose processors are busy. The coefficient is added for each node beyond
-# two: Corosync's own 650 ms would make 16 nodes wait 27 s, 125 ms make them wait 10 s; a token passes a node in about
-# a millisecond.
+# Why these. A node that does not pass the token on for `token` ms is taken for lost, and all writes wait for token +
+# consensus (1.2 token): 6.7 s measured with three nodes, of 6.9. Link failover hangs on it as well: knet gives a link
+# up after half a token without answer and the token is sent again every quarter, so about three quarters are gone when
+# a cut link is survived; what is left must do for processors that are busy elsewhere. A quarter of 3000 ms was enough
+# on a machine with four times the load that it has processors for; below a token of 1000 failover was seen to fail.
+# The coefficient is added for each node beyond two: Corosync's own 650 ms would make 16 nodes wait 27 s, 125 ms 10 s.
 TOKEN_MS = 3000
 TOTEM = (
     Value("version", "2"),
