@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hostd.cli.methods import Method, Methods
@@ -33,11 +33,41 @@ class Command:
         return methods.get(self.verb, self.path)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Local:
+    """A command that no method of the API stands behind: it works while nothing else does. ``words``: one word."""
+
+    words: str
+    doc: str
+    act: Callable[[Surroundings, Sequence[str]], None]
+    positional: Sequence[str] = ()
+
+    def usage(self, program: str) -> str:
+        names = "".join(f" <{name}>" for name in self.positional)
+        return f"usage: {program} {self.words}{names}\n"
+
+    def run(self, around: Surroundings, program: str, args: Sequence[str]) -> None:
+        if args[:1] in (["--help"], ["-h"]):
+            around.out.write(f"{self.usage(program)}\n{self.doc}\n")
+        elif len(args) != len(self.positional) or any(a.startswith("-") for a in args):
+            raise Invalid({"_root": f"wrong arguments; {self.usage(program).strip()}"})
+        else:
+            self.act(around, args)
+
+
 class Suite:
     """One program. ``aliases``: old one-word names (``useradd``) of sub-commands."""
 
-    def __init__(self, name: str, about: str, rows: Sequence[Command], aliases: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        about: str,
+        rows: Sequence[Command],
+        aliases: Mapping[str, str],
+        local: Sequence[Local] = (),
+    ) -> None:
         self.name, self.about, self._rows, self._aliases = name, about, rows, aliases
+        self.local = {command.words: command for command in local}
 
     def commands(self, methods: Methods) -> dict[str, tuple[Command, Method]]:
         """Sub-commands that exist on this host, by their words; of several rows the first declared one counts."""
@@ -60,6 +90,9 @@ class Suite:
         if args[0] == "help":
             around.out.write(self.help(around.methods, " ".join(a for a in args[1:] if not a.startswith("-"))))
             return 0
+        if args[0] in self.local:
+            self.local[args[0]].run(around, self.name, args[1:])
+            return 0
         words, rest = self._split(args, known)
         row, method = known[words]
         if rest[:1] in (["--help"], ["-h"]):
@@ -79,7 +112,9 @@ class Suite:
             words = " ".join(args[:length])
             if words in known:
                 return words, args[length:]
-        near = sorted(w for w in known if w.split()[0] == args[0]) or sorted({w.split()[0] for w in known})
+        near = sorted(w for w in known if w.split()[0] == args[0]) or sorted(
+            {w.split()[0] for w in [*known, *self.local]}
+        )
         raise Invalid({"_root": f"unknown command '{self.name} {' '.join(args[:2])}'; known: {', '.join(near)}"})
 
     def help(self, methods: Methods, start: str = "") -> str:
@@ -90,7 +125,12 @@ class Suite:
             for words, (row, method) in sorted(known.items()):
                 names = "".join(f" <{name}>" for name in row.positional)
                 text += f"  {words + names:<44} {method.doc.splitlines()[0]}\n"
+            for words, command in sorted(self.local.items()):
+                names = "".join(f" <{name}>" for name in command.positional)
+                text += f"  {words + names:<44} {command.doc.splitlines()[0]}\n"
             return text + f"\n{self.name} help <command> explains a command.\n"
+        if start in self.local:
+            return f"{self.local[start].usage(self.name)}\n{self.local[start].doc}\n"
         found = [w for w in sorted(known) if w == start or w.startswith(f"{start} ")]
         if not found:
             raise Invalid({"_root": f"unknown command '{self.name} {start}'; '{self.name} help' lists all"})
@@ -108,4 +148,4 @@ class Suite:
         given = words[:-1]
         following = [w.split() for w in known if w.split()[: len(given)] == given]
         names = {w[len(given)] for w in following if len(w) > len(given)}
-        return sorted(names | ({"help"} if not given else set()))
+        return sorted(names | ({"help", *self.local} if not given else set()))

@@ -13,6 +13,7 @@ from hostd.core.release import VERSION
 _ABOUT = {
     "pvesh": "the API of this host from its shell",
     "pveum": "users and their rights on this host",
+    "pvecm": "the cluster that this host is part of",
     "pvenode": "settings, tasks and certificates of this node",
 }
 # Kinds of failure; the numbers are those of core/errors.py.
@@ -81,6 +82,9 @@ def suite_page(suite: Suite, methods: Methods) -> str:
     for words, (row, method) in known:
         lines += [f".SS {escape(words)}", escape(method.doc)]
         lines += _parameters(method, row.positional, list(row.fixed))
+    for words, command in sorted(suite.local.items()):
+        names = "".join(f" <{name}>" for name in command.positional)
+        lines += [f".SS {escape(words + names)}", escape(command.doc)]
     return "\n".join([*lines, *_tail(suite.name)]) + "\n"
 
 
@@ -99,7 +103,7 @@ def pvesh_page(methods: Methods) -> str:
     return "\n".join([*lines, *_tail("pvesh")]) + "\n"
 
 
-COMPLETION = """# bash completion of pvesh, pveum and pvenode: the commands themselves say what may come next
+COMPLETION = """# bash completion of pvesh, pveum, pvenode and pvecm: the commands themselves say what may come next
 _holdfast() {
     local word candidates
     word=${COMP_WORDS[COMP_CWORD]}
@@ -122,5 +126,5 @@ _holdfast() {
     if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]]; then compopt -o nospace; fi
     if declare -F __ltrim_colon_completions >/dev/null; then __ltrim_colon_completions "$word"; fi
 }
-complete -F _holdfast pvesh pveum pvenode
+complete -F _holdfast pvesh pveum pvenode pvecm
 """

@@ -150,3 +150,22 @@ def test_waiting_costs_no_time_of_the_processor(node: Node) -> None:
     time.sleep(2)
     assert ticks() - before <= 2
     agent.end()
+
+
+def test_pvecm_asks_the_running_corosync(node: Node) -> None:
+    script = """
+from hostd.cli import pvecm
+from hostd.cli.client import Answer
+from hostd.cli.methods import Methods
+from hostd.cli.program import Surroundings
+totem = {"cluster_name": "lab", "config_version": "1"}
+around = Surroundings(call=lambda *_: Answer(data=totem), methods=Methods([]), node="node1")
+for words in (["status"], ["nodes"], ["expected", "1"], ["keygen", "/run/key"]):
+    assert pvecm.SUITE.run(around, words) == 0
+"""
+    said = python(node, script)
+    for part in ("Config Version:   1", "Quorate:          Yes", "Expected votes:   1", "node1 (local)"):
+        assert part in said
+    key = node.run("stat", "-c", "%a %s", "/run/key").split()
+    assert key[0] == "400"
+    assert int(key[1]) >= 256

@@ -1,0 +1,95 @@
+"""``pvecm``: the cluster: who is there, quorum, its key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hostd.cli.commands import Command, Local, Suite
+from hostd.cli.program import Surroundings, main
+from hostd.core import run as programs
+from hostd.core.errors import CommandFailed, Conflict, Invalid, NotFound
+from hostd.core.run import Run
+
+DEFAULTS = {"transport": "knet", "secauth": "on"}
+MOST_VOTES = 65535
+
+
+def told(run: Run, argv: Sequence[str]) -> str:
+    """What quorumtool says; its exit code tells of quorum, not of failure, as long as it says something."""
+    result = run(list(argv), check=False)
+    if result.code and not result.stdout.strip():
+        reason = f"Corosync does not answer: {result.stderr.strip() or f'exit code {result.code}'}"
+        raise CommandFailed(list(argv), result.code, result.stderr, f"{reason}; is corosync.service running?")
+    return result.stdout
+
+
+def status(around: Surroundings, args: Sequence[str], run: Run) -> None:
+    """Name and version of the cluster, votes, quorum and members as this node sees them."""
+    totem = around.call("GET", "/cluster/config/totem", {}).data
+    if not isinstance(totem, dict) or "cluster_name" not in totem:
+        raise NotFound("this host is part of no cluster: /etc/pve/corosync.conf does not exist")
+    values = DEFAULTS | {key: str(value) for key, value in totem.items()}
+    rows = {
+        "Name": values["cluster_name"],
+        "Config Version": values["config_version"],
+        "Transport": values["transport"],
+        "Secure auth": values["secauth"],
+    }
+    around.out.write("Cluster information\n-------------------\n")
+    around.out.write("".join(f"{name + ':':<18}{text}\n" for name, text in rows.items()) + "\n")
+    around.out.write(told(run, ["corosync-quorumtool", "-siH"]))
+
+
+def nodes(around: Surroundings, args: Sequence[str], run: Run) -> None:
+    """Members that are there, with their votes."""
+    around.out.write(told(run, ["corosync-quorumtool", "-l"]))
+
+
+def expected(around: Surroundings, args: Sequence[str], run: Run) -> None:
+    """Tell Corosync how many votes to expect: with fewer than are really there, parts of a cluster may both go on."""
+    if not args[0].isascii() or not args[0].isdigit() or not 1 <= int(args[0]) <= MOST_VOTES:
+        raise Invalid({"expected": f"'{args[0]}' is no number of votes from 1 to {MOST_VOTES}"})
+    around.out.write(told(run, ["corosync-quorumtool", "-e", args[0]]))
+
+
+def keygen(around: Surroundings, args: Sequence[str], run: Run) -> None:
+    """Make a new key for the traffic between nodes, in a file that does not exist yet."""
+    if Path(args[0]).exists():
+        raise Conflict(f"'{args[0]}' exists already; a key is never overwritten")
+    around.out.write(run(["corosync-keygen", "-l", "-k", args[0]]).stdout)
+
+
+ROWS = (Command(words="apiver", verb="GET", path="/cluster/config/apiversion"),)
+
+
+def suite(run: Run = programs.run) -> Suite:
+    """The program; tests give a ``run`` of their own."""
+    local = (
+        Local(words="status", act=lambda around, args: status(around, args, run), doc=str(status.__doc__)),
+        Local(words="nodes", act=lambda around, args: nodes(around, args, run), doc=str(nodes.__doc__)),
+        Local(
+            words="expected",
+            positional=["expected"],
+            act=lambda around, args: expected(around, args, run),
+            doc=str(expected.__doc__),
+        ),
+        Local(
+            words="keygen",
+            positional=["filename"],
+            act=lambda around, args: keygen(around, args, run),
+            doc=str(keygen.__doc__),
+        ),
+    )
+    return Suite("pvecm", "The cluster.", ROWS, {}, local)
+
+
+SUITE = suite()
+
+
+def entry() -> int:
+    return main(SUITE.run)
+
+
+if __name__ == "__main__":
+    raise SystemExit(entry())
