@@ -246,9 +246,10 @@ class Lab:
 
     def down(self) -> None:
         """End everything; files stay until their directory is removed."""
-        for node in self.nodes.values():
-            node.power_off()
-        self._switch.end()
+        with contextlib.ExitStack() as all_of:  # also the rest, where one does not end
+            all_of.callback(self._switch.end)
+            for node in self.nodes.values():
+                all_of.callback(node.power_off)
 
     def conf(self, numbers: Iterable[int], **changes: str) -> ClusterConf:
         """A cluster of these nodes with the settings that we ship; ``changes`` to ``totem``."""
@@ -311,6 +312,8 @@ def lab(count: int, *, links: int = 2, corosync: bool = True, totem: Mapping[str
             print(f"--- {log.parent.name}/{log.name}\n{log.read_text(errors='replace')[-4000:]}", file=sys.stderr)
         raise
     finally:
-        if made is not None:
-            made.down()
-        shutil.rmtree(directory, ignore_errors=True)
+        try:
+            if made is not None:
+                made.down()
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
