@@ -99,7 +99,7 @@ test-netns: tools ## Three nodes with real Corosync in namespaces: cables cut, d
 .PHONY: conformance
 conformance: tools ## Recorded cases of the shared facts, through tests/bin/conformance-adapter
 	@if [ -d "$${HOLDFAST_SHARED:-../shared}/conformance" ]; then \
-	  $(IN) python3 "$${HOLDFAST_SHARED:-../shared}/conformance/check.py" --adapter tests/bin/conformance-adapter installer access-control schema; \
+	  $(IN) python3 "$${HOLDFAST_SHARED:-../shared}/conformance/check.py" --adapter tests/bin/conformance-adapter installer access-control schema network-interfaces; \
 	else echo "SKIPPED: the shared facts are not here (HOLDFAST_SHARED)"; fi
 
 .PHONY: test-node
