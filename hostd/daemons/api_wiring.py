@@ -20,7 +20,20 @@ from hostd.api.cluster import tasks as cluster_tasks
 from hostd.api.context import Services
 from hostd.api.endpoint import collect
 from hostd.api.identity import Identity, RememberedVerdict, RootVerdict
-from hostd.api.nodes import apt, certificates, console, index, journal, lxc, qemu, services, statistics, system, tasks
+from hostd.api.nodes import (
+    apt,
+    certificates,
+    console,
+    index,
+    journal,
+    lxc,
+    network,
+    qemu,
+    services,
+    statistics,
+    system,
+    tasks,
+)
 from hostd.api.nodes import storage as node_storage
 from hostd.api.rootasked import ask_verdict
 from hostd.daemons.wiring import make_host, node_name
@@ -32,7 +45,7 @@ from hostd.tasks.eventlog import Event
 # Every module that declares methods of the API.
 ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
-    backup_info, cluster_config, resources, cluster_tasks, index, system, services, journal, apt, certificates,
+    backup_info, cluster_config, resources, cluster_tasks, index, system, services, journal, apt, certificates, network,
     statistics, tasks, console, qemu, lxc, storage, node_storage,
 )  # fmt: skip
 

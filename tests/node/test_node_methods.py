@@ -12,8 +12,8 @@ from tests.lib.apiclient import Api, ApiError, eventually
 
 READS = (
     "apt", "apt/repositories", "apt/update", "apt/versions", "certificates", "certificates/info", "config", "dns",
-    "hosts", "journal", "netstat", "report", "services", "services/cron/state", "status", "subscription", "syslog",
-    "tasks", "time", "version",
+    "hosts", "journal", "netstat", "network", "report", "services", "services/cron/state", "status", "subscription",
+    "syslog", "tasks", "time", "version",
 )  # fmt: skip
 
 
@@ -62,6 +62,20 @@ def test_time_names_and_options_change(api: Api) -> None:
     assert eventually(lambda: api.get(f"{place}/config").get("description") == "a node")
     api.put("/cluster/options", keyboard="de")
     assert eventually(lambda: api.get("/cluster/options").get("keyboard") == "de")
+
+
+def test_network_interfaces(api: Api) -> None:
+    place = f"/nodes/{api.node}/network"
+    rows = {row["iface"]: row for row in api.get(place)}
+    assert "lo" not in rows
+    bridge = rows["vmbr0"]
+    assert (bridge["type"], bridge["active"], bridge["autostart"]) == ("bridge", 1, 1)
+    assert bridge["bridge_ports"] in rows
+    assert [row["iface"] for row in api.get(place, type="any_bridge")] == ["vmbr0"]
+    assert api.get(f"{place}/vmbr0") | {"iface": "vmbr0"} == bridge
+    assert api.get(f"{place}/lo")["method"] == "loopback"
+    with pytest.raises(ApiError):
+        api.get(f"{place}/vmbr77")
 
 
 def test_ids_are_reserved(api: Api) -> None:

@@ -9,8 +9,8 @@ from hostd.core.release import COMPATIBLE_VERSION, VERSION
 from hostd.node import certificate, kvm_probe, status
 
 CHILDREN = (
-    "apt", "certificates", "config", "dns", "hosts", "journal", "lxc", "netstat", "qemu", "report", "rrd", "rrddata",
-    "services", "status", "storage", "subscription", "syslog", "tasks", "time", "version", "wakeonlan",
+    "apt", "certificates", "config", "dns", "hosts", "journal", "lxc", "netstat", "network", "qemu", "report", "rrd",
+    "rrddata", "services", "status", "storage", "subscription", "syslog", "tasks", "time", "version", "wakeonlan",
 )  # fmt: skip
 
 
