@@ -78,6 +78,19 @@ def test_network_interfaces(api: Api) -> None:
         api.get(f"{place}/vmbr77")
 
 
+def test_network_changes_wait(api: Api) -> None:
+    place = f"/nodes/{api.node}/network"
+    api.post(place, iface="vmbr9", type="bridge", cidr="192.0.2.9/24", comments="for a test")
+    assert api.get(f"{place}/vmbr9")["comments"] == "for a test\n"
+    api.put(f"{place}/vmbr9", type="bridge", delete="comments", autostart=1)
+    told = api.get(f"{place}/vmbr9")
+    assert (told["autostart"], told.get("comments"), told.get("active")) == (1, None, None)
+    with pytest.raises(ApiError):
+        api.put(place)
+    api.delete(place)
+    assert [row["iface"] for row in api.get(place, type="bridge")] == ["vmbr0"]
+
+
 def test_ids_are_reserved(api: Api) -> None:
     first, second = (api.post("/cluster/nextid")["vmid"] for _ in range(2))
     assert first != second

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hostd.api.context import Context
-from hostd.api.endpoint import ALL, Check, Schema, array, endpoint, fields
+from hostd.api.endpoint import ALL, NULL, Check, Schema, array, endpoint, fields
 from hostd.api.nodes.params import NodeParams
 from hostd.api.wire import Changes
 from hostd.core.errors import HostError
-from hostd.core.kinds import BOOLEAN, STRING
+from hostd.core.kinds import BOOLEAN, CONFIG_ID_LIST, STRING
 from hostd.core.schema import Kind, param, rows
-from hostd.node.network import pending
+from hostd.node.network import edits, pending
 from hostd.node.network.model import BRIDGES, Interface, to_wire
 
-AUDIT = Check("/nodes/{node}", "Sys.Audit")
+AUDIT, MODIFY = Check("/nodes/{node}", "Sys.Audit"), Check("/nodes/{node}", "Sys.Modify")
 TYPES = ("bridge", "bond", "eth", "alias", "vlan", "fabric", "OVSBridge", "OVSBond", "OVSPort", "OVSIntPort", "vnet")
 ANY_BRIDGE = ("any_bridge", "any_local_bridge")
 EVERYTHING = "include_sdn"  # software-defined networks add theirs to the list once there are any
@@ -50,38 +50,51 @@ class Properties(IfaceParams):
     """What can be set of an interface."""
 
     type: str = param(Kind(enum=(*TYPES, "unknown")), doc="What the interface is.")
-    address: str = param(Kind(format="ipv4"), default="", requires="netmask", doc="IPv4 address.")
-    netmask: str = param(Kind(format="ipv4mask"), default="", requires="address", doc="Its netmask.")
-    cidr: str = param(Kind(format="CIDRv4"), default="", doc="IPv4 address with prefix length.")
-    gateway: str = param(Kind(format="ipv4"), default="", doc="Default gateway, IPv4.")
-    comments: str = param(STRING, default="", doc="Text for people.")
-    address6: str = param(Kind(format="ipv6"), default="", requires="netmask6", doc="IPv6 address.")
+    address: str | None = param(Kind(format="ipv4"), default=None, requires="netmask", doc="IPv4 address.")
+    netmask: str | None = param(Kind(format="ipv4mask"), default=None, requires="address", doc="Its netmask.")
+    cidr: str | None = param(Kind(format="CIDRv4"), default=None, doc="IPv4 address with prefix length.")
+    gateway: str | None = param(Kind(format="ipv4"), default=None, doc="Default gateway, IPv4.")
+    comments: str | None = param(STRING, default=None, doc="Text for people.")
+    address6: str | None = param(Kind(format="ipv6"), default=None, requires="netmask6", doc="IPv6 address.")
     netmask6: int | None = param(
         Kind(type="integer", minimum=0, maximum=128), default=None, requires="address6", doc="Its prefix length."
     )
-    cidr6: str = param(Kind(format="CIDRv6"), default="", doc="IPv6 address with prefix length.")
-    gateway6: str = param(Kind(format="ipv6"), default="", doc="Default gateway, IPv6.")
-    comments6: str = param(STRING, default="", doc="Text for people, on the part for IPv6.")
-    autostart: bool = param(BOOLEAN, default=False, doc="Start the interface when the host starts.")
+    cidr6: str | None = param(Kind(format="CIDRv6"), default=None, doc="IPv6 address with prefix length.")
+    gateway6: str | None = param(Kind(format="ipv6"), default=None, doc="Default gateway, IPv6.")
+    comments6: str | None = param(STRING, default=None, doc="Text for people, on the part for IPv6.")
+    autostart: bool | None = param(BOOLEAN, default=None, doc="Start the interface when the host starts.")
     mtu: int | None = param(Kind(type="integer", minimum=1280, maximum=65520), default=None, doc="Largest packet.")
-    bridge_ports: str = param(IFACE_LIST, default="", doc="What is plugged into the bridge.")
-    bridge_vlan_aware: bool = param(BOOLEAN, default=False, doc="Whether the bridge looks at VLAN tags.")
-    bridge_vids: str = param(
-        Kind(format="pve-vlan-id-or-range-list"), default="", doc="VLANs that a VLAN-aware bridge lets through."
+    bridge_ports: str | None = param(IFACE_LIST, default=None, doc="What is plugged into the bridge.")
+    bridge_vlan_aware: bool | None = param(BOOLEAN, default=None, doc="Whether the bridge looks at VLAN tags.")
+    bridge_vids: str | None = param(
+        Kind(format="pve-vlan-id-or-range-list"), default=None, doc="VLANs that a VLAN-aware bridge lets through."
     )
-    slaves: str = param(IFACE_LIST, default="", doc="What a bond consists of.")
-    bond_mode: str = param(Kind(enum=BOND_MODES), default="", doc="How a bond uses its parts.")
-    bond_primary: str = param(IFACE, default="", name="bond-primary", doc="First choice of an active-backup bond.")
-    bond_xmit_hash_policy: str = param(
-        Kind(enum=("layer2", "layer2+3", "layer3+4")), default="", doc="What decides which part of a bond sends."
+    slaves: str | None = param(IFACE_LIST, default=None, doc="What a bond consists of.")
+    bond_mode: str | None = param(Kind(enum=BOND_MODES), default=None, doc="How a bond uses its parts.")
+    bond_primary: str | None = param(IFACE, default=None, name="bond-primary", doc="First choice of such a bond.")
+    bond_xmit_hash_policy: str | None = param(
+        Kind(enum=("layer2", "layer2+3", "layer3+4")), default=None, doc="What decides which part of a bond sends."
     )
     vlan_id: int | None = param(VLAN_ID, default=None, name="vlan-id", doc="Number of a VLAN.")
-    vlan_raw_device: str = param(IFACE, default="", name="vlan-raw-device", doc="What a VLAN stands on.")
-    ovs_bonds: str = param(IFACE_LIST, default="", doc="What an Open vSwitch bond consists of.")
-    ovs_bridge: str = param(IFACE, default="", doc="The Open vSwitch bridge that the port belongs to.")
-    ovs_options: str = param(Kind(max_length=1024), default="", doc="Further options of Open vSwitch.")
-    ovs_ports: str = param(IFACE_LIST, default="", doc="What is plugged into an Open vSwitch bridge.")
+    vlan_raw_device: str | None = param(IFACE, default=None, name="vlan-raw-device", doc="What a VLAN stands on.")
+    ovs_bonds: str | None = param(IFACE_LIST, default=None, doc="What an Open vSwitch bond consists of.")
+    ovs_bridge: str | None = param(IFACE, default=None, doc="The Open vSwitch bridge that the port belongs to.")
+    ovs_options: str | None = param(Kind(max_length=1024), default=None, doc="Further options of Open vSwitch.")
+    ovs_ports: str | None = param(IFACE_LIST, default=None, doc="What is plugged into an Open vSwitch bridge.")
     ovs_tag: int | None = param(VLAN_ID, default=None, doc="VLAN of an Open vSwitch port.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateParams(Properties):
+    """What to change of an interface."""
+
+    delete: list[str] | None = param(CONFIG_ID_LIST, default=None, doc="Properties to remove.")
+
+
+def _given(p: Properties) -> dict[str, object]:
+    """The properties that a call sets, by their names on the wire."""
+    values = {row.wire: getattr(p, row.attribute) for row in rows(Properties) if row.wire not in ("node", "iface")}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _shown() -> dict[str, Schema]:
@@ -140,3 +153,63 @@ def network_config(ctx: Context, p: IfaceParams) -> object:
     if p.iface not in found.config.interfaces:
         raise HostError("interface does not exist")
     return _told(to_wire(found.config.interfaces[p.iface]), found.changes)
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/network",
+    params=Properties,
+    returns=NULL,
+    allow=MODIFY,
+    runs_on="node",
+    privileged=True,
+)
+def create_network(ctx: Context, p: Properties) -> object:
+    """Describe a new interface; the change waits to be applied."""
+    FILES.change(lambda config: edits.created(config, p.iface, _given(p)))
+    return None
+
+
+@endpoint(
+    "PUT",
+    "/nodes/{node}/network/{iface}",
+    params=UpdateParams,
+    returns=NULL,
+    allow=MODIFY,
+    runs_on="node",
+    privileged=True,
+)
+def update_network(ctx: Context, p: UpdateParams) -> object:
+    """Change properties of an interface; the change waits to be applied."""
+    FILES.change(lambda config: edits.updated(config, p.iface, _given(p), p.delete or ()))
+    return None
+
+
+@endpoint(
+    "DELETE",
+    "/nodes/{node}/network/{iface}",
+    params=IfaceParams,
+    returns=NULL,
+    allow=MODIFY,
+    runs_on="node",
+    privileged=True,
+)
+def delete_network(ctx: Context, p: IfaceParams) -> object:
+    """Forget an interface; the change waits to be applied."""
+    FILES.change(lambda config: edits.removed(config, p.iface))
+    return None
+
+
+@endpoint(
+    "DELETE",
+    "/nodes/{node}/network",
+    params=NodeParams,
+    returns=NULL,
+    allow=MODIFY,
+    runs_on="node",
+    privileged=True,
+)
+def revert_network_changes(ctx: Context, p: NodeParams) -> object:
+    """Drop all changes that wait to be applied."""
+    FILES.revert()
+    return None

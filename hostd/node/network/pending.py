@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from hostd.core.errors import Invalid
 from hostd.node import files
 from hostd.node.network import interfaces
 from hostd.node.network.links import Link, Links, links
@@ -46,10 +47,14 @@ class Files:
     def change(self, edit: Callable[[Configuration], Configuration]) -> None:
         """Write the pending file with an edit of what it (or, without one, the file that counts) says.
 
-        Raises Invalid where interfaces then contradict each other; nothing is written in that case.
+        Raises Invalid where interfaces then contradict each other, or where the file would be read as something else;
+        nothing is written in that case.
         """
         with _alone(self.folder):
-            text = interfaces.format(edit(self.load().config))
+            before = self.load().config
+            after = edit(before)
+            text = interfaces.format(after)
+            _check_readable(before, after, _parsed(text, self.ask()))
             files.replace(f"{self.folder}/{PENDING}", text.encode(errors="surrogateescape"))
 
     def revert(self) -> None:
@@ -65,6 +70,21 @@ def difference(now: str, pending: str, folder: str = FOLDER) -> str:
     return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
 
 
+def _check_readable(before: Configuration, after: Configuration, again: Configuration) -> None:
+    """What was changed is read again as the kind that it should be, and no lines came along that nobody asked for."""
+    for name, wanted in after.interfaces.items():
+        found = again.interfaces.get(name)
+        if wanted == before.interfaces.get(name):
+            continue
+        if found is None or found.kind != wanted.kind:
+            kind = found.kind if found else "nothing"
+            raise Invalid({"iface": f"'{name}' of type '{wanted.kind}' would be read as '{kind}'; choose another name"})
+        if (found.inet.options, found.inet6.options) != (wanted.inet.options, wanted.inet6.options):
+            raise Invalid({"iface": f"'{name}' has values that would be read as further lines"})
+    if [line for _, line in again.options] != [line for _, line in sorted(after.options, key=lambda o: o[0])]:
+        raise Invalid({"iface": "the file would have further lines; check the values"})
+
+
 def _parsed(text: str, devices: Mapping[str, Link]) -> Configuration:
     up = {alias for name, link in devices.items() if link.up for alias in (name, *link.altnames)}
     return parse(text, links=devices, active=up)
@@ -73,7 +93,7 @@ def _parsed(text: str, devices: Mapping[str, Link]) -> Configuration:
 def _read(path: str) -> str | None:
     """The file's text, None where there is none."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()
     except FileNotFoundError:
         return None
