@@ -11,7 +11,8 @@ BUG = re.compile(
     re.IGNORECASE,
 )
 # What a refusal may be. 500 is the reference's word for "does not exist" and the like, with a message that says so.
-REFUSALS = frozenset({400, 401, 403, 404, 405, 412, 414, 500, 501, 506})
+# 503: more slow calls at once than a process allows; the message says so.
+REFUSALS = frozenset({400, 401, 403, 404, 405, 412, 414, 500, 501, 503, 506})
 
 
 def fault(status: int, reason: str, text: str, message: str) -> str:
@@ -20,6 +21,8 @@ def fault(status: int, reason: str, text: str, message: str) -> str:
         return f"status {status} {reason}"
     if status == 500 and not message.strip():
         return f"500 {reason!r} without a message"
+    if status == 503 and "slow calls are running" not in message:
+        return f"503 {reason!r}: nothing answers"
     if found := BUG.search(f"{reason}\n{text}"):
         return f"{status} tells of a bug ({found[0]!r}): {reason!r} {text[:300]!r}"
     return ""

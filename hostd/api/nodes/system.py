@@ -156,8 +156,8 @@ def dns(ctx: Context, p: NodeParams) -> object:
 )
 def update_dns(ctx: Context, p: DnsParams) -> object:
     """Set search domain and name servers."""
-    if len(p.search.split()) != 1:
-        raise Invalid({"search": f"value '{p.search}' is not one domain"})
+    if wrong := resolver.check_search(p.search.strip()):
+        raise Invalid({"search": wrong})
     servers = [server for server in (p.dns1, p.dns2, p.dns3) if server]
     before = status.read(resolver.PATH)
     files.replace(resolver.PATH, resolver.format(before, p.search.strip(), servers).encode())

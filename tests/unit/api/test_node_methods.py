@@ -149,6 +149,8 @@ def test_name_servers(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert data(site.get("/nodes/alpha/dns")) == {"search": "a.example", "dns1": "192.0.2.1"}
     data(site.call("PUT", "/nodes/alpha/dns", data={"search": "b.example", "dns1": "192.0.2.2"}))
     assert data(site.get("/nodes/alpha/dns")) == {"search": "b.example", "dns1": "192.0.2.2"}
+    for search in ("a" * 64, ".".join(["a" * 60] * 5), "two words", "$(id)", "", "a..b"):
+        assert "search" in site.call("PUT", "/nodes/alpha/dns", data={"search": search}).json["errors"]
     wrong = site.call("PUT", "/nodes/alpha/dns", data={"search": "b.example", "dns1": "none"})
     assert "dns1" in wrong.json["errors"]
 
