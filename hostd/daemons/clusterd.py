@@ -29,6 +29,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--socket", type=Path, default=Path(wire.SOCKET), help="default: %(default)s")
     parser.add_argument("--node", default=node, help="name of this node (default: the host name, %(default)s)")
     parser.add_argument("--seed", type=Path, default=Path("/var/lib/hostd/seed"), help="default: %(default)s")
+    parser.add_argument("--corosync", type=Path, default=Path("/etc/corosync"), help="default: %(default)s")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("check", help="check the database, also while it is in use; exit code 1 if it is damaged")
     backup = commands.add_parser("backup", help="copy the database, also while it is in use")
@@ -74,7 +75,7 @@ def expected(error: BaseException) -> HostError | None:
 def main() -> None:
     options = arguments().parse_args()
     logging.basicConfig(stream=sys.stderr, level=os.environ.get("HOSTD_LOG", "INFO"), format="%(name)s: %(message)s")
-    named = {name: getattr(options, name) for name in ("node", "database", "socket", "mount", "seed")}
+    named = {name: getattr(options, name) for name in ("node", "database", "socket", "mount", "seed", "corosync")}
     try:
         if options.command == "check":
             sys.exit(check(options.database))

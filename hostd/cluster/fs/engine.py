@@ -74,11 +74,13 @@ class Engine:
         fault: Fault = no_fault,
         replicator: Callable[[Callable[[], None]], Replicator] | None = None,
         on_fetch: Callable[[Fetch], None] | None = None,
+        answer_s: float = math.inf,
     ) -> None:
         """Check and load the database. Raises Damaged.
 
         ``replicator`` makes the one of a cluster from the function that wakes the engine; None: a single node.
         ``on_fetch`` starts to fetch another node's state, which ends in the replicator's ``arrived``.
+        ``answer_s``: after so many seconds a caller is told that the outcome of its change is unknown.
         """
         self.node = node
         self.tree: Tree = database.load()
@@ -95,6 +97,8 @@ class Engine:
             self._replicator = replicator(lambda: self._wake.set())
             self._recent = Recent(self.position.sequence)
         self._on_fetch = on_fetch
+        self._answer_s = answer_s
+        self._opened = trio.Event()
         self._listeners: list[Listener] = []
         self._ids = itertools.count(1)
         self._waiters: dict[int, _Waiter] = {}
@@ -119,13 +123,15 @@ class Engine:
         actor: str = "",
         task: str = "",
         from_mount: bool = False,
-        timeout_s: float = math.inf,
+        timeout_s: float | None = None,
     ) -> Node | None:
         """Make a change; returns the entry it was about once it is safe. Raises Refusal.
 
-        After ``timeout_s`` the outcome is unknown (Cause.UNKNOWN), never "failed": the change may still be made.
+        After ``timeout_s`` (None: the engine's own) the outcome is unknown (Cause.UNKNOWN), never "failed": the change
+        may still be made.
         """
         self.check_gate()
+        timeout_s = self._answer_s if timeout_s is None else timeout_s
         origin = Origin(node=self.node, time_ns=self._clock_ns(), actor=actor, task=task)
         proposal = Proposal(id=next(self._ids), mutation=mutation, origin=origin)
         waiter = self._waiters[proposal.id] = _Waiter(done=trio.Event(), from_mount=from_mount)
@@ -148,6 +154,11 @@ class Engine:
         if not self.gate.open:
             raise Refusal(Refused(Cause.CLOSED, f"the store is read-only: {self.gate.reason}"))
 
+    async def wait_open(self) -> None:
+        """Wait until writes are accepted."""
+        while not self.gate.open:
+            await self._opened.wait()
+
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Apply what is delivered until cancelled. Raises sqlite3.Error when the disk fails; the tree is as before."""
         started = False
@@ -169,6 +180,12 @@ class Engine:
         match event:
             case Gate():
                 self.gate = event
+                if event.open:
+                    self._opened.set()
+                else:
+                    if self._opened.is_set():
+                        self._opened = trio.Event()
+                    log.info("the store is read-only: %s", event.reason)
             case Deliver():
                 await self._deliver(event)
             case Acknowledge():

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyfuse3
 import trio
@@ -20,9 +21,12 @@ from hostd.cluster.fs.database import Database, Fault, no_fault
 from hostd.cluster.fs.engine import Engine, Refusal
 from hostd.cluster.fs.fuse import Filesystem
 from hostd.cluster.fs.lifetimes import LockTimes
-from hostd.cluster.fs.special import SpecialFiles
+from hostd.cluster.fs.special import SpecialFiles, Standing
 from hostd.core.errors import HostError
 from hostd.core.run import Run, run
+
+if TYPE_CHECKING:
+    from hostd.cluster.fs.clustered import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +36,17 @@ READERS_USER = "hostd"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where things are. ``mount`` None: no file system, the socket only. ``seed`` need not exist."""
+    """Where things are. ``mount`` None: no file system, the socket only. ``seed`` need not exist.
+
+    ``corosync``: the directory of corosync.conf and authkey; both there at the start make this a node of a cluster.
+    """
 
     node: str
     database: Path
     socket: Path
     mount: Path | None = None
     seed: Path | None = None
+    corosync: Path | None = None
 
 
 def boot_clock_s() -> float:
@@ -60,14 +68,27 @@ def user_id(name: str) -> int | None:
         return None
 
 
-async def first_contents(engine: Engine, directory: Path | None) -> None:
-    """Make what every tree holds, and import the seed into an empty one. Raises HostError."""
+def is_configured(corosync: Path) -> bool:
+    """Whether this node belongs to a cluster: it has a configuration and the cluster's key.
+
+    Debian's package of Corosync brings a configuration, an example, but no key.
+    """
+    return all((corosync / name).exists() for name in ("corosync.conf", "authkey"))
+
+
+async def first_contents(engine: Engine, directory: Path | None, *, alone: bool = True) -> None:
+    """Make what every tree holds, and import the seed into an empty one. Raises HostError.
+
+    ``alone`` False: other nodes' changes may come in between, and the next transaction need not be ours, so that it
+    cannot record that the seed is in. A crash right after the import then leaves the seed where it is.
+    """
     files: seed.Files = []
     if directory is not None and directory.is_dir():
         files = seed.read(directory, engine.node)
         digest = seed.digest(files)
         if engine.tree.version == 0:
-            engine.record_seed(digest)
+            if alone:
+                engine.record_seed(digest)
             log.info("importing %d entries from %s", len(files), directory)
         else:
             files = []
@@ -84,6 +105,24 @@ async def first_contents(engine: Engine, directory: Path | None) -> None:
         await trio.to_thread.run_sync(seed.remove, directory)
 
 
+async def first_contents_of_member(engine: Engine, directory: Path | None) -> None:
+    """The same in a cluster, as soon as it accepts changes."""
+    while True:
+        await engine.wait_open()
+        try:
+            await first_contents(engine, directory, alone=False)
+            return
+        except HostError as err:
+            if not isinstance(err.__cause__, Refusal):
+                raise
+            log.warning("%s; trying again", err)
+        await trio.sleep(1)
+
+
+def _no_cluster() -> Standing | None:
+    return None
+
+
 async def serve(
     settings: Settings,
     *,
@@ -93,19 +132,42 @@ async def serve(
     boot_s: Callable[[], float] = boot_clock_s,
     run: Run = run,
 ) -> None:
-    """Run the store until ``stop`` is set. Raises HostError when it cannot start, sqlite3.Error when the disk fails."""
+    """Run the store until ``stop`` is set. Raises HostError when it cannot start, sqlite3.Error when the disk fails.
+
+    In a cluster it is ready before it has quorum: reads do not wait for the others.
+    """
     if settings.mount is not None:
         mount.prepare(str(settings.mount), run)
     database = Database(settings.database, fault=fault)
     try:
-        engine = Engine(database, settings.node, fault=fault)
+        cluster: Cluster | None = None
+        if settings.corosync is not None and is_configured(settings.corosync):
+            # Only here: a node without a cluster needs neither Corosync's libraries nor TLS.
+            from hostd.cluster.fs.clustered import ANSWER_S, Cluster
+
+            cluster = Cluster(settings.corosync, database)
+            engine = Engine(
+                database,
+                settings.node,
+                fault=fault,
+                replicator=cluster.replicator,
+                on_fetch=cluster.fetch,
+                answer_s=ANSWER_S,
+            )
+        else:
+            engine = Engine(database, settings.node, fault=fault)
         async with trio.open_nursery() as nursery:
             await nursery.start(engine.run)
-            await first_contents(engine, settings.seed)
+            if cluster is None:
+                await first_contents(engine, settings.seed)
+            else:
+                nursery.start_soon(cluster.run, engine)
+                nursery.start_soon(first_contents_of_member, engine, settings.seed)
+            standing = _no_cluster if cluster is None else cluster.standing
             if settings.mount is None:
                 await _serve_socket(engine, settings, trio.lowlevel.checkpoint, stop, ready)
             else:
-                await _serve_mount(engine, settings, settings.mount, stop, ready, boot_s)
+                await _serve_mount(engine, settings, settings.mount, stop, ready, boot_s, standing)
             nursery.cancel_scope.cancel()
     finally:
         database.close()
@@ -118,10 +180,11 @@ async def _serve_mount(
     stop: trio.Event,
     ready: Callable[[], None],
     boot_s: Callable[[], float],
+    standing: Callable[[], Standing | None],
 ) -> None:
     locks = LockTimes(engine.tree, boot_s)
     engine.listen(locks.published)
-    contents = SpecialFiles(engine.tree, engine.node, start_s=int(time.time()))
+    contents = SpecialFiles(engine.tree, engine.node, start_s=int(time.time()), standing=standing)
     caches = Caches()
     files = Filesystem(engine, contents, locks, caches, gid=group_id(READERS_GROUP) or 0)
     pyfuse3.init(files, str(mountpoint), {"fsname=holdfast", "default_permissions", "allow_other"})

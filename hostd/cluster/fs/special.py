@@ -7,11 +7,34 @@ The others of ``paths.SPECIAL`` stay absent until they have something true to sa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from hostd.cluster.fs import paths
 from hostd.cluster.fs.tree import Node, View
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A node of the cluster. ``online``: its store's daemon is in the group."""
+
+    name: str
+    node_id: int
+    address: str
+    online: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """The cluster as this node sees it. ``version`` rises with each change of it, ``config`` is corosync.conf's."""
+
+    version: int
+    name: str
+    config: int
+    quorate: bool
+    members: tuple[Member, ...]
+
 
 PRESENT: Final = (".members", ".version", ".vmlist")
 
@@ -35,9 +58,18 @@ def vmlist(view: View) -> bytes:
     return _json({"version": max((node.version for _, node in found), default=0), "ids": ids})
 
 
-def members(node: str, version: int) -> bytes:
-    """This node's name; without a cluster there is no list of nodes."""
-    return _json({"nodename": node, "version": version})
+def members(node: str, standing: Standing | None) -> bytes:
+    """This node's name; in a cluster all nodes with number, address and whether they are there, and the quorum."""
+    if standing is None:
+        return _json({"nodename": node, "version": 1})
+    cluster = {
+        "name": standing.name,
+        "version": standing.config,
+        "nodes": len(standing.members),
+        "quorate": int(standing.quorate),
+    }
+    nodes = {m.name: {"id": m.node_id, "online": int(m.online), "ip": m.address} for m in standing.members}
+    return _json({"nodename": node, "version": standing.version, "cluster": cluster, "nodelist": nodes})
 
 
 def version(view: View, *, start_s: int, members_version: int) -> bytes:
@@ -56,25 +88,30 @@ def _json(value: object) -> bytes:
 
 
 class SpecialFiles:
-    """Contents by name; the one of ``.vmlist`` and ``.version`` is kept until the tree changes."""
+    """Contents by name, each kept until the tree or the cluster's standing changes."""
 
-    def __init__(self, view: View, node: str, *, start_s: int) -> None:
-        self._view, self._node, self._start_s = view, node, start_s
-        self._kept: dict[str, tuple[int, bytes]] = {}
+    def __init__(
+        self, view: View, node: str, *, start_s: int, standing: Callable[[], Standing | None] = lambda: None
+    ) -> None:
+        self._view, self._node, self._start_s, self._standing = view, node, start_s, standing
+        self._kept: dict[str, tuple[tuple[int, int], bytes]] = {}
 
     def content(self, name: str) -> bytes:
         """What ``name`` (one of PRESENT) says now."""
+        standing = self._standing()
+        state = (self._view.version, standing.version if standing else 1)
         kept = self._kept.get(name)
-        if kept is None or kept[0] != self._view.version:
-            kept = self._kept[name] = (self._view.version, self._make(name))
+        if kept is None or kept[0] != state:
+            kept = self._kept[name] = (state, self._make(name, standing))
         return kept[1]
 
-    def _make(self, name: str) -> bytes:
+    def _make(self, name: str, standing: Standing | None) -> bytes:
         match name:
             case ".vmlist":
                 return vmlist(self._view)
             case ".version":
-                return version(self._view, start_s=self._start_s, members_version=1)
+                number = standing.version if standing else 1
+                return version(self._view, start_s=self._start_s, members_version=number)
             case ".members":
-                return members(self._node, 1)
+                return members(self._node, standing)
         raise KeyError(name)

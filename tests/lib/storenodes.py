@@ -1,0 +1,101 @@
+"""The store's daemon on light nodes, kept up as systemd would, with clients of its mount and its socket."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from hostd.cluster.store import Store
+from hostd.core.errors import HostError
+from tests.lib import lightnodes
+from tests.lib.lightnodes import Lab, Node
+
+WAIT_S = 40.0
+# Restart=always with the unit's pause, and its exit code that ends this: a damaged database.
+KEEP_UP = """while :; do
+  {python} -m hostd.daemons.clusterd & echo $! > /run/store.pid
+  code=0; wait $! || code=$?
+  echo "ended with $code" >&2
+  [ $code != 20 ] || exit 20
+  sleep 0.5
+done"""
+
+
+def wait_for(what: str, holds: Callable[[], bool], *, wait_s: float = WAIT_S) -> None:
+    """Until ``holds`` is true; errors of files and of the store count as false."""
+    deadline = time.monotonic() + wait_s
+    last: Exception | None = None
+    while True:
+        try:
+            if holds():
+                return
+        except Exception as err:  # noqa: BLE001 - shown when the time is over
+            last = err
+        assert time.monotonic() < deadline, f"{what}: not within {wait_s} s ({last})"
+        time.sleep(0.05)
+
+
+class StoreNode:
+    """A light node with the daemon. ``pve``: its mount, seen from outside."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        node.start("store", ["sh", "-uc", KEEP_UP.format(python=sys.executable)])
+
+    @property
+    def pve(self) -> Path:
+        return Path(f"/proc/{self.node.pid}/root/etc/pve")
+
+    def client(self, timeout_s: float = 10) -> Store:
+        return Store(f"/proc/{self.node.pid}/root/run/hostd/store.sock", timeout_s=timeout_s)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Kill the daemon; it is started again."""
+        self.node.run("sh", "-c", f"kill -{int(number)} $(cat /run/store.pid)", check=False)
+
+    def members(self) -> str:
+        return (self.pve / ".members").read_text()
+
+    def is_open(self) -> bool:
+        """Whether it takes writes, by making one."""
+        with self.client() as store:
+            store.write(f"probe-{self.node.name}", os.urandom(8).hex().encode())
+        return True
+
+    def tree(self) -> dict[str, tuple[int, bytes]]:
+        """Version and digest of every file, private ones included."""
+        with self.client() as store:
+            return dict(_walk(store, ""))
+
+
+def _walk(store: Store, path: str) -> Iterator[tuple[str, tuple[int, bytes]]]:
+    for name in store.list(path):
+        below = f"{path}/{name}" if path else name
+        try:
+            file = store.read(below)
+        except HostError:  # a directory
+            yield below, (0, b"")
+            yield from _walk(store, below)
+        else:
+            yield below, (file.version, hashlib.sha256(file.data).digest())
+
+
+def together(nodes: Iterable[StoreNode]) -> None:
+    """Wait until all take writes and have the same tree."""
+    nodes = list(nodes)
+    for node in nodes:
+        wait_for(f"{node.node.name} takes writes", node.is_open)
+    wait_for("equal trees", lambda: len({tuple(sorted(node.tree().items())) for node in nodes}) == 1)
+
+
+@contextlib.contextmanager
+def stores(count: int) -> Iterator[tuple[Lab, dict[int, StoreNode]]]:
+    """A cluster whose nodes all keep the store."""
+    with lightnodes.lab(count) as lab:
+        yield lab, {number: StoreNode(node) for number, node in lab.nodes.items()}
