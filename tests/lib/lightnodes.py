@@ -294,8 +294,19 @@ def for_tests(conf: ClusterConf) -> str:
 
 
 @contextlib.contextmanager
-def lab(count: int, *, links: int = 2, corosync: bool = True, totem: Mapping[str, str] | None = None) -> Iterator[Lab]:
-    """``count`` nodes, with Corosync running as one cluster; everything is gone afterwards, however the test ends."""
+def lab(
+    count: int,
+    *,
+    links: int = 2,
+    corosync: bool = True,
+    totem: Mapping[str, str] | None = None,
+    realtime: bool = True,
+) -> Iterator[Lab]:
+    """``count`` nodes, with Corosync running as one cluster; everything is gone afterwards, however the test ends.
+
+    ``realtime`` False: Corosync as an ordinary process. While there are messages it passes the token on without pause,
+    so that three of them with real-time priority leave nothing of two processors to the programs that they serve.
+    """
     directory = Path(tempfile.mkdtemp(prefix="holdfast-lab-"))
     made: Lab | None = None
     try:
@@ -304,6 +315,8 @@ def lab(count: int, *, links: int = 2, corosync: bool = True, totem: Mapping[str
             made.add(number)
         if corosync:
             conf, key = made.conf(made.nodes, **(totem or {})), os.urandom(256)
+            if not realtime:
+                conf = ClusterConf(conf.file.with_section(conf.file.section("system").with_value("sched_rr", "no")))
             for node in made.nodes.values():
                 node.start_corosync(conf, key)
         yield made

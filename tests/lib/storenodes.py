@@ -97,5 +97,5 @@ def together(nodes: Iterable[StoreNode]) -> None:
 @contextlib.contextmanager
 def stores(count: int) -> Iterator[tuple[Lab, dict[int, StoreNode]]]:
     """A cluster whose nodes all keep the store."""
-    with lightnodes.lab(count) as lab:
+    with lightnodes.lab(count, realtime=False) as lab:
         yield lab, {number: StoreNode(node) for number, node in lab.nodes.items()}

@@ -1,0 +1,94 @@
+"""Clients that write to a store while it is tormented, and what must hold of it afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterable, Iterator
+
+from hostd.cluster.store import Store
+from hostd.core.errors import HostError, Unavailable
+from tests.lib.storenodes import StoreNode
+
+
+class Writer:
+    """Writes one file after the other, and a counter, on one node; knows which were acknowledged."""
+
+    def __init__(self, node: StoreNode, name: str, count: int = 1_000_000) -> None:
+        self.node, self.name, self._count = node, name, count
+        self.acknowledged: dict[str, bytes] = {}
+        self.unknown: set[str] = set()
+        self.refused = 0
+        self.longest_s = 0.0
+        self._asked = self._told = 0  # of the counter
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self.join()
+
+    def join(self) -> None:
+        self._thread.join(120)
+        assert not self._thread.is_alive(), f"{self.name} waits for an answer"
+
+    def _run(self) -> None:
+        for number in range(self._count):
+            if self._stop.is_set():
+                return
+            self._asked = number + 1
+            data = f"{self.name} {number} ".encode() * (1 + number % 50)
+            with contextlib.suppress(Unavailable), self.node.client() as store:
+                self._write(store, f"load/{self.name}-{number}", data)
+                self._write(store, f"load/{self.name}", b"%d" % self._asked)
+                self._told = self._asked
+
+    def _write(self, store: Store, path: str, data: bytes) -> None:
+        start = time.monotonic()
+        try:
+            store.write(path, data)
+        except Unavailable as err:
+            if "unknown" in str(err):
+                self.unknown.add(path)
+            else:
+                self.refused += 1
+                time.sleep(0.05)
+            raise
+        self.acknowledged[path] = data
+        self.longest_s = max(self.longest_s, time.monotonic() - start)
+
+    def check(self, node: StoreNode) -> None:
+        """Whether ``node`` has all that was acknowledged."""
+        with node.client() as store:
+            for path, data in self.acknowledged.items():
+                if path != f"load/{self.name}":
+                    assert _read(store, path) == data, f"acknowledged {path} is not on {node.node.name}"
+            counter = int(_read(store, f"load/{self.name}") or b"0")
+        assert self._told <= counter <= self._asked, f"{self.name}: {self._told} was acknowledged, {counter} is there"
+
+
+def _read(store: Store, path: str) -> bytes | None:
+    try:
+        return store.read(path).data
+    except HostError:
+        return None
+
+
+@contextlib.contextmanager
+def load(nodes: Iterable[StoreNode], per_node: int = 2) -> Iterator[list[Writer]]:
+    """Writers on each node until the end of the block."""
+    nodes = list(nodes)
+    with nodes[0].client() as store:
+        store.mkdir("load", parents=True)
+    writers = [Writer(node, f"{node.node.name}-{n}") for node in nodes for n in range(per_node)]
+    for writer in writers:
+        writer.start()
+    try:
+        yield writers
+    finally:
+        for writer in writers:
+            writer.stop()

@@ -1,0 +1,144 @@
+"""What the store of three nodes survives: load from all, kills, power, half a cluster, Corosync that comes later."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from hostd.core.errors import Unavailable
+from tests.lib import lightnodes
+from tests.lib.lightnodes import Lab
+from tests.lib.storeload import Writer, load
+from tests.lib.storenodes import StoreNode, stores, together, wait_for
+
+Cluster = tuple[Lab, dict[int, StoreNode]]
+SEED = int(os.environ.get("SEED", "20261120"))
+TORMENTS = int(os.environ.get("TORMENTS", "8"))  # more for a long run
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Cluster]:
+    with stores(3) as both:
+        yield both
+
+
+@pytest.fixture
+def nodes(made: Cluster) -> dict[int, StoreNode]:
+    lab, nodes = made
+    lab.heal()
+    together(nodes.values())
+    return nodes
+
+
+def check(writers: list[Writer], nodes: dict[int, StoreNode]) -> None:
+    """Everybody has the same, and all that was acknowledged."""
+    together(nodes.values())
+    for writer in writers:
+        for node in nodes.values():
+            writer.check(node)
+
+
+def test_writes_from_all_nodes_at_once_leave_equal_trees(nodes: dict[int, StoreNode]) -> None:
+    with nodes[1].client() as store:
+        store.mkdir("load", parents=True)
+    writers = [Writer(node, f"all-{number}-{n}", 25) for number, node in nodes.items() for n in range(4)]
+    start = time.monotonic()
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    count = sum(len(writer.acknowledged) for writer in writers)
+    print(f"{2 * 25 * len(writers)} writes by {len(writers)} writers in {time.monotonic() - start:.1f} s")
+    assert count == 26 * len(writers), [(w.name, w.refused, w.unknown) for w in writers if w.refused or w.unknown]
+    check(writers, nodes)
+
+
+def test_kills_at_random_lose_nothing_that_was_acknowledged(made: Cluster, nodes: dict[int, StoreNode]) -> None:
+    lab, _ = made
+    rng = random.Random(SEED)
+    with load(nodes.values()) as writers:
+        for _ in range(TORMENTS):
+            time.sleep(rng.uniform(0.2, 1.5))
+            number = rng.choice(list(nodes))
+            if rng.random() < 0.7:
+                nodes[number].kill(rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]))
+            else:
+                lab.nodes[number].kill("corosync")
+                time.sleep(rng.uniform(0.0, 1.0))
+                lab.nodes[number].start_corosync_again()
+    acknowledged = sum(len(writer.acknowledged) for writer in writers)
+    unknown = sum(len(writer.unknown) for writer in writers)
+    print(f"{acknowledged} acknowledged, {unknown} unknown, longest answer {max(w.longest_s for w in writers):.1f} s")
+    assert acknowledged > 100
+    check(writers, nodes)
+
+
+def test_all_daemons_killed_at_once_come_back_with_everything(nodes: dict[int, StoreNode]) -> None:
+    with load(nodes.values()) as writers:
+        time.sleep(1)
+        for node in nodes.values():
+            node.kill()
+        time.sleep(1)
+    check(writers, nodes)
+
+
+def test_a_node_that_was_long_away_gets_the_whole_tree(made: Cluster, nodes: dict[int, StoreNode]) -> None:
+    lab, _ = made
+    with nodes[3].client() as store:
+        store.mkdir("away")
+    before = len(nodes[3].node.log("store"))
+    lab.partition([3])
+    wait_for("the others go on", nodes[1].is_open)
+    data = random.Random(SEED).randbytes(1_000_000)
+    with nodes[1].client() as store:
+        for number in range(10):  # more than a node keeps in memory for those who were away shortly
+            store.write(f"away/{number}", data)
+    lab.heal()
+    wait_for("it is there", lambda: (nodes[3].pve / "away/9").read_bytes() == data)
+    together(nodes.values())
+    logs = [line for n in (1, 2) for line in nodes[n].node.log("store").splitlines() if "handed" in line]
+    assert any(int(line.split("handed ")[1].split()[0]) > 10_000_000 for line in logs), logs
+    assert "lost" not in nodes[3].node.log("store")[before:]
+
+
+def test_a_lone_node_goes_on_when_it_is_told_to(made: Cluster, nodes: dict[int, StoreNode]) -> None:
+    lab, _ = made
+    lab.partition([1], [2], [3])
+    wait_for("no quorum", lambda: json.loads(nodes[1].members())["cluster"]["quorate"] == 0)
+    with nodes[1].client() as store:
+        with pytest.raises(Unavailable, match="no quorum"):
+            store.write("forced", b"x")
+        nodes[1].node.run("corosync-quorumtool", "-e", "1")
+        wait_for("forced", lambda: store.write("forced", b"x").data == b"x")
+    nodes[1].kill()
+    with nodes[1].client() as store:  # a daemon that is started again is forced, too
+        wait_for("forced again", lambda: store.write("forced", b"y").data == b"y")
+    lab.heal()
+    wait_for("the others have it", lambda: (nodes[2].pve / "forced").read_bytes() == b"y")
+    together(nodes.values())
+
+
+def test_a_node_without_corosync_reads_only_until_it_comes() -> None:
+    with lightnodes.lab(1) as lab:
+        node = lab.nodes[1]
+        node.kill("corosync")
+        store = StoreNode(node)
+        wait_for("the mount", lambda: "node1" in store.members())
+        assert json.loads(store.members())["cluster"] == {"name": "lab", "version": 1, "nodes": 1, "quorate": 0}
+        with pytest.raises(PermissionError):
+            (store.pve / "early").write_bytes(b"early")
+        with store.client() as client, pytest.raises(Unavailable, match="Corosync is not running"):
+            client.write("early", b"early")
+        node.start_corosync_again()
+        wait_for("writes", store.is_open)
+        node.kill("corosync")
+        wait_for("no writes", lambda: json.loads(store.members())["cluster"]["quorate"] == 0)
+        assert (store.pve / "probe-node1").exists()
+        with store.client() as client, pytest.raises(Unavailable, match="Corosync is not running"):
+            client.write("late", b"late")
