@@ -59,14 +59,21 @@ def test_writes_from_all_nodes_at_once_leave_equal_trees(nodes: dict[int, StoreN
     check(writers, nodes)
 
 
-def test_kills_at_random_lose_nothing_that_was_acknowledged(made: Cluster, nodes: dict[int, StoreNode]) -> None:
+def test_kills_and_cuts_at_random_lose_nothing_that_was_acknowledged(
+    made: Cluster, nodes: dict[int, StoreNode]
+) -> None:
     lab, _ = made
     rng = random.Random(SEED)
     with load(nodes.values()) as writers:
         for _ in range(TORMENTS):
             time.sleep(rng.uniform(0.2, 1.5))
             number = rng.choice(list(nodes))
-            if rng.random() < 0.7:
+            kind = rng.choices(("daemon", "corosync", "cable"), (6, 3, 1))[0]
+            if kind == "cable":
+                lab.partition([number])
+                time.sleep(rng.uniform(0.5, 7.0))
+                lab.heal()
+            elif kind == "daemon":
                 nodes[number].kill(rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]))
             else:
                 lab.nodes[number].kill("corosync")
@@ -142,3 +149,28 @@ def test_a_node_without_corosync_reads_only_until_it_comes() -> None:
         assert (store.pve / "probe-node1").exists()
         with store.client() as client, pytest.raises(Unavailable, match="Corosync is not running"):
             client.write("late", b"late")
+
+
+def test_a_fourth_node_joins_and_counts() -> None:
+    with stores(3) as (lab, nodes):
+        together(nodes.values())
+        (nodes[1].pve / "old").write_bytes(b"old")
+        lab.add(4)
+        conf = lab.conf([1, 2, 3, 4])
+        for number in (1, 2, 3):
+            lab.nodes[number].write("/etc/corosync/corosync.conf", lightnodes.for_tests(conf))
+        lab.nodes[1].run("corosync-cfgtool", "-R")
+        key = lab.nodes[1].path("/etc/corosync/authkey").read_bytes()
+        lab.nodes[4].start_corosync(conf, key)
+        nodes[4] = StoreNode(lab.nodes[4])
+        together(nodes.values())
+        assert (nodes[4].pve / "old").read_bytes() == b"old"
+        for node in nodes.values():
+            told = json.loads(node.members())
+            assert told["cluster"] == {"name": "lab", "version": 4, "nodes": 4, "quorate": 1}
+            assert told["nodelist"]["node4"] == {"id": 4, "online": 1, "ip": "10.99.0.4"}
+        lab.partition([1, 2], [3, 4])  # two of four are no majority any more
+        for node in nodes.values():
+            wait_for("no quorum", lambda n=node: json.loads(n.members())["cluster"]["quorate"] == 0)
+            with node.client() as store, pytest.raises(Unavailable, match="no quorum"):
+                store.write("half", b"half")

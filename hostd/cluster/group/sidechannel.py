@@ -126,8 +126,9 @@ async def serve(listeners: Sequence[trio.SocketListener], authkey: Path, answer:
 
 
 async def _serve_one(raw: trio.SocketStream, authkey: Path, answer: Answer) -> None:
-    peer = raw.socket.getpeername()[0]
+    peer = "somebody who has gone"
     try:
+        peer = raw.socket.getpeername()[0]
         stream: _Stream = trio.SSLStream(raw, server_context(derive(authkey.read_bytes())), server_side=True)
         with trio.fail_after(STEP_S):
             request = decode_fetch(await _receive(stream, REQUEST_BYTES))
@@ -138,6 +139,8 @@ async def _serve_one(raw: trio.SocketStream, authkey: Path, answer: Answer) -> N
             log.info("handed %d bytes of the store to %s", len(data), peer)
     except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError, HostError) as err:
         log.warning("refused a connection of %s to the store's side channel: %s", peer, err.__cause__ or err)
+    except Exception:
+        log.exception("a connection of %s to the store's side channel ended by a bug", peer)
     finally:
         await trio.aclose_forcefully(raw)
 

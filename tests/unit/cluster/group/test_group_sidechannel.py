@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,8 +88,6 @@ async def talk(authkey: Path, transfer: Transfer | None, client: Callable[[], ob
 @pytest.fixture(autouse=True)
 def port(monkeypatch: pytest.MonkeyPatch) -> int:
     """A port that is free here, instead of the product's."""
-    import socket
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         number: int = free.getsockname()[1]
@@ -130,6 +130,20 @@ def test_who_holds_no_key_gets_nothing(authkey: Path, port: int) -> None:
         await trio.aclose_forcefully(stream)
 
     assert trio.run(talk, authkey, SNAPSHOT, client) == []
+
+
+def test_a_connection_that_is_reset_at_once_does_no_harm(authkey: Path, port: int) -> None:
+    got: list[Transfer | None] = []
+
+    async def client() -> None:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", port)) as rude:
+                rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await trio.sleep(0.05)
+        got.append(await sidechannel.ask(["127.0.0.1"], authkey, FETCH))
+
+    trio.run(talk, authkey, SNAPSHOT, client)
+    assert got == [SNAPSHOT]
 
 
 def test_a_server_with_a_certificate_instead_of_the_key_is_refused(authkey: Path, tmp_path: Path, port: int) -> None:
