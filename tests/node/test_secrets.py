@@ -443,6 +443,7 @@ def answers_of_everything(run: Run) -> list[tuple[str, str]]:
         "tokenid": ["tt"],
         "vmid": [str(CT), str(CT + 1)],
         "upid": [row["upid"] for row in api.get(f"/nodes/{api.node}/tasks", limit=500)],
+        "iface": [row["iface"] for row in api.get(f"/nodes/{api.node}/network")],
         "service": [row["service"] for row in api.get(f"/nodes/{api.node}/services")][:4],
         "id": [entry["id"] for row in api.get("/access/tfa") for entry in row["entries"]],
         "volume": [row["volid"] for row in api.get(f"/nodes/{api.node}/storage/local/content")],
