@@ -227,6 +227,9 @@ def validate(conf: ClusterConf) -> None:
             _number(errors, f"{at}.knet_link_priority", priority, 0, MOST_PRIORITY)
     if (provider := conf.file.section("quorum").get("provider")) != PROVIDER.text:
         errors["quorum.provider"] = f"{provider or ''!r}: allowed is {PROVIDER.text}"
+    # Either half of a split would be quorate, and both would accept changes: group/authority.py relies on a witness.
+    if (two_node := conf.file.section("quorum").get("two_node")) not in (None, "0"):
+        errors["quorum.two_node"] = f"{two_node!r}: allowed is 0; give two nodes a QDevice instead"
     _check_nodes(conf, errors)
     if not errors and (device := conf.qdevice) is not None:
         if device.algorithm not in ("ffsplit", "lms"):

@@ -141,3 +141,10 @@ def test_a_name_is_short_and_a_coefficient_can_be_chosen() -> None:
     with pytest.raises(Invalid, match="cluster_name"):
         model.create("a" * 16, node(1))
     assert model.create("lab", node(1), token_coefficient_ms=650).totem.get("token_coefficient") == "650"
+
+
+def test_two_quorate_halves_are_refused() -> None:
+    text = cluster(2).format().replace("quorum {\n", "quorum {\n  two_node: 1\n")
+    with pytest.raises(Invalid, match="QDevice") as caught:
+        model.validate(ClusterConf.parse(text))
+    assert "quorum.two_node" in caught.value.errors
