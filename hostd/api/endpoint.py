@@ -69,6 +69,7 @@ class Endpoint:
     checked_in_code: bool
     tokens: bool
     slow: bool
+    downloads: bool
     handler: Callable[[Context, Any], object]
     doc: str
 
@@ -91,6 +92,7 @@ class Endpoint:
             "permissions": permissions,
         }
         out |= {} if self.tokens else {"allowtoken": False}
+        out |= {"download_allowed": True} if self.downloads else {}
         return out | ({"proxyto": self.runs_on} if self.runs_on else {})
 
 
@@ -108,13 +110,15 @@ def endpoint(
     checked_in_code: bool = False,
     tokens: bool = True,
     slow: bool = False,
+    downloads: bool = False,
 ) -> Callable[[Callable[[Context, Any], object]], Endpoint]:
     """Declare a method of the API.
 
     ``greedy``: the last path parameter takes the rest of the path, slashes included. ``checked_in_code``: the handler
     asks ``ctx.may`` itself, in addition. ``tokens``: API tokens may call it. ``slow``: it runs programs or reads much;
-    only so many of these calls run at once, further ones are refused (503). Fails at import when a path parameter is
-    not declared, the docstring is missing, or the handler's signature is not ``(ctx, p: params)``.
+    only so many of these calls run at once, further ones are refused (503). ``downloads``: it may answer with a text
+    file instead of JSON. Fails at import when a path parameter is not declared, the docstring is missing, or the
+    handler's signature is not ``(ctx, p: params)``.
     """
 
     def declare(handler: Callable[[Context, Any], object]) -> Endpoint:
@@ -145,6 +149,7 @@ def endpoint(
             checked_in_code=checked_in_code,
             tokens=tokens,
             slow=slow,
+            downloads=downloads,
             handler=handler,
             doc=inspect.getdoc(handler) or "",
         )

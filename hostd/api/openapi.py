@@ -128,8 +128,11 @@ def _answers(endpoint: Endpoint) -> Document:
         "required": ["data"],
     }
     failed = {"$ref": "#/components/responses/failed"}
+    content: Document = {"application/json": {"schema": envelope}}
+    if endpoint.downloads:
+        content["text/plain"] = {"schema": {"type": "string"}}
     return {
-        "200": {"description": "Done, or started as a task.", "content": {"application/json": {"schema": envelope}}},
+        "200": {"description": "Done, or started as a task.", "content": content},
         "400": {"$ref": "#/components/responses/invalid"},
         **dict.fromkeys(("401", "403", "500", "501", "506"), failed),
     }

@@ -109,6 +109,7 @@ async function serveApi(world, request, response) {
   };
   try {
     const body = await readBody(request);
+    await world.held;
     world.requests.push(`${request.method} ${request.url}`);
     const path = request.url.split("?")[0].slice("/api2/json".length);
     const route = findRoute(request.method, path);

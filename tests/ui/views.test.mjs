@@ -201,11 +201,13 @@ describe("storage", () => {
     await page.getByRole("button", { name: "Upload" }).click();
     await dialog().locator("input[type=file]").setInputFiles(file);
     assert.equal(await dialog().locator("#upload-content").inputValue(), "iso");
-    const progress = dialog()
+    let release; // an answer that comes at once would close the dialog before the browser draws its bar
+    mock.world.held = new Promise((resolve) => (release = resolve));
+    await dialog().getByRole("button", { name: "Upload", exact: true }).click();
+    await dialog()
       .getByText(/of 2.86 MiB sent/)
       .waitFor();
-    await dialog().getByRole("button", { name: "Upload", exact: true }).click();
-    await progress;
+    release();
     const row = page.getByRole("row").filter({ hasText: "iso/small.iso" });
     await row.waitFor();
     rmSync(directory, { recursive: true });

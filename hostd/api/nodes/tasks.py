@@ -216,6 +216,7 @@ def read_task_status(ctx: Context, p: TaskParams) -> object:
     runs_on="node",
     privileged=True,
     checked_in_code=True,
+    downloads=True,
 )
 def read_task_log(ctx: Context, p: LogParams) -> object:
     """Lines of a task's log."""

@@ -60,3 +60,10 @@ def test_answers_may_hold_more_than_is_declared() -> None:
 def test_the_dump_has_texts(site: Site) -> None:
     for method in methods(site.api.endpoints):
         assert all(p["description"] for p in method["parameters"].values()), method["path"]
+
+
+def test_a_method_that_may_send_a_file_says_so(site: Site) -> None:
+    paths = document(site.api.endpoints)["paths"]
+    log = paths["/nodes/{node}/tasks/{upid}/log"]["get"]["responses"]["200"]["content"]
+    assert set(log) == {"application/json", "text/plain"}
+    assert set(paths["/version"]["get"]["responses"]["200"]["content"]) == {"application/json"}
