@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lib import lightnodes
+from tests.lib import lightnodes, storenodes
 from tests.lib.agents import Agent, member_nodes
 from tests.lib.lightnodes import Lab
+from tests.lib.storenodes import StoreNode
 
 GROUPS = itertools.count()
 
@@ -51,3 +52,24 @@ def agents(cluster: Lab) -> Iterator[list[Agent]]:
     finally:
         for agent in made:
             agent.end()
+
+
+@pytest.fixture(scope="module")
+def three_stores() -> Iterator[tuple[Lab, dict[int, StoreNode]]]:
+    with storenodes.stores(3) as both:
+        yield both
+
+
+@pytest.fixture
+def lab(three_stores: tuple[Lab, dict[int, StoreNode]]) -> Lab:
+    """The laboratory that ``nodes`` live in."""
+    return three_stores[0]
+
+
+@pytest.fixture
+def nodes(three_stores: tuple[Lab, dict[int, StoreNode]]) -> dict[int, StoreNode]:
+    """Three nodes that hold the store, all together, by number."""
+    lab, nodes = three_stores
+    lab.heal()
+    storenodes.together(nodes.values())
+    return nodes

@@ -4,29 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from hostd.core.errors import Unavailable
 from tests.lib.lightnodes import Lab
-from tests.lib.storenodes import StoreNode, stores, together, wait_for
-
-Cluster = tuple[Lab, dict[int, StoreNode]]
-
-
-@pytest.fixture(scope="module")
-def made() -> Iterator[Cluster]:
-    with stores(3) as both:
-        yield both
-
-
-@pytest.fixture
-def nodes(made: Cluster) -> dict[int, StoreNode]:
-    lab, nodes = made
-    lab.heal()
-    together(nodes.values())
-    return nodes
+from tests.lib.storenodes import StoreNode, together, wait_for
 
 
 def test_a_write_on_one_is_read_on_all(nodes: dict[int, StoreNode]) -> None:
@@ -60,8 +43,7 @@ def test_a_file_of_the_largest_size_passes(nodes: dict[int, StoreNode]) -> None:
     wait_for("the large file in the mount", lambda: (nodes[1].pve / "large").read_bytes() == data[::-1])
 
 
-def test_an_isolated_node_reads_only_and_catches_up(made: Cluster, nodes: dict[int, StoreNode]) -> None:
-    lab, _ = made
+def test_an_isolated_node_reads_only_and_catches_up(lab: Lab, nodes: dict[int, StoreNode]) -> None:
     (nodes[1].pve / "before").write_bytes(b"before")
     wait_for("before", lambda: (nodes[3].pve / "before").read_bytes() == b"before")
     lab.partition([3])

@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,23 +16,8 @@ from tests.lib.lightnodes import Lab
 from tests.lib.storeload import Writer, load
 from tests.lib.storenodes import StoreNode, stores, together, wait_for
 
-Cluster = tuple[Lab, dict[int, StoreNode]]
 SEED = int(os.environ.get("SEED", "20261120"))
 TORMENTS = int(os.environ.get("TORMENTS", "8"))  # more for a long run
-
-
-@pytest.fixture(scope="module")
-def made() -> Iterator[Cluster]:
-    with stores(3) as both:
-        yield both
-
-
-@pytest.fixture
-def nodes(made: Cluster) -> dict[int, StoreNode]:
-    lab, nodes = made
-    lab.heal()
-    together(nodes.values())
-    return nodes
 
 
 def check(writers: list[Writer], nodes: dict[int, StoreNode]) -> None:
@@ -59,10 +43,7 @@ def test_writes_from_all_nodes_at_once_leave_equal_trees(nodes: dict[int, StoreN
     check(writers, nodes)
 
 
-def test_kills_and_cuts_at_random_lose_nothing_that_was_acknowledged(
-    made: Cluster, nodes: dict[int, StoreNode]
-) -> None:
-    lab, _ = made
+def test_kills_and_cuts_at_random_lose_nothing_that_was_acknowledged(lab: Lab, nodes: dict[int, StoreNode]) -> None:
     rng = random.Random(SEED)
     with load(nodes.values()) as writers:
         for _ in range(TORMENTS):
@@ -95,8 +76,7 @@ def test_all_daemons_killed_at_once_come_back_with_everything(nodes: dict[int, S
     check(writers, nodes)
 
 
-def test_a_node_that_was_long_away_gets_the_whole_tree(made: Cluster, nodes: dict[int, StoreNode]) -> None:
-    lab, _ = made
+def test_a_node_that_was_long_away_gets_the_whole_tree(lab: Lab, nodes: dict[int, StoreNode]) -> None:
     with nodes[3].client() as store:
         store.mkdir("away")
     before = len(nodes[3].node.log("store"))
@@ -114,8 +94,7 @@ def test_a_node_that_was_long_away_gets_the_whole_tree(made: Cluster, nodes: dic
     assert "lost" not in nodes[3].node.log("store")[before:]
 
 
-def test_a_lone_node_goes_on_when_it_is_told_to(made: Cluster, nodes: dict[int, StoreNode]) -> None:
-    lab, _ = made
+def test_a_lone_node_goes_on_when_it_is_told_to(lab: Lab, nodes: dict[int, StoreNode]) -> None:
     lab.partition([1], [2], [3])
     wait_for("no quorum", lambda: json.loads(nodes[1].members())["cluster"]["quorate"] == 0)
     with nodes[1].client() as store:

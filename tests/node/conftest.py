@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.lib import tinylinux
 from tests.lib.apiclient import Api
 from tests.lib.inside import Inside
+from tests.lib.rawhttp import Wire
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,6 +29,13 @@ def api() -> Api:
 @pytest.fixture(scope="session")
 def inside() -> Inside:
     return Inside()
+
+
+@pytest.fixture(scope="module")
+def wire(api: Api) -> Iterator[Wire]:
+    made = Wire(api)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

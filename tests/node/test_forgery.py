@@ -42,13 +42,6 @@ print(json.dumps(out))
 """
 
 
-@pytest.fixture(scope="module")
-def wire(api: Api) -> Iterator[Wire]:
-    made = Wire(api)
-    yield made
-    made.close()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def unharmed(api: Api, inside: Inside) -> Iterator[None]:
     before = look(inside)

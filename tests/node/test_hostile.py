@@ -78,13 +78,6 @@ JSON_VALUES: tuple[object, ...] = (
 )
 
 
-@pytest.fixture(scope="module")
-def wire(api: Api) -> Iterator[Wire]:
-    made = Wire(api)
-    yield made
-    made.close()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def unharmed(api: Api, inside: Inside) -> Iterator[None]:
     """Around all tests: a file to be read by mistake, a user to be hit by mistake; afterwards all is as it was."""

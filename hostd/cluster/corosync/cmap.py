@@ -11,13 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hostd.cluster.corosync.library import Code, Library, Missing, failure
+from hostd.cluster.corosync.library import Code, Handle, Library, Missing, failure
 
 NAME_BYTES = 255
 ICMAP = 0
 STATS = 1
 
-Handle = ctypes.c_uint64
 Value = int | float | str | bytes
 
 _STRING = 11

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from hostd.cluster.corosync.library import DISPATCH_ONE_NONBLOCKING, Code, Guard, Library, RingId, array, failure
+from hostd.cluster.corosync.library import Code, Handle, Inbox, Library, RingId, array, failure
 from hostd.cluster.group.transport import Member, Ring
 
 MODEL_V1 = 1
 DELIVER_INITIAL_RING = 1
 AGREED = 2
 NAME_BYTES = 128
-
-Handle = ctypes.c_uint64
 
 
 class Reason(IntEnum):
@@ -138,14 +136,13 @@ class Cpg:
 
     def __init__(self) -> None:
         self._call = _functions()
-        self._events: list[Event] = []
-        self._guard = Guard()
+        self._inbox = Inbox[Event]("cpg_dispatch", self._call.dispatch)
         self._handle = Handle()
         self._model = _Model(  # held as long as the connection: C calls into it
             MODEL_V1,
-            _Deliver(self._guard.wrap(self._deliver)),
-            _Confchg(self._guard.wrap(self._confchg)),
-            _TotemConfchg(self._guard.wrap(self._totem_confchg)),
+            _Deliver(self._inbox.wrap(self._deliver)),
+            _Confchg(self._inbox.wrap(self._confchg)),
+            _TotemConfchg(self._inbox.wrap(self._totem_confchg)),
             DELIVER_INITIAL_RING,
         )
         self._call.initialize(self._handle, MODEL_V1, self._model, None)
@@ -183,28 +180,18 @@ class Cpg:
 
     def dispatch(self, limit: int) -> list[Event]:
         """At least one and about ``limit`` events if there are any, without waiting; raises ``Gone``."""
-        while len(self._events) < limit:
-            result = self._call.dispatch(self._handle, DISPATCH_ONE_NONBLOCKING)
-            self._guard.check()
-            if result == Code.TRY_AGAIN:
-                break
-            if result != Code.OK:
-                if self._events:
-                    break  # what came before the end is still valid; the next call meets the end again
-                raise failure("cpg_dispatch", result)
-        events, self._events = self._events, []
-        return events
+        return self._inbox.take(self._handle, limit)
 
     def _deliver(self, _handle: int, _group: Any, node_id: int, pid: int, data: int | None, size: int) -> None:
-        self._events.append(Message(Member(node_id, pid), ctypes.string_at(data, size) if data and size else b""))
+        self._inbox.put(Message(Member(node_id, pid), ctypes.string_at(data, size) if data and size else b""))
 
     def _confchg(self, _handle: int, _group: Any, *lists: Any) -> None:
         members, left, joined = (array(lists[i], lists[i + 1]) for i in (0, 2, 4))
         by_node = any(a.reason in (Reason.NODEDOWN, Reason.NODEUP) for a in (*left, *joined))
-        self._events.append(Change(_members(members), _members(joined), _members(left), by_node))
+        self._inbox.put(Change(_members(members), _members(joined), _members(left), by_node))
 
     def _totem_confchg(self, _handle: int, ring: RingId, count: int, nodes: Any) -> None:
-        self._events.append(RingChange(Ring(ring.node_id, ring.seq), tuple(array(nodes, count))))
+        self._inbox.put(RingChange(Ring(ring.node_id, ring.seq), tuple(array(nodes, count))))
 
 
 def _members(addresses: Any) -> tuple[Member, ...]:

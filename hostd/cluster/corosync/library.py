@@ -9,11 +9,13 @@ import ctypes
 import functools
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from hostd.core.errors import Unavailable
 
 DISPATCH_ONE_NONBLOCKING = 4
+
+Handle = ctypes.c_uint64
 
 
 class Code(IntEnum):
@@ -138,29 +140,50 @@ class Library:
         return function  # type: ignore[no-any-return]
 
 
-class Guard:
-    """Carries an exception out of callbacks: through C frames it would be printed and lost.
+E = TypeVar("E")
 
-    ``wrap`` callbacks; ``check`` after the dispatch call raises the first exception that one of them met.
+
+class Inbox(Generic[E]):
+    """Events that callbacks put here while the C library dispatches.
+
+    ``wrap`` callbacks: through C frames an exception would be printed and lost; ``take`` raises the first one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, dispatch: Callable[..., int]) -> None:
+        """``dispatch``: the C function ``name``, raw."""
+        self._name, self._dispatch = name, dispatch
+        self._events: list[E] = []
         self._error: BaseException | None = None
+
+    def put(self, event: E) -> None:
+        """An event, in the order in which they are taken."""
+        self._events.append(event)
 
     def wrap(self, callback: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(callback)
         def guarded(*arguments: object) -> None:
             try:
                 callback(*arguments)
-            except BaseException as error:  # noqa: BLE001 - raised again by check()
+            except BaseException as error:  # noqa: BLE001 - raised again by take()
                 self._error = self._error or error
 
         return guarded
 
-    def check(self) -> None:
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
+    def take(self, handle: Handle, limit: int) -> list[E]:
+        """At least one and about ``limit`` events if there are any, without waiting; raises ``Gone``."""
+        while len(self._events) < limit:
+            result = self._dispatch(handle, DISPATCH_ONE_NONBLOCKING)
+            error, self._error = self._error, None
+            if error is not None:
+                raise error
+            if result == Code.TRY_AGAIN:
+                break
+            if result != Code.OK:
+                if self._events:
+                    break  # what came before the end is still valid; the next call meets the end again
+                raise failure(self._name, result)
+        events, self._events = self._events, []
+        return events
 
 
 def array(pointer: Any, count: int) -> Sequence[Any]:

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Any
 
-from hostd.cluster.corosync.library import DISPATCH_ONE_NONBLOCKING, Code, Guard, Library, Node, RingId, array, failure
+from hostd.cluster.corosync.library import Handle, Inbox, Library, Node, RingId, array
 from hostd.cluster.group.transport import Ring
 
 TRACK_CURRENT = 1
 TRACK_CHANGES = 2
 QDEVICE = 0
 """Number under which ``votes`` tells of the quorum device."""
-
-Handle = ctypes.c_uint64
 
 
 class State(IntEnum):
@@ -140,13 +138,12 @@ class VoteQuorum:
 
     def __init__(self) -> None:
         self._call = _functions()
-        self._events: list[Event] = []
-        self._guard = Guard()
+        self._inbox = Inbox[Event]("votequorum_dispatch", self._call.dispatch)
         self._handle = Handle()
         self._callbacks = _Callbacks(  # held as long as the connection: C calls into it
-            _Quorum(self._guard.wrap(self._quorum)),
-            _Expected(self._guard.wrap(self._expected)),
-            _Nodelist(self._guard.wrap(self._nodelist)),
+            _Quorum(self._inbox.wrap(self._quorum)),
+            _Expected(self._inbox.wrap(self._expected)),
+            _Nodelist(self._inbox.wrap(self._nodelist)),
         )
         self._call.initialize(self._handle, self._callbacks)
         try:
@@ -187,25 +184,15 @@ class VoteQuorum:
 
     def dispatch(self, limit: int) -> list[Event]:
         """Events that wait, about ``limit`` at most, without waiting; raises ``Gone``."""
-        while len(self._events) < limit:
-            result = self._call.dispatch(self._handle, DISPATCH_ONE_NONBLOCKING)
-            self._guard.check()
-            if result == Code.TRY_AGAIN:
-                break
-            if result != Code.OK:
-                if self._events:
-                    break
-                raise failure("votequorum_dispatch", result)
-        events, self._events = self._events, []
-        return events
+        return self._inbox.take(self._handle, limit)
 
     def _quorum(self, _handle: int, _context: int, quorate: int, count: int, nodes: Any) -> None:
         # number 0 is the quorum device, which is no node
         states = {n.node_id: State(n.state) for n in array(nodes, count) if n.node_id != QDEVICE}
-        self._events.append(Verdict(bool(quorate), states))
+        self._inbox.put(Verdict(bool(quorate), states))
 
     def _expected(self, _handle: int, _context: int, votes: int) -> None:
-        self._events.append(Expected(votes))
+        self._inbox.put(Expected(votes))
 
     def _nodelist(self, _handle: int, _context: int, ring: RingId, count: int, nodes: Any) -> None:
-        self._events.append(Nodes(Ring(ring.node_id, ring.seq), tuple(array(nodes, count))))
+        self._inbox.put(Nodes(Ring(ring.node_id, ring.seq), tuple(array(nodes, count))))

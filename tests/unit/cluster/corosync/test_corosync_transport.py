@@ -106,15 +106,15 @@ def test_results_have_names(result: int, kind: type[library.EngineError], text: 
 
 
 def test_an_exception_of_a_callback_reaches_the_caller_once() -> None:
-    guard = library.Guard()
+    inbox = library.Inbox[str]("cpg_dispatch", lambda _handle, _flags: library.Code.TRY_AGAIN)
 
     def fails() -> None:
         raise KeyError("inside")
 
-    guard.wrap(fails)()
+    inbox.wrap(fails)()
     with pytest.raises(KeyError, match="inside"):
-        guard.check()
-    guard.check()
+        inbox.take(library.Handle(), 1)
+    assert inbox.take(library.Handle(), 1) == []
 
 
 def test_a_missing_library_is_named_with_its_package() -> None:
