@@ -38,6 +38,7 @@ from hostd.api.nodes import storage as node_storage
 from hostd.api.rootasked import ask_verdict
 from hostd.daemons.wiring import make_host, node_name
 from hostd.node.feed import Subscriber
+from hostd.node.samples import ClusterSamples
 from hostd.tasks import eventlog
 from hostd.tasks.client import DaemonTasks
 from hostd.tasks.eventlog import Event
@@ -60,15 +61,15 @@ def _to_cluster_log(user: str) -> None:
 
 def make_api(*, forward: Forward | None) -> Api:
     """The API of this process: with ``forward`` the unprivileged front's, without it the root process's."""
-    host = make_host()
+    host = make_host(values=True)
     host.mirror.start()
-    samples = Subscriber()
-    samples.start()
+    here = Subscriber()
+    here.start()
     authority = Authority(host.mirror)
     services = Services(
         host=host,
         tasks=DaemonTasks(),
-        samples=samples,
+        samples=ClusterSamples(host.node, here, host.mirror),
         authority=authority,
         credentials=Login(host.store, host.mirror, authority, pam.Bounded(), came_in=_to_cluster_log),
     )

@@ -47,15 +47,22 @@ class FixedSamples:
     node_values: dict[str, Any] = field(default_factory=dict)
     guest_values: dict[int, dict[str, Any]] = field(default_factory=dict)
     storage_values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    others: dict[str, FixedSamples] = field(default_factory=dict)
 
-    def node(self) -> dict[str, Any]:
-        return self.node_values
+    def _of(self, node: str) -> FixedSamples:
+        return self if node in ("", "alpha") else self.others.get(node, FixedSamples())
 
-    def guests(self) -> dict[int, dict[str, Any]]:
-        return self.guest_values
+    def known(self, node: str = "") -> bool:
+        return node in ("", "alpha") or node in self.others
 
-    def storages(self) -> dict[str, dict[str, Any]]:
-        return self.storage_values
+    def node(self, node: str = "") -> dict[str, Any]:
+        return self._of(node).node_values
+
+    def guests(self, node: str = "") -> dict[int, dict[str, Any]]:
+        return self._of(node).guest_values
+
+    def storages(self, node: str = "") -> dict[str, dict[str, Any]]:
+        return self._of(node).storage_values
 
 
 def no_programs(argv: Any, **_: Any) -> Result:
