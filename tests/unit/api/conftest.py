@@ -16,6 +16,7 @@ from hostd.api.app import Api, create_app
 from hostd.api.context import Services
 from hostd.api.endpoint import collect
 from hostd.api.identity import Identity, RootVerdict
+from hostd.api.peers import Peers
 from hostd.cluster.store import MemoryStore
 from hostd.core.errors import NotAuthenticated
 from hostd.core.run import Result
@@ -103,7 +104,7 @@ class Site:
             ),
         )
         identify = Identity(self.mirror, authority, RootVerdict(store, self.mirror), clock=lambda: NOW)
-        self.api = Api(collect(ENDPOINT_MODULES), services, identify, None)
+        self.api = Api(collect(ENDPOINT_MODULES), services, identify, None, Peers(self.mirror))
         self.client: Client = Client(create_app(self.api), use_cookies=False)
         self.key = key
 
