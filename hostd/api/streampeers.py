@@ -18,6 +18,8 @@ from aiohttp import (
     Fingerprint,
     ServerFingerprintMismatch,
     TCPConnector,
+    TraceConfig,
+    TraceRequestEndParams,
     WSMsgType,
     WSServerHandshakeError,
     web,
@@ -76,12 +78,15 @@ class StreamPeers:
         return member_for(self._mirror, node, hopped=HOP in request.headers)
 
     @contextlib.asynccontextmanager
-    async def _session(self, member: Member, *, total_s: float | None) -> AsyncIterator[ClientSession]:
+    async def _session(self, member: Member, heard: TraceConfig | None = None) -> AsyncIterator[ClientSession]:
         pins = pinned(self._mirror, member.name)
-        timeout = ClientTimeout(total=total_s, sock_connect=CONNECT_S)
+        timeout = ClientTimeout(total=None, sock_connect=CONNECT_S)
+        traces = [heard] if heard else []
         connector = TCPConnector(ssl=_Pins(pins), family=socket.AF_UNSPEC)
         try:
-            async with ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
+            async with ClientSession(
+                connector=connector, timeout=timeout, auto_decompress=False, trace_configs=traces
+            ) as session:
                 yield session
         except ClientConnectorError as err:
             raise NodeAway(f"{err.strerror or err}: node '{member.name}' port {self._port}") from err
@@ -108,7 +113,7 @@ class StreamPeers:
         """Pass the body on as it comes; the other node checks it before it reads it."""
         headers = self._headers(request, *OF_UPLOADS)
         with self._uploads.take(member.name):
-            async with self._session(member, total_s=None) as session:
+            async with self._session(member) as session:
                 answer = None
                 *others, last = self._urls(request, member, "https")
                 for url in [*others, last]:
@@ -126,11 +131,19 @@ class StreamPeers:
         """Bridge a websocket to the same one of the other node, until either side closes."""
         offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if p.strip()][:1]
         with self._consoles.take(member.name):
-            async with self._session(member, total_s=None) as session:
+            # aiohttp's refusal of a handshake leaves out the words in which the other node refused.
+            reasons: list[str] = []
+
+            async def hear(_session: object, _context: object, end: TraceRequestEndParams) -> None:
+                reasons.append(end.response.reason or "")
+
+            trace = TraceConfig()
+            trace.on_request_end.append(hear)
+            async with self._session(member, trace) as session:
                 try:
                     there = await self._connect(request, member, session, offered, message_limit)
-                except WSServerHandshakeError as err:  # the other node refuses, in its own words
-                    return _passed_back(err.status, err.message, b"", "text/plain")
+                except WSServerHandshakeError as err:
+                    return _passed_back(err.status, reasons[-1] if reasons else err.message, b"", "text/plain")
                 here = web.WebSocketResponse(
                     protocols=offered, max_msg_size=message_limit, compress=False, heartbeat=30
                 )

@@ -78,16 +78,16 @@ def password_is_secret(name: str, password: str) -> None:
 class Site:
     """The application with a client that is logged in as root@pam."""
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        key = tickets.make_key()
-        store = MemoryStore("alpha")
+    def __init__(self, files: Mapping[str, bytes], *, node: str = "alpha", key: bytes = b"") -> None:
+        key = key or tickets.make_key()
+        store = MemoryStore(node)
         keys_made = {keys.SIGNING: key, keys.VERIFYING: tickets.public_part(key), keys.CSRF: b"csrf"}
         for path, data in {**keys_made, "user.cfg": PEOPLE, **files}.items():
             store.write(path, data)
         self.store, self.mirror = store, store.mirror()
         self.tasks, self.samples = RecordedTasks(), FixedSamples()
         self.came_in: list[str] = []
-        host = Host(node="alpha", store=self.store, mirror=self.mirror, run=no_programs)
+        host = Host(node=node, store=self.store, mirror=self.mirror, run=no_programs)
         authority = Authority(self.mirror)
         services = Services(
             host=host,
