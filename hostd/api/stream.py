@@ -24,7 +24,8 @@ from hostd.access.authority import Authority
 from hostd.access.login import key_file, verifying
 from hostd.api import browse, sockets, wire
 from hostd.api.errors import reason_of, status_of
-from hostd.api.events import Event, Hub, Watcher, watch
+from hostd.api.eventkinds import Event
+from hostd.api.events import Hub, Watcher, watch
 from hostd.api.identity import COOKIE, RememberedVerdict, Verdict, check_ticket, ticket_in
 from hostd.api.loginqueue import LoginQueue
 from hostd.api.passing import pass_on

@@ -8,12 +8,14 @@ import os
 from hostd.access.authority import Authority
 from hostd.api import sockets
 from hostd.api.events import Watcher
+from hostd.api.otherevents import OtherNodes
 from hostd.api.stream import Streams, serve
 from hostd.api.streampeers import StreamPeers
 from hostd.cluster.store import Mirror
 from hostd.core.notify import notify
 from hostd.daemons.wiring import logging_to_stderr, node_name
 from hostd.node.feed import Subscriber
+from hostd.node.samples import ClusterSamples
 from hostd.tasks.archive import Archive
 
 
@@ -23,7 +25,8 @@ def main() -> None:
     mirror.start()
     samples = Subscriber()
     samples.start()
-    watcher = Watcher(Archive(), samples.guests, node_name())
+    others = OtherNodes(node_name(), mirror, ClusterSamples(node_name(), samples, mirror))
+    watcher = Watcher(Archive(), samples.guests, node_name(), others)
     peers = StreamPeers(node_name(), mirror)
     if os.path.exists(sockets.STREAM):
         os.unlink(sockets.STREAM)
