@@ -21,6 +21,7 @@ class Metric:
 
 
 NODE: Final = (
+    Metric(name="node_online", help="1 while the node is part of the running cluster.", field="online"),
     Metric(name="node_cpu_ratio", help="Use of all processors, 0 to 1.", field="cpu"),
     Metric(name="node_cpu_wait_ratio", help="Processors waiting for disks, 0 to 1.", field="wait"),
     Metric(name="node_cpus", help="Processors.", field="maxcpu"),

@@ -139,6 +139,12 @@ class Store:
         """Make a directory; with ``parents`` also those above, and an existing one is fine. Raises Conflict."""
         self._ask({"op": "mkdir", "path": path, "parents": parents, "actor": actor, "task": task})
 
+    def publish(self, key: str, data: bytes | None) -> None:
+        """Tell all nodes this node's value of ``key``; None removes it. In memory only: publish it again from time to
+        time, as it is forgotten when the daemon ends. Raises Denied, and Invalid for a value that is too large.
+        """
+        self._ask({"op": "publish", "key": key, "data": data})
+
     def close(self) -> None:
         """Drop idle connections; later calls open new ones."""
         with self._lock:
@@ -154,7 +160,7 @@ class Store:
 
     def _exchange(self, request: wire.Message) -> wire.Message:
         frame = wire.encode(request)
-        is_read = request["op"] in ("read", "list")
+        is_read = request["op"] in ("read", "list", "publish")  # may be repeated
         deadline_s = time.monotonic() + self._timeout_s
         while True:
             connection = self._connection(deadline_s)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hostd.api import members
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, Check, array, endpoint, fields
 from hostd.api.nodes.params import NoParams
 from hostd.api.option_params import given, with_options
-from hostd.cluster import datacenter, membership
-from hostd.cluster.corosync.conf import ClusterConf
-from hostd.cluster.membership import Standing
+from hostd.cluster import datacenter
+from hostd.cluster.standing import Member, Standing
 from hostd.core import optionfile
 from hostd.core.errors import NotFound
 from hostd.core.formats.lists import split_list
@@ -20,7 +20,7 @@ from hostd.core.kinds import CONFIG_ID_LIST
 from hostd.core.schema import Kind, param, spelled_out
 from hostd.guests import index as guests
 from hostd.node import addresses
-from hostd.tasks import eventlog
+from hostd.tasks import eventlog, shared
 
 CHILDREN = ("backup-info", "config", "log", "nextid", "options", "resources", "status", "tasks")
 LOG_LINES = 50
@@ -114,7 +114,13 @@ def set_options(ctx: Context, p: SetOptionsParams) -> object:
 def log(ctx: Context, p: LogParams) -> object:
     """What happened in the cluster, newest first; without Sys.Syslog on / only the caller's own."""
     own = "" if ctx.may("/", "Sys.Syslog") else ctx.user
-    return [entry.shown() for entry in eventlog.recent(p.max or LOG_LINES, user=own)]
+    limit = p.max or LOG_LINES
+    found = eventlog.recent(limit, user=own)
+    for node, value in ctx.mirror.shared(shared.EVENTS).items():
+        told = shared.events_from_wire(value.data) if node != ctx.node else []
+        found += [event for event in told if not own or event.user.partition("!")[0] == own]
+    newest = sorted(found, key=lambda event: event.time, reverse=True)  # stable: each node's own order stays
+    return [event.shown() for event in newest[:limit]]
 
 
 @endpoint(
@@ -132,20 +138,20 @@ def log(ctx: Context, p: LogParams) -> object:
 )  # fmt: skip
 def get_status(ctx: Context, p: NoParams) -> object:
     """The cluster and its nodes; a host that joined none is its own only node."""
-    conf = membership.stored(ctx.mirror)
-    if conf is not None:
-        return _members(conf, membership.standing(conf, ctx.node), ctx.node)
+    standing = ctx.mirror.members()
+    if standing is not None:
+        return _members(standing, members.nodes(ctx), ctx.node)
     node = {"id": f"node/{ctx.node}", "name": ctx.node, "type": "node", "online": 1, "local": 1, "nodeid": 0}
     own = addresses.own_addresses(ctx.run)
     return [node | {"level": ""} | ({"ip": own[0]} if own else {})]
 
 
-def _members(conf: ClusterConf, standing: Standing, own: str) -> list[dict[str, object]]:
+def _members(standing: Standing, nodes: Sequence[Member], own: str) -> list[dict[str, object]]:
     """The cluster, then its nodes, each with the address of its first link."""
-    cluster = {"id": "cluster", "name": conf.name, "type": "cluster", "version": conf.version}
-    rows: list[dict[str, object]] = [cluster | {"nodes": len(conf.nodes), "quorate": int(standing.quorate)}]
-    for node in conf.nodes:
+    cluster = {"id": "cluster", "name": standing.name, "type": "cluster", "version": standing.config}
+    rows: list[dict[str, object]] = [cluster | {"nodes": len(nodes), "quorate": int(standing.quorate)}]
+    for node in nodes:
         row = {"id": f"node/{node.name}", "name": node.name, "type": "node", "nodeid": node.node_id, "level": ""}
-        here = {"online": int(node.node_id in standing.online), "local": int(node.name == own)}
-        rows.append(row | here | {"ip": node.links[min(node.links)]})
+        here = {"online": int(node.online), "local": int(node.name == own)}
+        rows.append(row | here | {"ip": node.address})
     return rows

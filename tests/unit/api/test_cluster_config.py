@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from hostd.cluster import membership
 from hostd.cluster.corosync import conf as model
 from hostd.cluster.corosync.conf import ClusterConf, Node
-from hostd.cluster.membership import Standing
+from hostd.cluster.standing import Member, Standing
 from tests.fakes.run import FakeRun
 from tests.unit.api.conftest import Site
 
@@ -51,25 +49,18 @@ def test_nodes_and_settings_are_those_of_the_file(site: Site) -> None:
     assert totem["interface"] == {"0": {"linknumber": "0"}, "1": {"linknumber": "1", "knet_link_priority": "9"}}
 
 
-def test_status_shows_who_is_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(membership, "standing", lambda conf, own: Standing(quorate=True, online=frozenset({5})))
-    cluster_row, *rows = data(joined(site).get("/cluster/status"))
-    wanted = {"id": "cluster", "name": "lab", "type": "cluster", "version": 2, "nodes": 2, "quorate": 1}
+def test_status_shows_who_is_there(site: Site) -> None:
+    there, away = Member("beta", 5, "192.0.2.2", online=True), Member("gamma", 6, "192.0.2.3", online=False)
+    own = Member("alpha", 1, "192.0.2.1", online=False)  # its store does not run; it is here, as it answers
+    site.store.join(Standing(version=9, name="lab", config=2, quorate=True, members=(own, there, away)))
+    cluster_row, *rows = data(site.get("/cluster/status"))
+    wanted = {"id": "cluster", "name": "lab", "type": "cluster", "version": 2, "nodes": 3, "quorate": 1}
     assert cluster_row == wanted
     assert [(row["name"], row["nodeid"], row["online"], row["local"], row["ip"]) for row in rows] == [
-        ("alpha", 1, 0, 1, "192.0.2.1"),
+        ("alpha", 1, 1, 1, "192.0.2.1"),
         ("beta", 5, 1, 0, "192.0.2.2"),
+        ("gamma", 6, 0, 0, "192.0.2.3"),
     ]
-
-
-def test_without_corosync_a_node_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hostd.cluster.corosync import library, votequorum
-
-    def absent() -> None:
-        raise library.failure("votequorum_initialize", library.Code.LIBRARY)
-
-    monkeypatch.setattr(votequorum, "VoteQuorum", absent)
-    assert membership.standing(cluster(), "beta") == Standing(quorate=False, online=frozenset({5}))
 
 
 def test_a_wrong_file_is_named_and_nobody_else_may_look(site: Site) -> None:
