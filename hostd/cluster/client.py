@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 from hostd.cluster import wire
 from hostd.cluster.fs.mutations import Cause
+from hostd.cluster.health import Health
 from hostd.core.errors import Conflict, Denied, HostError, Invalid, NotFound, ParseError, Unavailable
 
 RETRY_S: Final = 0.05
@@ -139,6 +140,11 @@ class Store:
         """Make a directory; with ``parents`` also those above, and an existing one is fine. Raises Conflict."""
         self._ask({"op": "mkdir", "path": path, "parents": parents, "actor": actor, "task": task})
 
+    def health(self) -> Health | None:
+        """How the cluster is, as this node's daemon feels it; None where there is none, or Corosync does not run."""
+        found = self._ask({"op": "health"})
+        return None if found is None else Health.from_wire(found)
+
     def close(self) -> None:
         """Drop idle connections; later calls open new ones."""
         with self._lock:
@@ -154,7 +160,7 @@ class Store:
 
     def _exchange(self, request: wire.Message) -> wire.Message:
         frame = wire.encode(request)
-        is_read = request["op"] in ("read", "list")
+        is_read = request["op"] in ("read", "list", "health")
         deadline_s = time.monotonic() + self._timeout_s
         while True:
             connection = self._connection(deadline_s)

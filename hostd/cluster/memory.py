@@ -11,6 +11,7 @@ from hostd.cluster.client import Store
 from hostd.cluster.fs import seed
 from hostd.cluster.fs.mutations import Mutation
 from hostd.cluster.fs.tree import Node, Outcome, Tree, apply
+from hostd.cluster.health import Health
 from hostd.cluster.mirror import Mirror
 from hostd.cluster.requests import (
     READS,
@@ -30,6 +31,7 @@ class MemoryStore(Store):
     def __init__(self, node: str = "localhost", *, access: Access = Access.ALL) -> None:
         super().__init__()
         self.node, self.access = node, access
+        self.condition: Health | None = None  # what ``health`` answers
         self.tree = Tree()
         self._listeners: list[Callable[[Outcome], None]] = []
         self._one = threading.RLock()
@@ -51,6 +53,8 @@ class MemoryStore(Store):
             try:
                 if request["op"] in READS:
                     return answer_read(request, self.tree, self.node, self.access)
+                if request["op"] == "health":
+                    return {"ok": None if self.condition is None else self.condition.to_wire()}
                 check_write_access(self.access)
                 mutation = mutation_of(request, self.node)
             except BadRequest as err:

@@ -7,8 +7,9 @@ import logging
 import os
 import pwd
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,6 +124,10 @@ def _no_cluster() -> Standing | None:
     return None
 
 
+def _no_health() -> None:
+    return None
+
+
 async def serve(
     settings: Settings,
     *,
@@ -164,10 +169,11 @@ async def serve(
                 nursery.start_soon(cluster.run, engine)
                 nursery.start_soon(first_contents_of_member, engine, settings.seed)
             standing = _no_cluster if cluster is None else cluster.standing
+            server = partial(_serve_socket, engine, settings, health=_no_health if cluster is None else cluster.health)
             if settings.mount is None:
-                await _serve_socket(engine, settings, trio.lowlevel.checkpoint, stop, ready)
+                await server(trio.lowlevel.checkpoint, stop, ready)
             else:
-                await _serve_mount(engine, settings, settings.mount, stop, ready, boot_s, standing)
+                await _serve_mount(engine, server, settings.mount, stop, ready, boot_s, standing)
             nursery.cancel_scope.cancel()
     finally:
         database.close()
@@ -175,7 +181,7 @@ async def serve(
 
 async def _serve_mount(
     engine: Engine,
-    settings: Settings,
+    serve_socket: Callable[[watch.Settle, trio.Event, Callable[[], None]], Awaitable[None]],
     mountpoint: Path,
     stop: trio.Event,
     ready: Callable[[], None],
@@ -194,7 +200,7 @@ async def _serve_mount(
             unmounted = trio.Event()
             nursery.start_soon(_run_mount, stop, unmounted)
             await trio.to_thread.run_sync(os.statvfs, mountpoint, abandon_on_cancel=True)
-            await _serve_socket(engine, settings, caches.settle, stop, ready)
+            await serve_socket(caches.settle, stop, ready)
             if unmounted.is_set():
                 raise HostError(f"'{mountpoint}' was unmounted by somebody else")
             await files.commit_all()
@@ -222,8 +228,11 @@ async def _serve_socket(
     settle: watch.Settle,
     stop: trio.Event,
     ready: Callable[[], None],
+    *,
+    health: watch.Health,
 ) -> None:
-    server = watch.Server(engine, settle=settle, readers_uid=user_id(READERS_USER), readers_gid=group_id(READERS_GROUP))
+    uid, gid = user_id(READERS_USER), group_id(READERS_GROUP)
+    server = watch.Server(engine, settle=settle, readers_uid=uid, readers_gid=gid, health=health)
     listener = watch.listen(settings.socket)
     async with listener, trio.open_nursery() as nursery:
         nursery.start_soon(server.serve, listener)

@@ -44,7 +44,10 @@ CHUNK_BYTES: Final = 512 << 10
 MAX_BEHIND_BYTES: Final = 64 << 20
 FINISH_S: Final = 5.0
 
+HEALTH: Final = "health"
+
 Settle = Callable[[], Awaitable[None]]
+Health = Callable[[], wire.Message | None]
 
 
 def access_of(uid: int, gids: Collection[int], *, readers_uid: int | None, readers_gid: int | None) -> Access | None:
@@ -121,8 +124,11 @@ class Server:
         settle: Settle,
         readers_uid: int | None,
         readers_gid: int | None,
+        health: Health = lambda: None,
     ) -> None:
+        """``health``: how the cluster is, as Health.to_wire says it; None where there is none."""
         self._engine = engine
+        self._health = health
         self._settle = settle
         self._readers_uid, self._readers_gid = readers_uid, readers_gid
         self._watchers: list[_Watcher] = []
@@ -167,6 +173,8 @@ class Server:
         try:
             if request.get("op") in READS:
                 return answer_read(request, self._engine.tree, self._engine.node, access)
+            if request.get("op") == HEALTH:
+                return {"ok": self._health()}
             check_write_access(access)
             mutation = mutation_of(request, self._engine.node)
             actor, task = attribution(request)
