@@ -17,6 +17,7 @@ from hostd.cluster.health import Health
 from hostd.core.errors import Conflict, Denied, HostError, Invalid, NotFound, ParseError, Unavailable
 
 RETRY_S: Final = 0.05
+HEALTH_S: Final = 1.0  # nobody waits longer for what is only shown
 Names = list[str]
 
 
@@ -141,9 +142,14 @@ class Store:
         self._ask({"op": "mkdir", "path": path, "parents": parents, "actor": actor, "task": task})
 
     def health(self) -> Health | None:
-        """How the cluster is, as this node's daemon feels it; None where there is none, or Corosync does not run."""
-        found = self._ask({"op": "health"})
-        return None if found is None else Health.from_wire(found)
+        """How the cluster is, as this node feels it; None where nobody can tell (no cluster, no daemon now)."""
+        try:
+            answer = self._exchange({"op": "health"}, timeout_s=min(self._timeout_s, HEALTH_S))
+        except Unavailable:
+            return None
+        if "error" in answer:
+            raise error_of(answer)
+        return None if answer["ok"] is None else Health.from_wire(answer["ok"])
 
     def close(self) -> None:
         """Drop idle connections; later calls open new ones."""
@@ -158,10 +164,11 @@ class Store:
             raise error_of(answer)
         return answer["ok"]
 
-    def _exchange(self, request: wire.Message) -> wire.Message:
+    def _exchange(self, request: wire.Message, *, timeout_s: float | None = None) -> wire.Message:
+        """``timeout_s`` None: the store's own."""
         frame = wire.encode(request)
         is_read = request["op"] in ("read", "list", "health")
-        deadline_s = time.monotonic() + self._timeout_s
+        deadline_s = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
         while True:
             connection = self._connection(deadline_s)
             try:

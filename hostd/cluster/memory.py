@@ -47,7 +47,7 @@ class MemoryStore(Store):
         """Call ``listener`` after each change."""
         self._listeners.append(listener)
 
-    def _exchange(self, request: wire.Message) -> wire.Message:
+    def _exchange(self, request: wire.Message, *, timeout_s: float | None = None) -> wire.Message:
         request = wire.decode(wire.encode(request)[wire.HEADER_BYTES :])
         with self._one:
             try:
