@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -86,19 +87,31 @@ static int close_file(const char *path, struct fuse_file_info *file)
 	return result(close(file->fh));
 }
 
+static int open_directory(const char *path, struct fuse_file_info *file)
+{
+	int fd = openat(source, below(path), O_RDONLY | O_DIRECTORY);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	file->fh = (uintptr_t)directory;
+	file->cache_readdir = file->keep_cache = 0;
+	return directory ? 0 : -errno;
+}
+
 static int list(const char *path, void *to, fuse_fill_dir_t add, off_t offset, struct fuse_file_info *file,
 		enum fuse_readdir_flags flags)
 {
-	(void)offset, (void)file, (void)flags;
-	int fd = openat(source, below(path), O_RDONLY | O_DIRECTORY);
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	if (!directory)
-		return -errno;
+	(void)path, (void)offset, (void)flags;
+	DIR *directory = (DIR *)(uintptr_t)file->fh;
 	struct dirent *entry;
+	rewinddir(directory);
 	while ((entry = readdir(directory)))
 		add(to, entry->d_name, NULL, 0, 0);
-	closedir(directory);
 	return 0;
+}
+
+static int close_directory(const char *path, struct fuse_file_info *file)
+{
+	(void)path;
+	return result(closedir((DIR *)(uintptr_t)file->fh));
 }
 
 static int make_directory(const char *path, mode_t mode) { return result(mkdirat(source, below(path), mode)); }
@@ -115,6 +128,7 @@ static int rename_entry(const char *from, const char *to, unsigned int flags)
 static const struct fuse_operations operations = {
 	.init = start, .getattr = get_attributes, .create = make_file, .open = open_file, .read = read_file,
 	.write = write_file, .truncate = truncate_file, .flush = flush_file, .release = close_file, .readdir = list,
+	.opendir = open_directory, .releasedir = close_directory,
 	.mkdir = make_directory, .rmdir = remove_directory, .unlink = remove_file, .rename = rename_entry,
 };
 
