@@ -91,9 +91,12 @@ test-sim: tools ## The replicated store in a simulated cluster with faults, and 
 	@$(IN) python3 -m pytest -q -p no:cacheprovider tests/simulation
 	@$(IN) python3 -m tests.simulation --runs $(RUNS) --seed $(SEED)
 
+TORMENTS ?=
+NODES ?=
 .PHONY: test-netns
-test-netns: tools ## Three nodes with real Corosync in namespaces: cables cut, daemons killed, power gone (root)
-	@$(IN) unshare --pid --fork --kill-child --mount-proc \
+test-netns: tools ## Nodes with real Corosync in namespaces: cables cut, daemons killed, power gone (root; TORMENTS=, NODES=)
+	@$(IN) env TORMENTS=$(TORMENTS) NODES=$(NODES) SEED=$(if $(filter command line,$(origin SEED)),$(SEED)) \
+	  unshare --pid --fork --kill-child --mount-proc \
 	  sh -c 'python3 -m pytest -q -p no:cacheprovider tests/netns; exit $$?'
 
 .PHONY: conformance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 
 from werkzeug.wrappers import Response
@@ -40,10 +41,26 @@ def storage_table(ctx: Context) -> list[Labelled]:
     ]
 
 
+def cluster_tables(ctx: Context) -> tuple[list[Labelled], list[Labelled], list[Labelled]]:
+    """The cluster, links, clocks as this node feels them; nothing on a host that joined none."""
+    health = ctx.store.health() if ctx.may("/", "Sys.Audit") else None
+    if health is None:
+        return [], [], []
+    own = {"node": ctx.node}
+    links: list[Labelled] = [
+        ({**own, "peer": link.node, "link": str(link.link)}, asdict(link)) for link in health.links
+    ]
+    clocks: list[Labelled] = [({**own, "peer": clock.node}, asdict(clock)) for clock in health.clocks]
+    return [(own, {**asdict(health), "margin": health.margin})], links, clocks
+
+
 @endpoint("GET", "/metrics", params=NoParams, returns={"type": "string"}, allow=ALL, checked_in_code=True)
 def metrics(ctx: Context, p: NoParams) -> object:
-    """Live values of nodes, guests and storages in Prometheus' text format (own addition; also at /metrics)."""
+    """Live values of nodes, guests, storages and the cluster in Prometheus' text format (own; also at /metrics)."""
     lines = prometheus.lines(prometheus.NODE, node_table(ctx))
     lines += prometheus.lines(prometheus.GUEST, guest_table(ctx))
     lines += prometheus.lines(prometheus.STORAGE, storage_table(ctx))
+    tables = zip((prometheus.CLUSTER, prometheus.LINK, prometheus.CLOCK), cluster_tables(ctx), strict=True)
+    for metrics_of, table in tables:
+        lines += prometheus.lines(metrics_of, table)
     return Response("".join(f"{line}\n" for line in lines), content_type=prometheus.CONTENT_TYPE)

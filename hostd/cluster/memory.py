@@ -12,6 +12,7 @@ from hostd.cluster.fs import seed
 from hostd.cluster.fs.mutations import Cause, Mutation
 from hostd.cluster.fs.tree import Node, Outcome, Tree, apply
 from hostd.cluster.group.values import Refused, Told, Values
+from hostd.cluster.health import Health
 from hostd.cluster.mirror import Mirror
 from hostd.cluster.requests import (
     READS,
@@ -33,6 +34,7 @@ class MemoryStore(Store):
     def __init__(self, node: str = "localhost", *, access: Access = Access.ALL) -> None:
         super().__init__()
         self.node, self.access = node, access
+        self.condition: Health | None = None  # what ``health`` answers
         self.tree = Tree()
         self._listeners: list[Callable[[Outcome], None]] = []
         self.values = Values(node)
@@ -64,7 +66,7 @@ class MemoryStore(Store):
         """Call ``listener`` after each change."""
         self._listeners.append(listener)
 
-    def _exchange(self, request: wire.Message) -> wire.Message:
+    def _exchange(self, request: wire.Message, *, timeout_s: float | None = None) -> wire.Message:
         request = wire.decode(wire.encode(request)[wire.HEADER_BYTES :])
         with self._one:
             try:
@@ -75,6 +77,8 @@ class MemoryStore(Store):
                     for mirror in self._mirrors:
                         mirror.hear(told)
                     return answer_change(None, None)
+                if request["op"] == "health":
+                    return {"ok": None if self.condition is None else self.condition.to_wire()}
                 check_write_access(self.access)
                 mutation = mutation_of(request, self.node)
             except BadRequest as err:

@@ -12,6 +12,7 @@ from hostd.api.endpoint import ALL, NULL, Check, array, endpoint, fields
 from hostd.api.nodes.params import NoParams
 from hostd.api.option_params import given, with_options
 from hostd.cluster import datacenter
+from hostd.cluster.health import Health, Link
 from hostd.cluster.standing import Member, Standing
 from hostd.core import optionfile
 from hostd.core.errors import NotFound
@@ -131,27 +132,55 @@ def log(ctx: Context, p: LogParams) -> object:
         fields(
             id="string", name="string", type="string", online="boolean?", local="boolean?", nodeid="integer?",
             ip="string?", level="string?", nodes="integer?", quorate="boolean?", version="integer?",
+            health="object?",
         )
     ),
     allow=Check("/", "Sys.Audit"),
     privileged=True,
 )  # fmt: skip
 def get_status(ctx: Context, p: NoParams) -> object:
-    """The cluster and its nodes; a host that joined none is its own only node."""
+    """The cluster and its nodes; a host that joined none is its own only node.
+
+    ``health`` is an addition, as the node that is asked feels it: votes and counters of the cluster, links to the other
+    nodes (seconds there and back, share that is lost), how far their clocks are away. Absent where it is not known.
+    """
     standing = ctx.mirror.members()
     if standing is not None:
-        return _members(standing, members.nodes(ctx), ctx.node)
+        return _members(standing, members.nodes(ctx), ctx.node, ctx.store.health())
     node = {"id": f"node/{ctx.node}", "name": ctx.node, "type": "node", "online": 1, "local": 1, "nodeid": 0}
     own = addresses.own_addresses(ctx.run)
     return [node | {"level": ""} | ({"ip": own[0]} if own else {})]
 
 
-def _members(standing: Standing, nodes: Sequence[Member], own: str) -> list[dict[str, object]]:
+def _members(standing: Standing, nodes: Sequence[Member], own: str, health: Health | None) -> list[dict[str, object]]:
     """The cluster, then its nodes, each with the address of its first link."""
     cluster = {"id": "cluster", "name": standing.name, "type": "cluster", "version": standing.config}
     rows: list[dict[str, object]] = [cluster | {"nodes": len(nodes), "quorate": int(standing.quorate)}]
     for node in nodes:
         row = {"id": f"node/{node.name}", "name": node.name, "type": "node", "nodeid": node.node_id, "level": ""}
         here = {"online": int(node.online), "local": int(node.name == own)}
-        rows.append(row | here | {"ip": node.address})
+        rows.append(row | here | {"ip": node.address} | _health_of(node.name, health))
+    if health is not None:
+        rows[0]["health"] = {
+            "votes": health.votes, "votes_needed": health.votes_needed, "votes_expected": health.votes_expected,
+            "margin": health.margin, "retransmits": health.retransmits, "tokens_lost": health.tokens_lost,
+        }  # fmt: skip
     return rows
+
+
+def _health_of(name: str, health: Health | None) -> dict[str, object]:
+    """Links and clock of another node, as this one sees them; nothing for itself."""
+    links = [link for link in health.links if link.node == name] if health else []
+    if health is None or not links:
+        return {}
+    found: dict[str, object] = {"links": [_link(link) for link in links]}
+    for clock in health.clocks:
+        if clock.node == name:
+            found |= {"clock_offset": clock.offset_s, "clock_error": clock.error_s}
+    return {"health": found}
+
+
+def _link(link: Link) -> dict[str, object]:
+    row: dict[str, object] = {"link": link.link, "connected": int(link.connected), "ups": link.ups, "downs": link.downs}
+    row |= {} if link.round_trip_s is None else {"round_trip": link.round_trip_s}
+    return row | ({} if link.loss is None else {"loss": link.loss})

@@ -16,10 +16,12 @@ from pathlib import Path
 
 import trio
 
+from hostd.cluster import wire
 from hostd.cluster.corosync.conf import ClusterConf, Node
 from hostd.cluster.corosync.library import EngineError
 from hostd.cluster.corosync.running import Running, Seen
 from hostd.cluster.corosync.transport import CorosyncTransport
+from hostd.cluster.fs.checkup import Checkup
 from hostd.cluster.fs.database import Database
 from hostd.cluster.fs.engine import Engine
 from hostd.cluster.fs.replicate import Event, Fetch, Gate, Lose, Position, Proposal
@@ -109,6 +111,7 @@ class Cluster:
         self._mark = ""
         self._listener: Callable[[], None] = lambda: None
         self._told = 0
+        self._checkup = Checkup(self._authkey, self._others)
         self._read_conf()
 
     # --- what the engine is given
@@ -171,6 +174,10 @@ class Cluster:
             self._told = version
             self._listener()
 
+    def health(self) -> wire.Message | None:
+        """For the socket: how the cluster is; None while Corosync does not run."""
+        return self._checkup.health.to_wire() if self._checkup.health else None
+
     # --- the daemon's life
 
     async def run(self, engine: Engine) -> None:
@@ -188,6 +195,7 @@ class Cluster:
                 nursery.start_soon(self._watch, engine)
                 nursery.start_soon(self._carry, nursery)
                 nursery.start_soon(self._serve, engine, transport)
+                nursery.start_soon(self._checkup.run, transport.own.node_id)
         except EngineError as err:
             raise CorosyncGone(f"Corosync has gone: {err}") from err
         finally:
@@ -304,6 +312,12 @@ class Cluster:
     def _addresses(self, node_id: int) -> list[str]:
         """All of a node's addresses, in the order of its links."""
         return [node.links[k] for node in self._nodes if node.node_id == node_id for k in sorted(node.links)]
+
+    def _others(self) -> dict[int, list[str]]:
+        """Addresses of the nodes that are here, this one excepted."""
+        transport = self._transport
+        numbers = transport.online - {transport.own.node_id} if transport else frozenset()
+        return {number: self._addresses(number) for number in sorted(numbers)}
 
     async def _serve(self, engine: Engine, transport: _Attentive) -> None:
         def answer(fetch: Fetch) -> Transfer | None:

@@ -125,6 +125,10 @@ def _no_cluster() -> Standing | None:
     return None
 
 
+def _no_health() -> None:
+    return None
+
+
 async def serve(
     settings: Settings,
     *,
@@ -169,6 +173,7 @@ async def serve(
                 standing=standing,
                 readers_uid=user_id(READERS_USER),
                 readers_gid=group_id(READERS_GROUP),
+                health=_no_health if cluster is None else cluster.health,
             )
             if cluster is None:
                 await first_contents(engine, settings.seed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
 import os
 import socket
 import stat
@@ -49,7 +50,10 @@ CHUNK_BYTES: Final = 512 << 10
 MAX_BEHIND_BYTES: Final = 64 << 20
 FINISH_S: Final = 5.0
 
+HEALTH: Final = "health"
+
 Settle = Callable[[], Awaitable[None]]
+Health = Callable[[], wire.Message | None]
 
 
 def access_of(uid: int, gids: Collection[int], *, readers_uid: int | None, readers_gid: int | None) -> Access | None:
@@ -132,17 +136,36 @@ class Server:
         standing: Callable[[], Standing | None],
         readers_uid: int | None,
         readers_gid: int | None,
+        health: Health = lambda: None,
     ) -> None:
+        """``health``: how the cluster is, as Health.to_wire says it; None where there is none."""
         self._engine, self._channel, self._standing = engine, channel, standing
+        self._health = health
         self.settle = trio.lowlevel.checkpoint
         self._readers_uid, self._readers_gid = readers_uid, readers_gid
         self._watchers: list[_Watcher] = []
+        self._answering: set[trio.CancelScope] = set()
+        self._finish_by = math.inf
         engine.listen(self._published)
         channel.listen(self._told)
 
     async def serve(self, listener: trio.SocketListener) -> None:
         """Serve until cancelled."""
-        await trio.serve_listeners(self._serve_one, [listener])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._limit_the_end)
+            await trio.serve_listeners(self._serve_one, [listener])
+
+    async def _limit_the_end(self) -> None:
+        """From the moment of the cancellation on, what was begun has FINISH_S to be answered.
+
+        Not from its own beginning: when a node of the cluster dies, a change waits longer than that for its answer.
+        """
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._finish_by = trio.current_time() + FINISH_S
+            for scope in self._answering:
+                scope.deadline = self._finish_by
 
     async def _serve_one(self, stream: trio.SocketStream) -> None:
         try:
@@ -172,8 +195,12 @@ class Server:
                 await self._watch(stream, _Watcher(access, values=wants_values(request)))
                 return
             # What was begun is finished and answered also while the daemon is ending.
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + FINISH_S):
-                await stream.send_all(wire.encode(await self._handle(request, access, is_front=is_front)))
+            with trio.CancelScope(shield=True, deadline=self._finish_by) as scope:
+                self._answering.add(scope)
+                try:
+                    await stream.send_all(wire.encode(await self._handle(request, access, is_front=is_front)))
+                finally:
+                    self._answering.discard(scope)
 
     async def _handle(self, request: wire.Message, access: Access, *, is_front: bool) -> wire.Message:
         try:
@@ -182,6 +209,8 @@ class Server:
             if request.get("op") == "publish":
                 self._channel.publish(*publication_of(request, access, is_front=is_front))
                 return answer_change(None, None)
+            if request.get("op") == HEALTH:
+                return {"ok": self._health()}
             check_write_access(access)
             mutation = mutation_of(request, self._engine.node)
             actor, task = attribution(request)

@@ -12,6 +12,7 @@ import pytest
 from conftest import Daemon  # type: ignore[attr-defined]
 
 from hostd.cluster import wire
+from hostd.cluster.fs import watch
 from hostd.cluster.memory import MemoryStore
 from hostd.cluster.requests import Access, BadRequest, publication_of
 from hostd.cluster.store import Change, Mirror, Store, local_lock
@@ -306,3 +307,12 @@ def test_the_front_publishes_its_own_keys_only() -> None:
     for wrong in ({"data": "text"}, {"key": 1}):
         with pytest.raises(BadRequest):
             publication_of({**ask, **wrong}, Access.ALL, is_front=False)
+
+
+def test_a_change_that_takes_long_is_answered(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than what is left to a request when the daemon ends; in a cluster a node that dies makes all wait."""
+    monkeypatch.setattr(watch, "FINISH_S", 0.05)
+    daemon.fault = lambda point: time.sleep(0.2) if point == "written" else None
+    with Store(daemon.socket) as store:
+        assert store.write("slow", b"1").version == store.read("slow").version
+        assert store.write("slow", b"2").data == b"2"
