@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import (
     ClientConnectorError,
+    ClientConnectorSSLError,
     ClientError,
     ClientSession,
     ClientTimeout,
     ClientWebSocketResponse,
+    ConnectionTimeoutError,
     Fingerprint,
     ServerFingerprintMismatch,
     TCPConnector,
@@ -41,6 +43,7 @@ log = logging.getLogger(__name__)
 
 PASSED_ON: Final = ("Cookie", "Authorization", "User-Agent")
 OF_UPLOADS: Final = ("Content-Type", "Content-Length")
+NOT_REACHED: Final = (ClientConnectorError, ConnectionTimeoutError)
 CHUNK: Final = 1 << 18
 # What is passed through waits for people and disks, not for the other node: so many at once take little here.
 CONSOLES, CONSOLES_IN_ALL = 64, 256
@@ -84,12 +87,13 @@ class StreamPeers:
         traces = [heard] if heard else []
         connector = TCPConnector(ssl=_Pins(pins), family=socket.AF_UNSPEC)
         try:
-            async with ClientSession(
-                connector=connector, timeout=timeout, auto_decompress=False, trace_configs=traces
-            ) as session:
+            async with ClientSession(connector=connector, timeout=timeout, trace_configs=traces) as session:
                 yield session
-        except ClientConnectorError as err:
-            raise NodeAway(f"{err.strerror or err}: node '{member.name}' port {self._port}") from err
+        except ClientConnectorSSLError as err:
+            raise NodeFailed(f"TLS with node '{member.name}' failed: {err}") from err
+        except NOT_REACHED as err:
+            why = getattr(err, "strerror", None) or "Connection timed out"
+            raise NodeAway(f"{why}: node '{member.name}' port {self._port}") from err
         except ServerFingerprintMismatch as err:
             raise NodeFailed(f"node '{member.name}' shows a certificate that the tree does not have for it") from err
         except (ClientError, OSError) as err:  # TimeoutError among them
@@ -97,7 +101,8 @@ class StreamPeers:
 
     def _headers(self, request: web.Request, *more: str) -> dict[str, str]:
         names = (*PASSED_ON, *more)
-        return {name: request.headers[name] for name in names if name in request.headers} | {HOP: "true"}
+        passed = {name: request.headers[name] for name in names if name in request.headers}
+        return passed | {HOP: "true", "Accept-Encoding": "identity"}
 
     def _urls(self, request: web.Request, member: Member, scheme: str) -> list[URL]:
         """The same path and query at each of the node's addresses."""
@@ -120,7 +125,7 @@ class StreamPeers:
                     try:
                         answer = await session.post(url, data=request.content.iter_chunked(CHUNK), headers=headers)
                         break
-                    except ClientConnectorError:  # nothing of the body was read
+                    except NOT_REACHED:  # nothing of the body was read
                         if url is last:
                             raise
                 assert answer is not None
@@ -167,7 +172,7 @@ class StreamPeers:
                         compress=0,
                         heartbeat=30,
                     )
-            except ClientConnectorError:
+            except NOT_REACHED:
                 if url is last:
                     raise
         raise AssertionError("a node without addresses")
