@@ -16,7 +16,7 @@ from hostd.api import metrics, pools, storage, version
 from hostd.api.access import acl, domains, groups, roles, tfa, ticket, tokens, users
 from hostd.api.access import index as access_index
 from hostd.api.app import Api, Forward
-from hostd.api.cluster import backup_info, resources
+from hostd.api.cluster import backup_info, jointokens, resources
 from hostd.api.cluster import config as cluster_config
 from hostd.api.cluster import index as cluster_index
 from hostd.api.cluster import tasks as cluster_tasks
@@ -50,8 +50,8 @@ from hostd.tasks.eventlog import Event
 # Every module that declares methods of the API.
 ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
-    backup_info, cluster_config, resources, cluster_tasks, index, system, services, journal, apt, certificates, network,
-    statistics, tasks, console, qemu, lxc, storage, node_storage,
+    backup_info, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal, apt,
+    certificates, network, statistics, tasks, console, qemu, lxc, storage, node_storage,
 )  # fmt: skip
 
 
