@@ -4,6 +4,9 @@ SHELL := /bin/sh
 export HOLDFAST_CACHE ?= /var/cache/holdfast
 export PYTHONDONTWRITEBYTECODE := 1
 PORT ?= 8006
+N ?= 3
+FORM ?= yes
+export N FORM
 BUILD := PYTHONPATH=image-build /usr/bin/python3 -m imagebuild
 IN := bin/in-tools
 
@@ -73,6 +76,14 @@ dev: tools ## Start one node from the packages in a system container (PORT=)
 .PHONY: dev-down
 dev-down: ## Remove the node of `make dev` (PORT=)
 	@$(BUILD) dev-down
+
+.PHONY: cluster
+cluster: host-dev tools ## Start N full nodes in system containers and form a cluster of them (N=3, PORT=, FORM=no)
+	@$(BUILD) cluster
+
+.PHONY: cluster-down
+cluster-down: ## Remove the nodes of `make cluster` (PORT=)
+	@$(BUILD) cluster-down
 
 .PHONY: host-dev
 host-dev:
