@@ -48,9 +48,11 @@ def _move(round: Round, command: str, how: Move, sid: str, target: str) -> None:
     if not round.is_online(target):
         round.tell(Kind.CRM_COMMAND_REJECTED, cmd=command, reason="node_not_online")
         return
-    if other := _in_the_way(round, sid, target):
+    blockers = _in_the_way(round, sid, target)
+    for other in blockers:
         fields = {"sid": other, "node": target, "with": sid}
         round.tell(Kind.CRM_COMMAND_REJECTED, cmd=command, reason="negative_affinity", **fields)
+    if blockers:
         return
     round.tell(Kind.CRM_COMMAND, cmd=command)
     round.note(sid, Noted(move=how, target=target))
@@ -62,13 +64,10 @@ def _move(round: Round, command: str, how: Move, sid: str, target: str) -> None:
             round.note(partner, Noted(move=how, target=target))
 
 
-def _in_the_way(round: Round, sid: str, target: str) -> str | None:
-    """A negative partner that is on the target and does not leave it."""
-    for partner in round.affinity.negative.get(sid, ()):
-        at, towards = round.usage.where(partner)
-        if at == target and towards in (None, target):
-            return partner
-    return None
+def _in_the_way(round: Round, sid: str, target: str) -> list[str]:
+    """Negative partners that are on the target, also stopped ones, and do not leave it."""
+    partners = ((other, round.services.get(other)) for other in round.affinity.negative.get(sid, ()))
+    return [other for other, s in partners if s and s.node == target and s.target in (None, target)]
 
 
 def _stop(round: Round, command: str, sid: str, timeout_s: int) -> None:

@@ -7,6 +7,7 @@ Source: conformance area ``ha``, section 10; argument style: fence-agents(8).
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ def parse(text: str) -> Devices:
     mistakes: list[Mistake] = []
     for number, line in enumerate(text.split("\n"), 1):
         try:
-            words = shlex.split(line, comments=True)
+            words = _words(line)
         except ValueError:
             mistakes.append(Mistake(line=number, code="unbalanced_quotes", device=""))
             continue
@@ -61,6 +62,13 @@ def parse(text: str) -> Devices:
         if mistake:
             mistakes.append(mistake)
     return Devices(parts=parts, mistakes=tuple(mistakes))
+
+
+def _words(line: str) -> list[str]:
+    """The words of a line as a shell reads them; ``#`` begins a comment only where a word begins."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    return list(itertools.takewhile(lambda word: not word.startswith("#"), lexer))
 
 
 def _read(words: Sequence[str], line: int, parts: dict[str, dict[int, Part]]) -> Mistake | None:

@@ -61,7 +61,7 @@ class Usage:
         """Count a service where its state says, and nowhere else."""
         at = service.node if service.state in _ON_NODE and service.node in self._on else None
         towards = service.target if service.state in _ON_TARGET and service.target in self._on else None
-        runs = service.state is not ServiceState.STARTED or service.running
+        runs = service.running if service.state is ServiceState.STARTED else at is not None
         if runs != (sid in self._running):
             self._running ^= {sid}
             self._forget(self.where(sid))

@@ -19,9 +19,8 @@ Emit = Callable[[dict[str, Any]], None]
 
 @dataclass
 class Crm:
-    """A process of the cluster resource manager, with its clock."""
+    """A process of the cluster resource manager."""
 
-    clock_s: int
     now: crm.Crm
 
 
@@ -29,13 +28,14 @@ class Crm:
 class Lrm:
     """A process of the agent. ``restarts``: another one follows when it ends."""
 
-    clock_s: int
     now: agent.Agent
     restarts: bool = False
 
 
 @dataclass
 class Machine:
+    """``clocks_s``: one for each kind of daemon; they go on where the last process left them."""
+
     name: str
     capacity: Capacity
     power: bool = False
@@ -46,6 +46,7 @@ class Machine:
     crm: Crm | None = None
     lrm: Lrm | None = None
     running: set[str] = field(default_factory=set)
+    clocks_s: dict[str, int] = field(default_factory=lambda: {"crm": 0, "lrm": 0})
 
 
 @dataclass

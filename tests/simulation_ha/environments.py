@@ -12,7 +12,7 @@ from hostd.ha.events import Kind, Value
 from hostd.ha.rules import Rule
 from hostd.ha.states import Code, Requested
 from hostd.ha.status import ManagerStatus, Publication
-from tests.simulation_ha.cluster import Cluster, Crm, Lrm
+from tests.simulation_ha.cluster import Cluster
 from tests.simulation_ha.guests import Guests
 
 
@@ -26,12 +26,8 @@ class _Daemon:
         self.node = node
         self.machine = cluster.machines[node]
 
-    def process(self) -> Crm | Lrm | None:
-        raise NotImplementedError
-
     def clock_s(self) -> int:
-        process = self.process()
-        return process.clock_s if process else self.cluster.time_s
+        return self.machine.clocks_s[self.by]
 
     def now_s(self) -> float:
         return self.clock_s()
@@ -83,9 +79,6 @@ class _Daemon:
 
 class ManagerSide(_Daemon):
     by = "crm"
-
-    def process(self) -> Crm | None:
-        return self.machine.crm
 
     def members(self) -> Mapping[str, bool]:
         return {node: self.cluster.is_online(node) for node in self.cluster.machines}
@@ -168,9 +161,6 @@ class AgentSide(_Daemon):
     def __init__(self, cluster: Cluster, node: str) -> None:
         super().__init__(cluster, node)
         self._ended: list[tuple[Job, Code]] = []
-
-    def process(self) -> Lrm | None:
-        return self.machine.lrm
 
     def publish(self, publication: Publication) -> None:
         self.check_store()

@@ -60,11 +60,11 @@ class Hardware:
 
     def start_crm(self, node: str) -> None:
         machine = self.cluster.machines[node]
-        machine.crm = Crm(self.cluster.time_s, crm.start(ManagerSide(self.cluster, node)))
+        machine.crm = Crm(crm.start(ManagerSide(self.cluster, node)))
 
     def start_lrm(self, node: str) -> None:
         machine = self.cluster.machines[node]
-        machine.lrm = Lrm(self.cluster.time_s, agent.start(AgentSide(self.cluster, node)))
+        machine.lrm = Lrm(agent.start(AgentSide(self.cluster, node)))
 
     def _power_on(self, node: str) -> None:
         machine = self.cluster.machines[node]
@@ -81,7 +81,7 @@ class Hardware:
         if machine.power:
             for by, process in (("crm", machine.crm), ("lrm", machine.lrm)):
                 if process:
-                    self.cluster.emit({"t": process.clock_s, "on": node, "by": by, "event": "daemon_killed"})
+                    self.cluster.emit({"t": machine.clocks_s[by], "on": node, "by": by, "event": "daemon_killed"})
             machine.crm = machine.lrm = None
             machine.running.clear()
             for key in [key for key in self.cluster.watchdogs if key[0] == node]:
@@ -115,9 +115,9 @@ class Hardware:
     def _service(self, sid: str, verb: str, args: list[str]) -> None:
         cluster = self.cluster
         match verb, args:
-            case ("started" | "stopped" | "disabled" | "ignored"), []:
+            case (("started" | "stopped" | "disabled" | "ignored"), []):
                 self._configure(sid, requested=Requested(verb))
-            case ("migrate" | "relocate" | "stop"), [what]:
+            case (("migrate" | "relocate" | "stop"), [what]):
                 cluster.commands.append(f"{verb} {sid} {what}")
             case "add", [node, *rest]:
                 requested = Requested(rest[0]) if rest else Requested.STARTED

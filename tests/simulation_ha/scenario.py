@@ -71,22 +71,20 @@ class Scenario:
             skipped[kind] = max(0, skipped[kind] - 1)
         cluster.time_s = max(cluster.time_s, begin_s + self.length_s)
         for machine in cluster.machines.values():
-            for process in (machine.crm, machine.lrm):
-                if process:
-                    process.clock_s = cluster.time_s
+            machine.clocks_s = {"crm": cluster.time_s, "lrm": cluster.time_s}
 
     def _crm(self, node: str) -> None:
         machine, cluster = self.cluster.machines[node], self.cluster
         process = machine.crm
         if process is None:
             return
-        process.clock_s = cluster.time_s
+        machine.clocks_s["crm"] = cluster.time_s
         process.now = crm.step(process.now, ManagerSide(cluster, node))
-        process.clock_s += 1
-        cluster.time_s = max(cluster.time_s, process.clock_s)
+        machine.clocks_s["crm"] += 1
+        cluster.time_s = max(cluster.time_s, machine.clocks_s["crm"])
         if not process.now.ended:
             return
-        cluster.emit({"t": process.clock_s, "on": node, "by": "crm", "event": "daemon_exit"})
+        cluster.emit({"t": machine.clocks_s["crm"], "on": node, "by": "crm", "event": "daemon_exit"})
         machine.crm = None
         flag = machine.flag
         if flag in ("reboot", "shutdown"):
@@ -99,13 +97,13 @@ class Scenario:
         process = machine.lrm
         if process is None:
             return
-        process.clock_s = cluster.time_s
+        machine.clocks_s["lrm"] = cluster.time_s
         process.now = agent.step(process.now, AgentSide(cluster, node))
-        process.clock_s += 1
-        cluster.time_s = max(cluster.time_s, process.clock_s)
+        machine.clocks_s["lrm"] += 1
+        cluster.time_s = max(cluster.time_s, machine.clocks_s["lrm"])
         if not process.now.ended:
             return
-        cluster.emit({"t": process.clock_s, "on": node, "by": "lrm", "event": "daemon_exit"})
+        cluster.emit({"t": machine.clocks_s["lrm"], "on": node, "by": "lrm", "event": "daemon_exit"})
         machine.lrm = None
         if process.restarts:
             self.hardware.start_lrm(node)
