@@ -135,7 +135,17 @@ def _lost_on_the_way(round: Round, sid: str, service: Service, resource: Resourc
 
 
 def recover(round: Round, sid: str, service: Service, resource: Resource) -> None:
-    """Give a service of a fenced node a new home. Only states behind a confirmed fence lead here."""
+    """Give a service of a fenced node a new home. Only states behind a confirmed fence lead here.
+
+    Where the configuration lies elsewhere, a move still got through on the node that was lost: the guest is there.
+    Then that node is to be looked at, and fenced too if it is gone. (Ours: the recorded cases do not come here.)
+    """
+    if resource.node not in (None, service.node):
+        if round.is_online(resource.node or ""):
+            _go_on(round, sid, resource, resource.node)
+        else:
+            round.change(sid, ServiceState.FENCE, node=resource.node)
+        return
     target = choose(round, sid, Preference.BEST)
     if target is None:
         round.tell(Kind.SERVICE_RECOVER_FAILED, sid=sid, **{"from": service.node})

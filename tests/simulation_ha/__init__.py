@@ -1,1 +1,1 @@
-"""A simulated cluster for the HA manager and agent: hardware, store, locks, watchdogs and guests; decisions are hostd's."""
+"""A simulated cluster for the HA manager and agent: machines, store, locks, watchdogs, guests. hostd decides."""
