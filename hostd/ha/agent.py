@@ -5,7 +5,7 @@ Source: conformance area ``ha``, section 7.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from hostd.ha import agentjobs
@@ -13,9 +13,11 @@ from hostd.ha.agentjobs import Jobs
 from hostd.ha.budget import AGENT_IDLE_ROUNDS, REPLY_S, agent_lock
 from hostd.ha.env import AgentEnvironment, StoreFailed
 from hostd.ha.events import Kind
-from hostd.ha.states import AgentState, Mode, NodeState, ServiceState, Shutdown, ShutdownPolicy
+from hostd.ha.states import MOVING, AgentState, Mode, NodeState, ServiceState, Shutdown, ShutdownPolicy
 from hostd.ha.status import ManagerStatus, Publication, Service
 
+_NOT_RUNNING = frozenset({ServiceState.STOPPED, ServiceState.REQUEST_START, ServiceState.REQUEST_START_BALANCE})
+_MOVES = MOVING | {ServiceState.REQUEST_START_BALANCE}
 _PASSIVE = frozenset({ServiceState.STOPPED, ServiceState.FREEZE, ServiceState.ERROR, ServiceState.REQUEST_START})
 
 
@@ -141,7 +143,9 @@ def _transition(agent: Agent, env: AgentEnvironment) -> Agent:
     active = active_services(status.services, env.node)
     match agent.state:
         case AgentState.WAIT_FOR_AGENT_LOCK:
-            if agent.mode is Mode.DISARM or doomed or not active:
+            if doomed:
+                return _reset_if_uncovered(agent, env)
+            if agent.mode is Mode.DISARM or not active:
                 return agent
             held = _take_lock(agent, env)
             return _enter(held, env, AgentState.ACTIVE) if held else agent
@@ -159,6 +163,17 @@ def _is_doomed(status: ManagerStatus, node: str) -> bool:
     """The manager wants this node fenced: hold still, and let the watchdog do what it is there for."""
     lost = any(s.state is ServiceState.FENCE and s.node == node for s in status.services.values())
     return lost or status.nodes.get(node) is NodeState.FENCE
+
+
+def _reset_if_uncovered(agent: Agent, env: AgentEnvironment) -> Agent:
+    """Guests that this node left uncovered are wanted elsewhere: arm the watchdog, and never feed it.
+
+    Otherwise the manager would wait for ever: it may not start them while they may run here. (Ours.)
+    """
+    if agent.has_watchdog or not env.left_guests():
+        return agent
+    env.open_watchdog()
+    return replace(agent, has_watchdog=True)
 
 
 def _take_lock(agent: Agent, env: AgentEnvironment) -> Agent | None:
@@ -214,20 +229,28 @@ def _work(agent: Agent, env: AgentEnvironment, fresh: bool) -> Agent:
             env.tell(Kind.CFS_ROUND_DEFERRED)
             return agent
         return replace(agent, jobs=_queue_and_run(agent, env))
-    agent = replace(agent, jobs=agentjobs.run(agent.jobs, env))
+    if agent.mode is Mode.RESTART:
+        # What moves is not frozen: the manager waits for it to arrive, and this agent for the manager. (Ours.)
+        agent = replace(agent, jobs=_queue_and_run(agent, env, _MOVES))
+    else:
+        agent = replace(agent, jobs=agentjobs.run(agent.jobs, env))
     if agent.jobs.running:
         return agent
     if agent.mode is Mode.RESTART:
         if active_services(agent.status.services, env.node):
             return agent
         return replace(_let_go(agent, env), ended=True)
+    if not agent.jobs.failed_stops:
+        agent = _let_go(agent, env, all_stopped=True)
     # A service that could not be stopped runs on: the node must go down with its watchdog armed and its lock held.
-    return replace(agent if agent.jobs.failed_stops else _let_go(agent, env), ended=True)
+    return replace(agent, ended=True)
 
 
-def _queue_and_run(agent: Agent, env: AgentEnvironment) -> Jobs:
+def _queue_and_run(
+    agent: Agent, env: AgentEnvironment, states: Collection[ServiceState] = frozenset(ServiceState)
+) -> Jobs:
     resources = env.read_resources()
-    return agentjobs.run(agentjobs.queue(agent.jobs, agent.status, resources, env.node), env)
+    return agentjobs.run(agentjobs.queue(agent.jobs, agent.status, resources, env.node, states), env)
 
 
 def _end_without_lock(agent: Agent, env: AgentEnvironment) -> Agent:
@@ -247,10 +270,12 @@ def _leave(agent: Agent, env: AgentEnvironment) -> Agent:
     return replace(_let_go(agent, env), ended=agent.shutdown is not None)
 
 
-def _let_go(agent: Agent, env: AgentEnvironment) -> Agent:
-    """Release the lock and disarm the watchdog; only while nothing runs here that needs them."""
+def _let_go(agent: Agent, env: AgentEnvironment, *, all_stopped: bool = False) -> Agent:
+    """Release the lock and disarm the watchdog; guests that were frozen or left alone may go on."""
+    here = (service for service in agent.status.services.values() if service.node == env.node)
+    leaves_guests = not all_stopped and any(service.state not in _NOT_RUNNING for service in here)
     agent = _close_watchdog(agent, env)
-    env.release_lock(agent_lock(env.node))
+    env.release_lock(agent_lock(env.node), leaves_guests=leaves_guests)
     return agent
 
 

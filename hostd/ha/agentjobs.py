@@ -5,7 +5,7 @@ Source: conformance area ``ha``, section 7.2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from hostd.ha.config import Resource
@@ -37,10 +37,17 @@ def queue_stops(jobs: Jobs, sids: Iterable[str]) -> Jobs:
     return replace(jobs, queued={**jobs.queued, **stops}, failed_stops=frozenset())
 
 
-def queue(jobs: Jobs, status: ManagerStatus, resources: Mapping[str, Resource], node: str) -> Jobs:
+def queue(
+    jobs: Jobs,
+    status: ManagerStatus,
+    resources: Mapping[str, Resource],
+    node: str,
+    states: Collection[ServiceState] = frozenset(ServiceState),
+) -> Jobs:
     """A job for each service of this node that has not been answered for yet; the newest of a service counts.
 
-    ``stopped`` is made sure of again and again. Results are kept while the manager may still ask for them.
+    ``stopped`` is made sure of again and again. Results are kept while the manager may still ask for them. ``states``:
+    only jobs of services in one of these.
     """
     known = {service.job for service in status.services.values()}
     results = {job: code for job, code in jobs.results.items() if job in known}
@@ -48,7 +55,7 @@ def queue(jobs: Jobs, status: ManagerStatus, resources: Mapping[str, Resource], 
     queued = {sid: job for sid, job in jobs.queued.items() if job.id is None}
     for sid, service in status.services.items():
         answered = service.job in results and service.state is not ServiceState.STOPPED
-        if service.node != node or service.state in _NO_JOB or answered:
+        if service.node != node or service.state not in states or service.state in _NO_JOB or answered:
             continue
         resource = resources.get(sid)
         queued[sid] = Job(

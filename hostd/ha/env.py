@@ -83,7 +83,13 @@ class Environment(Protocol):
     def take_lock(self, name: str) -> bool:
         """Acquire or renew; the event of a newly taken lock is told. Never waits for a holder."""
 
-    def release_lock(self, name: str) -> None: ...
+    def release_lock(self, name: str, *, leaves_guests: bool = False) -> None:
+        """Give a lock back before it runs out.
+
+        ``leaves_guests``: guests go on under it that no watchdog covers any more (an agent that restarts, HA disarmed).
+        If this node is lost before it takes the lock again, others must not get it by waiting: nothing resets the node.
+        Only a fence device, a boot of the node, or a person's word frees it.
+        """
 
     def open_watchdog(self) -> None: ...
 
@@ -158,6 +164,9 @@ class AgentEnvironment(Environment, Protocol):
 
     def can_publish(self) -> bool:
         """Whether a publication has reached the store at all: before that an agent does nothing else."""
+
+    def left_guests(self) -> bool:
+        """Whether this node's lock was given back with guests left (``leaves_guests``), since the node has booted."""
 
     def begin(self, job: Job) -> None:
         """Start a job; at most one a service at a time."""

@@ -1,4 +1,4 @@
-"""``python3 -m tests.simulation_ha --runs N --seed S``: many runs with faults; failing seeds; ``--log``: tell one run."""
+"""``python3 -m tests.simulation_ha --runs N --seed S``: many runs with faults; ``--log`` tells one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def main() -> int:
     print(f"pairs of faults covered: {len(pairs)} of {possible}, each in at least {min(pairs.values())} runs")
     if settled:
         half, last = settled[len(settled) // 2], settled[-1]
-        print(f"all services run after the last fault: median {half:.0f} s, longest {last:.0f} s, bound {BOUND_S:.0f} s")
+        print(
+            f"all services run after the last fault: median {half:.0f} s, longest {last:.0f} s, bound {BOUND_S:.0f} s"
+        )
     print(f"{failed} runs failed")
     return 1 if failed else 0
 

@@ -64,7 +64,7 @@ class _Daemon:
             self.tell(Kind.LOCK_ACQUIRED, lock=name)
         return taken is not None
 
-    def release_lock(self, name: str) -> None:
+    def release_lock(self, name: str, *, leaves_guests: bool = False) -> None:
         self.cluster.release_lock(name, self.node, self.clock_s())
 
     def open_watchdog(self) -> None:
@@ -169,6 +169,10 @@ class AgentSide(_Daemon):
     def can_publish(self) -> bool:
         """The recorded agents share this knowledge: once one has published, all go on."""
         return bool(self.cluster.publications)
+
+    def left_guests(self) -> bool:
+        """The recorded locks do not say so."""
+        return False
 
     def begin(self, job: Job) -> None:
         guests = Guests(self.cluster, self.node, self.tell)

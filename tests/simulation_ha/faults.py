@@ -44,15 +44,17 @@ class Run:
     log: tuple[str, ...]
 
 
-def simulate(seed: int, plant: Callable[[World], None] = lambda world: None) -> Run:
-    """One run, the same for the same seed. ``plant`` may break the world first."""
+def simulate(
+    seed: int, plant: Callable[[World], None] = lambda world: None, faults: tuple[Fault, ...] | None = None
+) -> Run:
+    """One run, the same for the same seed. ``plant`` may break the world first; ``faults``: these, not drawn ones."""
     rng = random.Random(seed)
     names = [f"n{number}" for number in range(1, rng.choice((3, 3, 4, 5)) + 1)]
     sids = [f"{rng.choice(('vm', 'ct'))}:{100 + number}" for number in range(rng.randint(2, 6))]
     world = World(rng, names, {sid: Resource(sid=sid, node=rng.choice(names)) for sid in sorted(sids)})
     world.fence_devices = rng.random() < 0.3
     plant(world)
-    faults = tuple(rng.choice(list(Fault)) for _ in range(rng.randint(3, 6)))
+    faults = faults or tuple(rng.choice(list(Fault)) for _ in range(rng.randint(3, 6)))
     last_s = max(_schedule(world, fault) for fault in faults)
     for _ in range(rng.randint(0, 4)):
         _command(world, rng.uniform(_CALM_S, last_s))

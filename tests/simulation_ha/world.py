@@ -15,17 +15,17 @@ from dataclasses import dataclass, field, replace
 
 from hostd.cluster.leases import MARGIN
 from hostd.ha import agent, crm
-from hostd.ha.budget import DEVICE_S, LOCK_S, WATCHDOG_S
+from hostd.ha.budget import DEVICE_S, LOCK_S, WATCHDOG_S, agent_lock
 from hostd.ha.config import Options, Resource
 from hostd.ha.env import Job
 from hostd.ha.states import Code, ServiceState, Shutdown
-from hostd.ha.status import ManagerStatus, Publication
+from hostd.ha.status import ManagerStatus, Publication, Service
 
 ROUND_S = 10.0
 BOOT_S = 40.0
 RESTART_S = 2.0
 # A node may be reset this long after the last thing that went wrong with it: a watchdog that was not fed meanwhile.
-AFTERMATH_S = WATCHDOG_S + DEVICE_S + ROUND_S + 5
+AFTERMATH_S = WATCHDOG_S + DEVICE_S + 2 * ROUND_S
 
 
 @dataclass
@@ -64,18 +64,26 @@ class Node:
 
 @dataclass(frozen=True)
 class Lock:
+    """``left_guests``: given back while guests ran on; ``boots``: the owner's power cycles by then."""
+
     owner: str
     at_s: float
+    boots: int
+    left_guests: bool = False
 
 
 class World:
-    """``time_s`` is true time, which no daemon knows. ``drops_handles``: the planted fault of a forgetful watchdog."""
+    """``time_s`` is true time, which no daemon knows. ``broken``: the first thing that must not have happened."""
 
     def __init__(self, rng: random.Random, names: list[str], resources: dict[str, Resource]) -> None:
         self.rng = rng
         self.time_s = 0.0
-        self.drops_handles = False
         self.fence_devices = False
+        # What planted mistakes change: how long a lock must stand, whether a device is believed before it has acted,
+        # whether the watchdog forgets a process that was killed.
+        self.lock_s = LOCK_S * (1 + MARGIN)
+        self.believes_devices = False
+        self.drops_handles = False
         self.broken = ""
         self.log: list[str] = []
         self.nodes = {name: Node(name, rng.uniform(-1e6, 1e6)) for name in names}
@@ -148,15 +156,23 @@ class World:
             return False
         held = self.locks.get(name)
         stood_s = self.time_s - max(held.at_s, node.since_s) if held else 0.0
-        if held and held.owner != owner and stood_s <= LOCK_S * (1 + MARGIN):
+        if held and held.owner != owner and (held.left_guests or stood_s <= self.lock_s):
             return False
-        self.locks[name] = Lock(owner, self.time_s)
+        self.locks[name] = Lock(owner, self.time_s, node.boots)
         return True
 
-    def release_lock(self, name: str, owner: str) -> None:
+    def release_lock(self, name: str, owner: str, *, leaves_guests: bool = False) -> None:
         held = self.locks.get(name)
         if self.is_online(owner) and self.nodes[owner].store_works and held and held.owner == owner:
             del self.locks[name]
+            if leaves_guests:
+                self.locks[name] = replace(held, left_guests=True)
+
+    def forget_left_guests(self, owner: str) -> None:
+        """A node that booted since has no guests left: its agent says so with its first word."""
+        held = self.locks.get(agent_lock(owner))
+        if held and held.left_guests and held.boots != self.nodes[owner].boots:
+            del self.locks[agent_lock(owner)]
 
     # --- power
 
@@ -212,7 +228,7 @@ class World:
                     self.reset(name, "fence device")
 
             self.at(self.time_s + self.rng.uniform(2, 15), cut)
-        return False
+        return self.believes_devices
 
     # --- watchdogs
 
@@ -339,10 +355,18 @@ class World:
         self.resources = {**self.resources, sid: changed}
 
     def settled(self) -> bool:
-        """Every service runs, once, where the manager says."""
-        return all(
-            (service := self.status.services.get(sid))
-            and service.state is ServiceState.STARTED
-            and sid in self.nodes[service.node].running
-            for sid in self.resources
-        )
+        """Every service that can runs, where the manager says.
+
+        A service that was frozen for its agent's restart waits for that node, also when it never comes back; so does
+        one that was left uncovered by it. Without a fence device nobody can know that it does not run there.
+        """
+        return all(self._is_settled(self.status.services.get(sid), sid) for sid in self.resources)
+
+    def _is_settled(self, service: Service | None, sid: str) -> bool:
+        if service is None:
+            return False
+        if self.nodes[service.node].stays_off:
+            held = self.locks.get(agent_lock(service.node))
+            uncovered = service.state is ServiceState.FENCE and held and held.left_guests
+            return service.state is ServiceState.FREEZE or bool(uncovered)
+        return service.state is ServiceState.STARTED and sid in self.nodes[service.node].running

@@ -71,8 +71,8 @@ class _Side:
             return taken
         return self.world.take_lock(name, self.node)
 
-    def release_lock(self, name: str) -> None:
-        self.world.release_lock(name, self.node)
+    def release_lock(self, name: str, *, leaves_guests: bool = False) -> None:
+        self.world.release_lock(name, self.node, leaves_guests=leaves_guests)
 
     def open_watchdog(self) -> None:
         self.world.feed(self.process)
@@ -154,9 +154,14 @@ class AgentSide(_Side):
     def publish(self, publication: Publication) -> None:
         self._check_write()
         self.world.publications[self.node] = publication
+        self.world.forget_left_guests(self.node)
 
     def can_publish(self) -> bool:
         return bool(self.world.publications)
+
+    def left_guests(self) -> bool:
+        held = self.world.locks.get(agent_lock(self.node))
+        return held is not None and held.owner == self.node and held.left_guests
 
     def begin(self, job: Job) -> None:
         """A guest counts as running from the begin of its start to the end of its stop."""
@@ -195,6 +200,11 @@ class _Guests:
     def stop(self, sid: str, timeout_s: int | None) -> bool:
         self.here.running.discard(sid)
         return True
+
+    def can_arrive(self, target: str) -> bool:
+        held = self.world.locks.get(agent_lock(target))
+        covered = held is not None and held.owner == target and not held.left_guests
+        return covered or not self.world.is_online(target)
 
     def move(self, sid: str, how: Move, target: str) -> bool:
         """The process arrives and the configuration follows, both or neither; that needs the store and the target."""
