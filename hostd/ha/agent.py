@@ -219,6 +219,7 @@ def _disarm(agent: Agent, env: AgentEnvironment, *, maintenance: bool) -> Agent:
 
 
 def _work(agent: Agent, env: AgentEnvironment, fresh: bool) -> Agent:
+    agent = replace(agent, jobs=agentjobs.take_in(agent.jobs, env))
     try:
         agent = replace(agent, status=env.read_status())
     except StoreFailed:
@@ -265,6 +266,7 @@ def _end_without_lock(agent: Agent, env: AgentEnvironment) -> Agent:
 
 def _leave(agent: Agent, env: AgentEnvironment) -> Agent:
     """Maintenance: services leave one by one; without any the lock is not needed."""
+    agent = replace(agent, jobs=agentjobs.take_in(agent.jobs, env))
     if active_services(agent.status.services, env.node) or agent.jobs.running:
         return replace(agent, jobs=_queue_and_run(agent, env))
     return replace(_let_go(agent, env), ended=agent.shutdown is not None)

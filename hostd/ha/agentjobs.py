@@ -19,13 +19,13 @@ _NO_JOB = frozenset({ServiceState.RECOVERY, ServiceState.FREEZE, ServiceState.RE
 
 @dataclass(frozen=True, kw_only=True)
 class Jobs:
-    """``queued`` by sid, ``running``: sids; ``results`` by job id; ``retries``: failed starts in a row by sid.
+    """``queued`` and ``running`` by sid; ``results`` by job id; ``retries``: failed starts in a row by sid.
 
     ``failed_stops``: services that a node which goes down could not stop.
     """
 
     queued: Mapping[str, Job] = field(default_factory=dict)
-    running: frozenset[str] = frozenset()
+    running: Mapping[str, Job] = field(default_factory=dict)
     results: Mapping[str, int] = field(default_factory=dict)
     retries: Mapping[str, int] = field(default_factory=dict)
     failed_stops: frozenset[str] = frozenset()
@@ -44,7 +44,7 @@ def queue(
     node: str,
     states: Collection[ServiceState] = frozenset(ServiceState),
 ) -> Jobs:
-    """A job for each service of this node that has not been answered for yet; the newest of a service counts.
+    """A job for each service of this node that is neither answered for nor under way; the newest of a service counts.
 
     ``stopped`` is made sure of again and again. Results are kept while the manager may still ask for them. ``states``:
     only jobs of services in one of these.
@@ -55,6 +55,9 @@ def queue(
     queued = {sid: job for sid, job in jobs.queued.items() if job.id is None}
     for sid, service in status.services.items():
         answered = service.job in results and service.state is not ServiceState.STOPPED
+        under_way = jobs.running.get(sid)
+        if under_way and under_way.id == service.job:
+            continue
         if service.node != node or service.state not in states or service.state in _NO_JOB or answered:
             continue
         resource = resources.get(sid)
@@ -71,17 +74,19 @@ def queue(
 
 def run(jobs: Jobs, env: AgentEnvironment) -> Jobs:
     """Begin what is queued, one job a service at a time, and take in what has ended."""
-    jobs = _take_in(jobs, env)
-    for sid in sorted(jobs.queued.keys() - jobs.running):
-        env.begin(jobs.queued[sid])
-        rest = {other: job for other, job in jobs.queued.items() if other != sid}
-        jobs = _take_in(replace(jobs, queued=rest, running=jobs.running | {sid}), env)
+    for sid in sorted(jobs.queued.keys() - jobs.running.keys()):
+        job = jobs.queued[sid]
+        env.begin(job)
+        rest = {other: waiting for other, waiting in jobs.queued.items() if other != sid}
+        jobs = take_in(replace(jobs, queued=rest, running={**jobs.running, sid: job}), env)
     return jobs
 
 
-def _take_in(jobs: Jobs, env: AgentEnvironment) -> Jobs:
+def take_in(jobs: Jobs, env: AgentEnvironment) -> Jobs:
+    """Draw conclusions from jobs that have ended; before anything is queued, or one would be done twice."""
     for job, code in env.finished():
-        jobs = _conclude(replace(jobs, running=jobs.running - {job.sid}), job, code, env)
+        running = {sid: other for sid, other in jobs.running.items() if sid != job.sid}
+        jobs = _conclude(replace(jobs, running=running), job, code, env)
     return jobs
 
 

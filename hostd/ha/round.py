@@ -90,7 +90,9 @@ class Round:
         """Not seen for so long that it counts as dead. A node that this master never saw counts from now on."""
         if self.state_of(node) is NodeState.ONLINE:
             return False
-        return self.now_s - self.seen_s.setdefault(node, self.now_s) >= OFFLINE_S
+        # A clock that went back would keep a dead node alive: what lies in the future counts from now on.
+        self.seen_s[node] = min(self.seen_s.get(node, self.now_s), self.now_s)
+        return self.now_s - self.seen_s[node] >= OFFLINE_S
 
     def mode_of(self, node: str) -> Mode | None:
         """What the node's agent published; None for a node new in this round."""

@@ -111,9 +111,6 @@ def _moving(round: Round, sid: str, service: Service, resource: Resource) -> Non
                 _lost_on_the_way(round, sid, service, resource)
         case Code.OK:
             _go_on(round, sid, resource, service.target)
-        case Code.WRONG_NODE if resource.node is not None and resource.node == service.target:
-            # An agent that was restarted meanwhile does not know that the move had got through. (Ours.)
-            _go_on(round, sid, resource, service.target)
         case Code.WRONG_NODE:
             round.tell(Kind.MOVE_FAILED, sid=sid, code=result)
             round.change(sid, ServiceState.ERROR)

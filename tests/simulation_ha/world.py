@@ -95,6 +95,8 @@ class World:
         self.locks: dict[str, Lock] = {}
         self.watchdogs: dict[int, tuple[Process, float]] = {}
         self.cutting: set[str] = set()
+        # From where to where each guest moved last.
+        self.last_moves: dict[str, tuple[str, str]] = {}
         self.resets = 0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._ids = itertools.count()

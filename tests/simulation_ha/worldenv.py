@@ -201,6 +201,9 @@ class _Guests:
         self.here.running.discard(sid)
         return True
 
+    def has_arrived(self, sid: str, target: str) -> bool:
+        return self.world.last_moves.get(sid) == (self.node, target) and self.home(sid) == target
+
     def can_arrive(self, target: str) -> bool:
         held = self.world.locks.get(agent_lock(target))
         covered = held is not None and held.owner == target and not held.left_guests
@@ -216,4 +219,5 @@ class _Guests:
         if was_running and how is Move.MIGRATE:
             world.place(sid, target)
         world.configure(sid, node=target)
+        world.last_moves[sid] = (self.node, target)
         return True
