@@ -36,7 +36,8 @@ def pursue(round: Round) -> None:
 def _is_off(round: Round, node: str) -> bool:
     lock = agent_lock(node)
     env = round.env
-    if not (env.seize_lock(lock) if env.is_powered_off(node) else env.take_lock(lock)):
+    # A lock that has run out is enough: a node that is well again by then need not be shot as well.
+    if not env.take_lock(lock) and not (env.is_powered_off(node) and env.seize_lock(lock)):
         return False
     round.tell(Kind.FENCE_ACK, node=node)
     round.set_node_state(node, NodeState.UNKNOWN)

@@ -11,7 +11,6 @@ from hostd.ha.env import Job
 from hostd.ha.events import Kind, Tell
 from hostd.ha.states import MOVING, Code, Move, ServiceState
 
-
 _MOVES = MOVING | {ServiceState.REQUEST_START_BALANCE}
 
 

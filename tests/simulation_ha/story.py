@@ -1,8 +1,9 @@
 """Narrated scenarios: a text that says what there is and what happens, and the log of what followed, as text.
 
-A line is ``# a sentence``, ``node NAME key=value…``, ``service SID on NODE key=value…``, ``load SID key=value…`` (MiB),
+Lines: ``# a sentence``, ``node NAME key=value…``, ``service SID on NODE key=value…``, ``load SID key=value…`` (MiB),
 ``rule ID positive|negative SID,SID``, ``rule ID nodes NODE[:PRIORITY],… SID,SID [strict]``,
-``group ID NODE[:PRIORITY],… [restricted] [nofailback]``, ``option key=value…`` or ``then COMMAND; COMMAND…`` (the next round with commands).
+``group ID NODE[:PRIORITY],… [restricted] [nofailback]``, ``option key=value…``,
+``then COMMAND; COMMAND…`` (the next round with commands).
 """
 
 from __future__ import annotations
