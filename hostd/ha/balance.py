@@ -107,6 +107,6 @@ def _best(round: Round, candidates: list[Candidate], method: Method) -> Candidat
             # Sums of floating-point numbers differ in their last digits where the situations are the same.
             key=lambda c: (math.trunc(imbalance(c.loads, capacities) * 1e15), c.leader, c.source, c.target),
         )
-    scores = topsis.scores([round.usage.criteria(candidate.loads) for candidate in candidates])
+    scores = topsis.scores([topsis.criteria(*round.usage.fractions(candidate.loads)) for candidate in candidates])
     scored = zip(scores, candidates, strict=True)
     return min(scored, key=lambda each: (-each[0], each[1].leader, each[1].target))[1]

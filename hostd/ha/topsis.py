@@ -19,7 +19,7 @@ def criteria(cpus: Sequence[float], memory: Sequence[float]) -> tuple[float, flo
 
 
 def _rms(values: Sequence[float]) -> float:
-    return math.sqrt(sum(value * value for value in values) / len(values))
+    return math.sqrt(sum([value * value for value in values]) / len(values))
 
 
 def scores(rows: Sequence[Sequence[float]], weights: Sequence[float] = WEIGHTS) -> list[float]:
@@ -29,14 +29,13 @@ def scores(rows: Sequence[Sequence[float]], weights: Sequence[float] = WEIGHTS) 
     best = [min(column) / norm for column, norm in zip(columns, norms, strict=True)]
     worst = [max(column) / norm for column, norm in zip(columns, norms, strict=True)]
     found = []
+    axes = list(zip(norms, best, worst, weights, strict=True))
     for row in rows:
-        scaled = [value / norm for value, norm in zip(row, norms, strict=True)]
-        to_best = _distance(scaled, best, weights)
-        to_worst = _distance(scaled, worst, weights)
+        near = far = 0.0
+        for value, (norm, good, bad, weight) in zip(row, axes, strict=True):
+            scaled = value / norm
+            near += ((scaled - good) * weight) ** 2
+            far += ((scaled - bad) * weight) ** 2
+        to_best, to_worst = math.sqrt(near), math.sqrt(far)
         found.append(to_worst / (to_best + to_worst) if to_best + to_worst else 0.0)
     return found
-
-
-def _distance(row: Sequence[float], point: Sequence[float], weights: Sequence[float]) -> float:
-    parts = (((a - b) * weight) ** 2 for a, b, weight in zip(row, point, weights, strict=True))
-    return math.sqrt(sum(parts))

@@ -99,15 +99,25 @@ class Usage:
         """
         if self.figures.scheduler is Scheduler.BASIC:
             return sorted(self.online, key=lambda node: (len(self._on[node]), node))
-        loads = {node: self._expected(node) for node in self.online}
-        rows = [self.criteria(loads | {node: add(loads[node], self._limit(sid, node))}) for node in self.online]
+        capacities = self.figures.capacities
+        loads = [self._expected(node) for node in self.online]
+        cpus, memory = self.fractions(dict(zip(self.online, loads, strict=True)))
+        rows = []
+        for place, (node, load) in enumerate(zip(self.online, loads, strict=True)):
+            with_it, capacity = add(load, self._limit(sid, node)), capacities[node]
+            # Changed and put back, as copies of both lists for every node are what takes the time.
+            before = cpus[place], memory[place]
+            cpus[place] = with_it.cpus / capacity.cpus
+            memory[place] = with_it.memory_bytes / capacity.memory_bytes
+            rows.append(topsis.criteria(cpus, memory))
+            cpus[place], memory[place] = before
         scored = zip(topsis.scores(rows), self.online, strict=True) if rows else ()
         return [node for _, node in sorted(scored, key=lambda each: (-each[0], each[1]))]
 
-    def criteria(self, loads: Mapping[str, Load]) -> tuple[float, float, float, float]:
-        """The criteria of a situation in which the online nodes carry these loads."""
+    def fractions(self, loads: Mapping[str, Load]) -> tuple[list[float], list[float]]:
+        """Loads of the online nodes as parts of their cores and of their memory, in the order of ``online``."""
         capacities = self.figures.capacities
-        return topsis.criteria(
+        return (
             [loads[node].cpus / capacities[node].cpus for node in self.online],
             [loads[node].memory_bytes / capacities[node].memory_bytes for node in self.online],
         )
@@ -129,9 +139,10 @@ class Usage:
         if node not in self._cache:
             dynamic = self.figures.scheduler is Scheduler.DYNAMIC
             load = self._measured.get(node, NOTHING) if dynamic else NOTHING
-            for sid in sorted(self._on[node] - self._running if dynamic else self._on[node]):
-                load = add(load, self._limit(sid, node))
-            self._cache[node] = load
+            sids = sorted(self._on[node] - self._running if dynamic else self._on[node])
+            limits = [self._limit(sid, node) for sid in sids]
+            cpus, memory = sum([each.cpus for each in limits]), sum([each.memory_bytes for each in limits])
+            self._cache[node] = add(load, Load(cpus=cpus, memory_bytes=memory))
         return self._cache[node]
 
     def _limit(self, sid: str, node: str) -> Load:
