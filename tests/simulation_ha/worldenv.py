@@ -159,6 +159,9 @@ class AgentSide(_Side):
     def can_publish(self) -> bool:
         return bool(self.world.publications)
 
+    def guests(self) -> jobs.Guests:
+        return _Guests(self.world, self.node)
+
     def left_guests(self) -> bool:
         held = self.world.locks.get(agent_lock(self.node))
         return held is not None and held.owner == self.node and held.left_guests
@@ -166,7 +169,7 @@ class AgentSide(_Side):
     def begin(self, job: Job) -> None:
         """A guest counts as running from the begin of its start to the end of its stop."""
         boots, world = self.here.boots, self.world
-        guests = _Guests(world, self.node)
+        guests = self.guests()
         early = jobs.run(job, self.node, guests, self.tell) if job.state is ServiceState.STARTED else None
 
         def end() -> None:
