@@ -102,6 +102,13 @@ test-sim: tools ## The replicated store in a simulated cluster with faults, and 
 	@$(IN) python3 -m pytest -q -p no:cacheprovider tests/simulation
 	@$(IN) python3 -m tests.simulation --runs $(RUNS) --seed $(SEED)
 
+# Fewer runs than of the store unless told: `make test` is to stay quick.
+HA_RUNS = $(if $(filter-out file,$(origin RUNS)),$(RUNS),500)
+.PHONY: test-ha-sim
+test-ha-sim: tools ## High availability in simulated clusters with faults, and planted mistakes (RUNS=, SEED=)
+	@$(IN) python3 -m pytest -q -p no:cacheprovider tests/simulation_ha
+	@$(IN) python3 -m tests.simulation_ha --runs $(HA_RUNS) --seed $(SEED)
+
 TORMENTS ?=
 NODES ?=
 .PHONY: test-netns
@@ -111,9 +118,10 @@ test-netns: tools ## Nodes with real Corosync in namespaces: cables cut, daemons
 	  sh -c 'python3 -m pytest -q -p no:cacheprovider tests/netns; exit $$?'
 
 .PHONY: conformance
-conformance: tools ## Recorded cases of the shared facts, through tests/bin/conformance-adapter
-	@if [ -d "$${HOLDFAST_SHARED:-../shared}/conformance" ]; then \
-	  $(IN) python3 "$${HOLDFAST_SHARED:-../shared}/conformance/check.py" --adapter tests/bin/conformance-adapter installer access-control schema network-interfaces; \
+conformance: tools ## Recorded cases of the shared facts, through tests/bin/conformance-adapter and tests/bin/ha-simulator
+	@facts="$${HOLDFAST_SHARED:-../shared}/conformance"; if [ -d "$$facts" ]; then \
+	  $(IN) python3 "$$facts/check.py" --adapter tests/bin/conformance-adapter installer access-control schema network-interfaces && \
+	  $(IN) python3 "$$facts/ha/check.py" --simulator tests/bin/ha-simulator "$$facts/ha/cases" "$$facts/ha/rules" "$$facts/ha/fence"; \
 	else echo "SKIPPED: the shared facts are not here (HOLDFAST_SHARED)"; fi
 
 .PHONY: test-node
@@ -151,7 +159,7 @@ verify: ## Run every test target; commit, command, result and time go to the cac
 
 .PHONY: test
 test: ## All that CI runs (the long rest of virtual machines: test-vm, part of verify)
-	@tests/bin/verify check test-sim test-contract test-netns conformance deb test-node test-ui iso test-smoke
+	@tests/bin/verify check test-sim test-ha-sim test-contract test-netns conformance deb test-node test-ui iso test-smoke
 
 .PHONY: clean
 clean: ## Remove what builds left in the checkout (the cache stays)
