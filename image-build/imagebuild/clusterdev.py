@@ -1,4 +1,4 @@
-"""`make cluster N=3`: full nodes from the built packages in system containers on one bridge, joined by our own commands.
+"""`make cluster N=3`: full nodes from the built packages in containers on one bridge, joined by our own commands.
 
 Each is a node as `make dev` makes it, with a name, an address and a web port of its own. FORM=no leaves them single:
 tests form the cluster themselves.
