@@ -163,25 +163,24 @@ def links_of(stats: Mapping[str, object], own: int) -> tuple[LinkCounters, ...]:
 
 @dataclass
 class _Window:
-    """The pings of the last minute on one link, while it is up."""
+    """The pings of the last minute on one link, from look to look while it was up at both.
 
+    Not from one time that it came up to the next: a bad link goes down every few seconds.
+    """
+
+    last: LinkCounters | None = None
     seen: deque[tuple[float, int, int]] = field(default_factory=deque)
-    turn: tuple[int, int] = (-1, -1)
 
     def loss(self, counters: LinkCounters, now_s: float) -> float | None:
-        """The share that is lost; None while there are too few to say. A link that was down begins anew."""
-        turn = (counters.ups, counters.downs)
-        if not counters.connected or turn != self.turn:
-            self.seen.clear()
-            self.turn = turn
-        if not counters.connected:
-            return None
-        self.seen.append((now_s, counters.pings, counters.pongs))
-        while self.seen[0][0] < now_s - WINDOW_S:
+        """The share that is lost; None while there are too few to say."""
+        last, self.last = self.last, counters
+        if last is not None and last.connected and counters.connected:
+            self.seen.append((now_s, counters.pings - last.pings, counters.pongs - last.pongs))
+        while self.seen and self.seen[0][0] <= now_s - WINDOW_S:
             self.seen.popleft()
-        pings, pongs = (counters.pings - self.seen[0][1]), (counters.pongs - self.seen[0][2])
+        pings, pongs = sum(entry[1] for entry in self.seen), sum(entry[2] for entry in self.seen)
         # one answer is always on its way, or belongs to a ping from before
-        return min(max(pings - pongs - 1, 0) / pings, 1.0) if pings >= LEAST_PINGS else None
+        return min(max(pings - pongs - 1, 0) / pings, 1.0) if counters.connected and pings >= LEAST_PINGS else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from hostd.cluster.store import Store
 from hostd.core.errors import HostError, Unavailable
 from tests.lib.storenodes import StoreNode, together
+
+TURNS = itertools.count(1)  # no two loads of a cluster share files
 
 
 class Writer:
@@ -84,7 +87,8 @@ def load(nodes: Iterable[StoreNode], per_node: int = 2) -> Iterator[list[Writer]
     nodes = list(nodes)
     with nodes[0].client() as store:
         store.mkdir("load", parents=True)
-    writers = [Writer(node, f"{node.node.name}-{n}") for node in nodes for n in range(per_node)]
+    turn = next(TURNS)
+    writers = [Writer(node, f"{turn}-{node.node.name}-{n}") for node in nodes for n in range(per_node)]
     for writer in writers:
         writer.start()
     try:
@@ -106,7 +110,10 @@ def write_at_once(nodes: Mapping[int, StoreNode], *, count: int, per_node: int =
     """Writers on all nodes, each writes ``count`` files and its counter as often; none may be refused or lost."""
     with next(iter(nodes.values())).client() as store:
         store.mkdir("load", parents=True)
-    writers = [Writer(node, f"all-{number}-{n}", count) for number, node in nodes.items() for n in range(per_node)]
+    turn = next(TURNS)
+    writers = [
+        Writer(node, f"all{turn}-{number}-{n}", count) for number, node in nodes.items() for n in range(per_node)
+    ]
     start = time.monotonic()
     for writer in writers:
         writer.start()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
 import os
 import socket
 import stat
@@ -132,11 +133,27 @@ class Server:
         self._settle = settle
         self._readers_uid, self._readers_gid = readers_uid, readers_gid
         self._watchers: list[_Watcher] = []
+        self._answering: set[trio.CancelScope] = set()
+        self._finish_by = math.inf
         engine.listen(self._published)
 
     async def serve(self, listener: trio.SocketListener) -> None:
         """Serve until cancelled."""
-        await trio.serve_listeners(self._serve_one, [listener])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._limit_the_end)
+            await trio.serve_listeners(self._serve_one, [listener])
+
+    async def _limit_the_end(self) -> None:
+        """From the moment of the cancellation on, what was begun has FINISH_S to be answered.
+
+        Not from its own beginning: when a node of the cluster dies, a change waits longer than that for its answer.
+        """
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._finish_by = trio.current_time() + FINISH_S
+            for scope in self._answering:
+                scope.deadline = self._finish_by
 
     async def _serve_one(self, stream: trio.SocketStream) -> None:
         try:
@@ -166,8 +183,12 @@ class Server:
                 await self._watch(stream, access)
                 return
             # What was begun is finished and answered also while the daemon is ending.
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + FINISH_S):
-                await stream.send_all(wire.encode(await self._handle(request, access)))
+            with trio.CancelScope(shield=True, deadline=self._finish_by) as scope:
+                self._answering.add(scope)
+                try:
+                    await stream.send_all(wire.encode(await self._handle(request, access)))
+                finally:
+                    self._answering.discard(scope)
 
     async def _handle(self, request: wire.Message, access: Access) -> wire.Message:
         try:

@@ -105,7 +105,7 @@ def test_one_late_answer_is_no_loss() -> None:
     assert run.step()[0].links[0].loss == 0
 
 
-def test_a_link_that_goes_down_is_said_and_its_loss_begins_anew() -> None:
+def test_a_link_that_goes_down_is_said_and_costs_no_loss() -> None:
     run = Run()
     run.pass_time(10, 0.0)
     run.counters = replace(run.counters, connected=False, downs=1, pings=run.counters.pings + 500)
@@ -117,7 +117,16 @@ def test_a_link_that_goes_down_is_said_and_its_loss_begins_anew() -> None:
     run.counters = replace(run.counters, connected=True, ups=2)
     _, (notice,) = run.step()
     assert (notice.text, notice.warning) == ("link 0 to node 'beta' is up", False)
-    assert run.step()[0].links[0].loss is None, "pings of while it was down do not count"
+    assert run.step()[0].links[0].loss == 0, "pings of while it was down do not count"
+
+
+def test_a_link_that_goes_down_and_up_all_the_time_is_known_to_lose() -> None:
+    run, said = Run(), []
+    for turn in range(12):
+        said += run.pass_time(1, 0.3)
+        run.counters = replace(run.counters, downs=turn, ups=turn)
+    assert len(said) == 1, said
+    assert "loses" in said[0]
 
 
 def test_limits_of_round_trips_follow_from_the_token() -> None:

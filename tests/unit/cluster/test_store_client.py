@@ -12,6 +12,7 @@ import pytest
 from conftest import Daemon  # type: ignore[attr-defined]
 
 from hostd.cluster import wire
+from hostd.cluster.fs import watch
 from hostd.cluster.memory import MemoryStore
 from hostd.cluster.requests import Access
 from hostd.cluster.store import Change, Mirror, Store, local_lock
@@ -273,3 +274,12 @@ def test_a_lock_is_waited_for(tmp_path: Path) -> None:
 def test_lock_names_are_file_names(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="lock name"), local_lock(name, directory=str(tmp_path)):
         pass
+
+
+def test_a_change_that_takes_long_is_answered(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than what is left to a request when the daemon ends; in a cluster a node that dies makes all wait."""
+    monkeypatch.setattr(watch, "FINISH_S", 0.05)
+    daemon.fault = lambda point: time.sleep(0.2) if point == "written" else None
+    with Store(daemon.socket) as store:
+        assert store.write("slow", b"1").version == store.read("slow").version
+        assert store.write("slow", b"2").data == b"2"
