@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """How fast the store is, as ratios against peers measured in the same run, and whether it keeps its targets.
 
-    benchmarks/store.py DIR [--mount DIR] [--seconds S] [--alone]
+    benchmarks/store.py DIR [--mount DIR] [--seconds S] [--alone | --files-only]
 
 DIR is a directory on a disk: databases go there, of a store, of etcd, and files with fsync. The store's daemon is
 started there as a single node; with ``--mount`` the file operations are done in a new directory below that one, of a
 store that runs already. Peers: tmpfs; ext4 (DIR) with fsync after each change; a passthrough file system in C with
-the same caching, compiled at run time, over tmpfs; etcd through its JSON gateway. Rounds alternate between all of
+the same caching, compiled at run time, over tmpfs; etcd through its JSON gateway (``--files-only``: of all these only
+tmpfs and ext4, and nothing but file operations). Rounds alternate between all of
 them, so that noise of the machine meets all. Three nodes with real Corosync in namespaces follow (not ``--alone``).
 What is missing is said and leaves its targets open. Needs root; run it in the tools tree:
 
@@ -53,6 +54,18 @@ def root_of(directory: Path) -> Path:
     return next(each for each in (directory, *directory.parents) if each.is_mount())
 
 
+def passthrough(stack: contextlib.ExitStack, disk: Path, fast: Path) -> list[Place]:
+    """A place on the passthrough file system in C, whose files are in ``fast``; none where it cannot be had."""
+    try:
+        program = peers.compile_passthrough(disk / "libfuse")
+        (fast / "behind").mkdir()
+        stack.enter_context(peers.passthrough(program, fast / "behind", disk / "passthrough"))
+    except peers.Absent as err:
+        print(f"no passthrough: {err}", file=sys.stderr)
+        return []
+    return [Place("passthrough", disk / "passthrough/files", disk / "passthrough/locks")]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory", type=Path, metavar="DIR")
@@ -60,14 +73,18 @@ def main() -> int:
     parser.add_argument("--tmpfs", type=Path, default=Path("/dev/shm"), help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=20, help="of file operations (default: %(default)s)")
     parser.add_argument("--alone", action="store_true", help="no cluster of three nodes")
+    parser.add_argument("--files-only", action="store_true", help="file operations, tmpfs and ext4: seconds")
     options = parser.parse_args()
+    if options.files_only and not options.mount:
+        parser.error("--files-only needs --mount")
     with contextlib.ExitStack() as stack:
         disk = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.directory, prefix="bench-")))
         fast = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.tmpfs, prefix="bench-")))
         daemon = Daemon(disk / "store")
         stack.callback(shutil.rmtree, daemon.directory, ignore_errors=True)
-        stack.callback(daemon.stop)
-        daemon.start()
+        if not options.files_only:
+            stack.callback(daemon.stop)
+            daemon.start()
         results = report.Results()
         mount = options.mount.resolve() if options.mount else daemon.mount
         places = [
@@ -75,13 +92,8 @@ def main() -> int:
             Place("tmpfs", fast / "plain", fast / "locks"),
             Place("ext4+fsync", disk / "plain", disk / "locks", synced=True),
         ]
-        try:
-            program = peers.compile_passthrough(disk / "libfuse")
-            (fast / "behind").mkdir()
-            stack.enter_context(peers.passthrough(program, fast / "behind", disk / "passthrough"))
-            places.append(Place("passthrough", disk / "passthrough/files", disk / "passthrough/locks"))
-        except peers.Absent as err:
-            print(f"no passthrough: {err}", file=sys.stderr)
+        if not options.files_only:
+            places += passthrough(stack, disk, fast)
         for place in places:
             stack.callback(place.clean)
             place.prepare()
@@ -90,6 +102,9 @@ def main() -> int:
         results.places = {place.name: place.samples for place in places}
         for place in places:
             place.clean()
+        if options.files_only:
+            print(*report.operations(results), sep="\n")
+            return 0
         client: peers.Etcd | None = None
         try:
             client, pid = stack.enter_context(peers.etcd(disk / "etcd"))

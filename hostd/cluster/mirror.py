@@ -136,15 +136,16 @@ class Mirror:
     def _replace(self, entries: Iterable[wire.Entry], version: int) -> None:
         """Take a snapshot; what differs from the state before is told as changes."""
         files = {entry[0]: _file(entry, entry[1]) for entry in entries if entry[1] is not None}
-        gone = [Change(path=path, file=None) for path in self._files if path not in files]
-        news = [Change(path=path, file=file) for path, file in files.items() if self._files.get(path) != file]
         with self._changed:
-            self._files, self._sorted = files, None
+            before, self._files, self._sorted = self._files, files, None
             self._directories = {entry[0] for entry in entries if entry[1] is None}
             self._version = version
             self._changed.notify_all()
         self._ready.set()
-        self._tell(gone + news)
+        if self._subscribers:  # a program that starts waits for the copy; what differs is for those who follow
+            gone = [Change(path=path, file=None) for path in before if path not in files]
+            news = [Change(path=path, file=file) for path, file in files.items() if before.get(path) != file]
+            self._tell(gone + news)
 
     def _apply(self, changes: Iterable[wire.Entry | tuple[str]], version: int) -> None:
         """Take changes: an entry, or a path alone for "gone with everything below"."""

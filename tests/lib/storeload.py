@@ -24,11 +24,14 @@ class Writer:
         self.unknown: set[str] = set()
         self.refused = 0
         self.longest_s = 0.0
+        self.longest_gap_s = 0.0  # from one acknowledgement to the next
+        self._last = time.monotonic()
         self._asked = self._told = 0  # of the counter
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
+        self._last = time.monotonic()
         self._thread.start()
 
     def stop(self) -> None:
@@ -62,7 +65,9 @@ class Writer:
                 time.sleep(0.05)
             raise
         self.acknowledged[path] = data
-        self.longest_s = max(self.longest_s, time.monotonic() - start)
+        now = time.monotonic()
+        self.longest_s = max(self.longest_s, now - start)
+        self.longest_gap_s, self._last = max(self.longest_gap_s, now - self._last), now
 
     def check(self, node: StoreNode) -> None:
         """Whether ``node`` has all that was acknowledged."""
