@@ -409,7 +409,8 @@ class Filesystem:
 
     def must_commit(self, fh: int) -> bool:
         """Whether closing or syncing this handle makes a change, which takes its time."""
-        file = self._open.handles[fh].file
+        handle = self._open.handles.get(fh)
+        file = handle.file if handle else None
         return file is not None and (file.needs_commit or file.lock.locked())
 
     @answers
