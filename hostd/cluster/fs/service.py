@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyfuse3
 import trio
 
 from hostd.cluster.fs import mount, seed, watch
@@ -21,6 +20,7 @@ from hostd.cluster.fs.channel import GROUP, Channel
 from hostd.cluster.fs.database import Database, Fault, no_fault
 from hostd.cluster.fs.engine import Engine, Refusal
 from hostd.cluster.fs.fuse import Filesystem
+from hostd.cluster.fs.kernel import Kernel
 from hostd.cluster.fs.lifetimes import LockTimes
 from hostd.cluster.fs.special import SpecialFiles
 from hostd.cluster.standing import Standing
@@ -211,12 +211,13 @@ async def _serve_mount(
     contents = SpecialFiles(engine.tree, engine.node, start_s=int(time.time()), standing=standing)
     caches = Caches()
     files = Filesystem(engine, contents, locks, caches, gid=group_id(READERS_GROUP) or 0)
-    pyfuse3.init(files, str(mountpoint), {"fsname=holdfast", "default_permissions", "allow_other"})
+    kernel = Kernel(mountpoint)
+    caches.attach(kernel)
     try:
         engine.listen(caches.published)
         async with trio.open_nursery() as nursery:
             unmounted = trio.Event()
-            nursery.start_soon(_run_mount, stop, unmounted)
+            nursery.start_soon(_run_mount, kernel, files, stop, unmounted)
             await trio.to_thread.run_sync(os.statvfs, mountpoint, abandon_on_cancel=True)
             server.settle = caches.settle
             await _serve_socket(server, settings, stop, ready)
@@ -225,17 +226,17 @@ async def _serve_mount(
             await files.commit_all()
             await caches.settle()
             engine.unlisten(caches.published)
-            pyfuse3.terminate()
+            kernel.stop()
     finally:
         if caches.stop():
-            pyfuse3.close(unmount=True)
+            kernel.close()
         else:
             log.error("the kernel does not answer; leaving the mount at %s to be removed at the next start", mountpoint)
 
 
-async def _run_mount(stop: trio.Event, unmounted: trio.Event) -> None:
+async def _run_mount(kernel: Kernel, files: Filesystem, stop: trio.Event, unmounted: trio.Event) -> None:
     """Answer the kernel until the end. When somebody unmounts by hand, the daemon ends, to be started again."""
-    await pyfuse3.main()
+    await kernel.run(files)
     if not stop.is_set():
         unmounted.set()
         stop.set()
