@@ -129,6 +129,10 @@ test-node: host-dev tools ## One real node from the packages: API, a machine, a 
 	@$(BUILD) kernel
 	@tests/bin/on-dev-node python3 -m pytest -q -p no:cacheprovider tests/node
 
+.PHONY: test-cluster
+test-cluster: host-dev tools ## Three real hosts: a cluster begun, joined, killed, lost, removed, re-added
+	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster
+
 MINUTES ?= 30
 .PHONY: fuzz
 fuzz: host-dev tools ## schemathesis against one real node (MINUTES=30)

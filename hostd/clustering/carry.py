@@ -185,9 +185,21 @@ def _write(host: Host, path: str, data: bytes, actor: str, *, if_version: int | 
 
 
 def _bring(host: Host, path: str, data: bytes, wanted: Change, say: Say) -> None:
-    """A file of this host into the cluster's tree. What cannot be brought is kept beside, and said."""
+    """A file of this host into the cluster's tree, where it replaces what a node of this name has left; that is kept.
+
+    What cannot be brought is kept, too, and said.
+    """
     try:
-        _write(host, path, data, wanted.actor, if_version=0)
+        left = host.store.read(path).data
+        if left != data:
+            place = Path(wanted.kept) / "replaced" / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(left)
+            say(f"{path} replaces the one that was left in the cluster, which is kept as {place}")
+    except NotFound:
+        pass
+    try:
+        _write(host, path, data, wanted.actor)
     except Conflict as err:
         place = Path(wanted.kept) / path
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -77,9 +77,12 @@ def take(files: Iterable[tuple[str, bytes]], *, version: str, time_s: float) -> 
     )
 
 
-def refusals(joiner: Inventory, cluster: Inventory) -> list[str]:
-    """Everything for which the host cannot join; each a sentence that says what to do."""
-    found = list(_ids(joiner, cluster))
+def refusals(node: str, joiner: Inventory, cluster: Inventory) -> list[str]:
+    """Everything for which the host ``node`` cannot join; each a sentence that says what to do.
+
+    Guests in the directory that a node of that name has left are its own: it comes back with them.
+    """
+    found = list(_ids(node, joiner, cluster))
     if _level(joiner.version) != _level(cluster.version):
         found.append(
             f"the versions differ: {joiner.version} here, {cluster.version} in the cluster; upgrade the older one first"
@@ -98,8 +101,10 @@ def refusals(joiner: Inventory, cluster: Inventory) -> list[str]:
     return found
 
 
-def _ids(joiner: Inventory, cluster: Inventory) -> Iterator[str]:
+def _ids(node: str, joiner: Inventory, cluster: Inventory) -> Iterator[str]:
     for vmid in sorted(joiner.guests.keys() & cluster.guests.keys()):
+        if cluster.guests[vmid] == node:
+            continue
         yield f"guest id {vmid} exists here and on node '{cluster.guests[vmid]}' of the cluster; give one another id"
     for id in sorted(joiner.storages.keys() & cluster.storages.keys()):
         if joiner.storages[id] != cluster.storages[id]:

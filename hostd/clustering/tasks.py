@@ -88,7 +88,11 @@ def join(
         wish["link0"] = remote.own_address
         found = ask(remote, token, wish | {"check": 1})
     theirs = Inventory.from_wire(json.loads(found["inventory"]))
-    refused = [*found["refused"], *inventory.refusals(mine, theirs), *unreachable(ClusterConf.parse(found["conf"]))]
+    refused = [
+        *found["refused"],
+        *inventory.refusals(host.node, mine, theirs),
+        *unreachable(ClusterConf.parse(found["conf"])),
+    ]
     for reason in refused:
         log.info(f"cannot join: {reason}")
     if refused:

@@ -36,11 +36,15 @@ def ensure_authority(store: Store, now: datetime.datetime) -> None:
 
 
 def ensure_node_certificate(store: Store, node: str, now: datetime.datetime) -> bytes:
-    """The node's certificate and key, made at the first start and again before it expires; returns the certificate."""
+    """The node's certificate and key; returns the certificate.
+
+    Made at the first start, and again before it expires or when the authority is another one.
+    """
     place, key_place = f"nodes/{node}/pve-ssl.pem", f"nodes/{node}/pve-ssl.key"
     with contextlib.suppress(NotFound):
         current = store.read(place).data
-        if not certificate.expires_within(current, RENEW_DAYS, now=now):
+        issued = certificate.is_issued_by(current, store.read(AUTHORITY).data)
+        if issued and not certificate.expires_within(current, RENEW_DAYS, now=now):
             return current
     key = certificate.new_key()
     names = list(dict.fromkeys([socket.getfqdn(), node, "localhost", "127.0.0.1", "::1", *own_addresses(run)]))

@@ -8,6 +8,7 @@ import ipaddress
 from collections.abc import Sequence
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -91,6 +92,15 @@ def fingerprint(pem: bytes) -> str:
     """SHA-256 of the certificate, as people compare it: ``AB:CD:…``."""
     der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
     return ":".join(f"{byte:02X}" for byte in hashlib.sha256(der).digest())
+
+
+def is_issued_by(pem: bytes, authority: bytes) -> bool:
+    """Whether the authority signed the certificate; one of another cluster has the same names in it."""
+    try:
+        x509.load_pem_x509_certificate(pem).verify_directly_issued_by(x509.load_pem_x509_certificate(authority))
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def expires_within(pem: bytes, days: int, *, now: datetime.datetime) -> bool:

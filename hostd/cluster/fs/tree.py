@@ -165,7 +165,8 @@ class Tree(View):
         """Make the effects part of the tree."""
         for effect in outcome.effects:
             old, new = effect.old, effect.new
-            if old is not None and (new is None or (new.parent, new.name) != (old.parent, old.name)):
+            moved = old is not None and (new is None or (new.parent, new.name) != (old.parent, old.name))
+            if old is not None and moved and old.inode != ROOT:  # no directory lists the root
                 del self._children[old.parent][old.name]
             if old is not None and new is None:
                 del self._nodes[old.inode]

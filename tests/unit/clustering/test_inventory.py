@@ -37,7 +37,9 @@ def test_a_tree_is_read() -> None:
 
 
 def test_nothing_stands_against_a_host_that_fits() -> None:
-    assert inventory.refusals(here(), there()) == []
+    assert inventory.refusals("alpha", here(), there()) == []
+    left = there(guests={100: "alpha", 101: "alpha"})
+    assert inventory.refusals("alpha", here(), left) == [], "it comes back with its own guests"
     assert inventory.losses(here(), there(accounts=here().accounts)) == []
 
 
@@ -45,7 +47,7 @@ def test_everything_that_stands_against_it_is_said_at_once() -> None:
     other = there(
         version="0.2.0", time_s=1009.0, guests={101: "beta", 7000: "beta"}, storages={"local": "btrfs"}
     )  # fmt: skip
-    found = inventory.refusals(here(), other)
+    found = inventory.refusals("alpha", here(), other)
     for part in (
         "guest id 101 exists here and on node 'beta'",
         "storage 'local' is of type dir here and btrfs in the cluster",
