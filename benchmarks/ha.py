@@ -27,8 +27,12 @@ def cluster_of(services: int, nodes: int) -> Cluster:
         "services": {f"vm:{100 + n}": {"node": names[n % nodes], "state": "started"} for n in range(services)},
         "static_stats": {f"vm:{100 + n}": {"maxcpu": 1 + n % 4, "maxmem": (1 + n % 8) << 30} for n in range(services)},
         "rules": [
-            {"id": f"apart{n}", "type": "resource-affinity", "resources": [f"vm:{100 + n}", f"vm:{101 + n}"],
-             "affinity": "negative"}
+            {
+                "id": f"apart{n}",
+                "type": "resource-affinity",
+                "resources": [f"vm:{100 + n}", f"vm:{101 + n}"],
+                "affinity": "negative",
+            }
             for n in range(0, services, 50)
         ],
         "datacenter": {"scheduler": "static", "rebalance_on_start": True},

@@ -163,10 +163,15 @@ def _cable(world: World, names: list[str], plugged: bool) -> None:
 
 
 def _command(world: World, time_s: float) -> None:
-    """A user moves services about, or puts a node into maintenance for a while."""
+    """A user moves services about, puts a node into maintenance or disarms everything for a while."""
     rng = world.rng
     name = rng.choice(list(world.nodes))
-    if rng.random() < 0.7:
+    kind = rng.random()
+    if kind < 0.15:
+        mode = rng.choice(("freeze", "ignore"))
+        world.at(time_s, lambda: world.commands.append(f"disarm-ha {mode}"))
+        world.at(time_s + rng.uniform(20, 150), lambda: world.commands.append("arm-ha"))
+    elif kind < 0.7:
         how, sid = rng.choice(("migrate", "relocate")), rng.choice(list(world.resources))
         world.at(time_s, lambda: world.commands.append(f"{how} {sid} {name}"))
     else:

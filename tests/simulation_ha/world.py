@@ -86,6 +86,8 @@ class World:
         self.drops_handles = False
         self.broken = ""
         self.log: list[str] = []
+        # Kept by ``change_membership``, outside of which neither power nor cables change.
+        self.quorate = True
         self.nodes = {name: Node(name, rng.uniform(-1e6, 1e6)) for name in names}
         self.resources = resources
         self.options = Options()
@@ -126,15 +128,13 @@ class World:
 
     def is_online(self, name: str) -> bool:
         node = self.nodes[name]
-        return node.power and node.cable and self.is_quorate()
-
-    def is_quorate(self) -> bool:
-        return sum(node.power and node.cable for node in self.nodes.values()) * 2 > len(self.nodes)
+        return self.quorate and node.power and node.cable
 
     def change_membership(self, change: Callable[[], None]) -> None:
         """Nodes that leave keep the store as they saw it last; nodes that come back have to watch locks anew."""
         before = {name for name in self.nodes if self.is_online(name)}
         change()
+        self.quorate = sum(node.power and node.cable for node in self.nodes.values()) * 2 > len(self.nodes)
         after = {name for name in self.nodes if self.is_online(name)}
         for name in before - after:
             self.nodes[name].seen = (self.status, self.resources)

@@ -50,6 +50,12 @@ class Site:
     def process(self, kind: str) -> Process:
         return self.world.nodes["n1"].daemons[kind]
 
+    def cut(self, name: str) -> None:
+        self.world.change_membership(lambda: setattr(self.world.nodes[name], "cable", False))
+
+    def power_off(self, name: str) -> None:
+        self.world.power_off(name, boots_after_s=None)
+
     def has_watchdog(self, kind: str) -> bool:
         return id(self.process(kind)) in self.world.watchdogs
 
@@ -105,7 +111,7 @@ def test_without_services_there_is_no_watchdog() -> None:
 def test_an_agent_with_services_does_not_end_without_its_lock() -> None:
     site = Site(VM, vm_100=RUNS)
     lost = replace(agent.Agent(), state=AgentState.LOST_AGENT_LOCK, shutdown=Shutdown.RESTART, has_watchdog=True)
-    site.world.nodes["n1"].cable = False
+    site.cut("n1")
     site.lrm.open_watchdog()
     now = agent.step(replace(lost, status=site.world.status), site.lrm)
     assert not now.ended
@@ -138,7 +144,7 @@ def test_a_lock_given_back_says_whether_guests_are_left(state: ServiceState, lef
     assert agent.step(ending, site.lrm).ended
     held = site.world.locks.get(agent_lock("n1"))
     assert bool(held and held.left_guests) is left
-    site.world.nodes["n1"].cable = False
+    site.cut("n1")
     site.world.time_s += 10_000
     assert site.world.take_lock(agent_lock("n1"), "n2") is not left
 
@@ -185,7 +191,7 @@ def test_a_guest_waits_until_the_target_is_covered() -> None:
 def test_a_guest_whose_source_died_after_it_had_arrived_is_not_recovered() -> None:
     moving = replace(RUNS, state=ServiceState.MIGRATE, node="n3", target="n2", running=False)
     site = Site(replace(VM, node="n2"), vm_100=moving)
-    site.world.nodes["n3"].power = False
+    site.power_off("n3")
     memory = manager.step(manager.begin(site.world.status, site.crm), site.crm)
     site.world.time_s += 100
     memory = manager.step(memory, site.crm)
@@ -198,12 +204,12 @@ def test_the_lock_of_a_node_off_by_a_fence_device_is_seized() -> None:
     site = Site(replace(VM, node="n3"), vm_100=replace(RUNS, node="n3"))
     site.world.fence_devices = True
     site.world.take_lock(agent_lock("n3"), "n3")
-    site.world.nodes["n3"].cable = False
+    site.cut("n3")
     memory = manager.step(manager.begin(site.world.status, site.crm), site.crm)
     site.world.time_s += 70
     memory = manager.step(memory, site.crm)
     assert memory.status.services["vm:100"].state is ServiceState.FENCE
-    site.world.nodes["n3"].power = False
+    site.power_off("n3")
     memory = manager.step(memory, site.crm)
     assert memory.status.services["vm:100"].node in ("n1", "n2")
     assert site.world.locks[agent_lock("n3")].owner == "n1"
@@ -212,7 +218,7 @@ def test_the_lock_of_a_node_off_by_a_fence_device_is_seized() -> None:
 def test_a_clock_that_went_back_does_not_keep_a_dead_node() -> None:
     site = Site(replace(VM, node="n3"), vm_100=replace(RUNS, node="n3"))
     memory = manager.step(manager.begin(site.world.status, site.crm), site.crm)
-    site.world.nodes["n3"].power = False
+    site.power_off("n3")
     site.world.time_s -= 5000
     memory = manager.step(memory, site.crm)
     site.world.time_s += 70
