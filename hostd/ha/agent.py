@@ -250,7 +250,11 @@ def _work(agent: Agent, env: AgentEnvironment, fresh: bool) -> Agent:
 def _queue_and_run(
     agent: Agent, env: AgentEnvironment, states: Collection[ServiceState] = frozenset(ServiceState)
 ) -> Jobs:
-    resources = env.read_resources()
+    try:
+        resources = env.read_resources()
+    except StoreFailed:
+        env.tell(Kind.CFS_ERROR, op="round_aborted")
+        return agent.jobs
     return agentjobs.run(agentjobs.queue(agent.jobs, agent.status, resources, env.node, states), env)
 
 

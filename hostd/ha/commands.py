@@ -13,10 +13,12 @@ from hostd.ha.states import DisarmMode, DisarmState, Move, NodeState
 from hostd.ha.status import Disarm, Noted
 
 
-def apply(round: Round) -> None:
-    """Take what is queued, oldest first."""
-    for command in round.env.take_commands():
+def apply(round: Round) -> int:
+    """Follow what is queued, oldest first; how many there were."""
+    queued = list(round.env.read_commands())
+    for command in queued:
         follow(round, command)
+    return len(queued)
 
 
 def follow(round: Round, command: str) -> None:

@@ -115,8 +115,11 @@ class ManagerEnvironment(Environment, Protocol):
 
     def has_commands(self) -> bool: ...
 
-    def take_commands(self) -> Sequence[str]:
-        """Commands queued by users, oldest first; they are gone from the queue then."""
+    def read_commands(self) -> Sequence[str]:
+        """Commands queued by users, oldest first."""
+
+    def drop_commands(self, count: int) -> None:
+        """Take the oldest ones off the queue, after what follows from them was written."""
 
     def capacities(self) -> Mapping[str, Capacity]: ...
 

@@ -24,6 +24,7 @@ class Fault(StrEnum):
     CABLE = "cable cut"
     NO_QUORUM = "network down"
     STORE = "store stuck"
+    FLAKY = "store flaky"
     SLOW_DISK = "slow disk"
     FROZEN = "daemons frozen"
     KILLED = "daemon killed"
@@ -127,6 +128,9 @@ def _schedule(world: World, fault: Fault) -> float:
             spell(lambda: _cable(world, list(world.nodes), False), lambda: _cable(world, list(world.nodes), True))
         case Fault.STORE:
             spell(lambda: setattr(node, "store_works", False), lambda: setattr(node, "store_works", True))
+        case Fault.FLAKY:
+            part = rng.choice((0.05, 0.3))
+            spell(lambda: setattr(node, "store_fails", part), lambda: setattr(node, "store_fails", 0.0))
         case Fault.SLOW_DISK:
             delay_s = rng.uniform(3, 70)
             spell(lambda: setattr(node, "slow_s", delay_s), lambda: setattr(node, "slow_s", 0.0))

@@ -43,13 +43,17 @@ class Process:
 
 @dataclass
 class Node:
-    """``boots`` counts power cycles, so that what was under way before one is known to be gone."""
+    """``store_fails``: the part of calls that do.
+
+    ``boots`` counts power cycles, so that what was under way before one is known to be gone.
+    """
 
     name: str
     offset_s: float
     power: bool = True
     cable: bool = True
     store_works: bool = True
+    store_fails: float = 0.0
     slow_s: float = 0.0
     frozen_until_s: float = 0.0
     stays_off: bool = False

@@ -44,7 +44,8 @@ class _Side:
         return self.here.store_works
 
     def _check(self) -> None:
-        if not self.here.store_works:
+        fails = self.here.store_fails and self.world.rng.random() < self.here.store_fails
+        if fails or not self.here.store_works:
             raise StoreFailed(f"the store of {self.node} does not answer")
 
     def _check_write(self) -> None:
@@ -97,6 +98,7 @@ class ManagerSide(_Side):
         return self.world.publications.get(node)
 
     def read_rules(self) -> Sequence[Rule]:
+        self._check()
         return ()
 
     def read_groups(self) -> Mapping[str, Group]:
@@ -105,12 +107,13 @@ class ManagerSide(_Side):
     def has_commands(self) -> bool:
         return bool(self.world.commands)
 
-    def take_commands(self) -> Sequence[str]:
-        if not self.world.commands:
-            return ()
+    def read_commands(self) -> Sequence[str]:
+        self._check()
+        return list(self.world.commands)
+
+    def drop_commands(self, count: int) -> None:
         self._check_write()
-        taken, self.world.commands = self.world.commands, []
-        return taken
+        del self.world.commands[:count]
 
     def capacities(self) -> Mapping[str, Capacity]:
         return {}

@@ -10,7 +10,7 @@ import pytest
 from hostd.ha import agent, agentjobs, crm, jobs, manager
 from hostd.ha.budget import MANAGER_LOCK, REPLY_S, agent_lock
 from hostd.ha.config import Options, Resource
-from hostd.ha.env import Job
+from hostd.ha.env import Job, StoreFailed
 from hostd.ha.states import (
     AgentState,
     Code,
@@ -275,3 +275,20 @@ def test_a_stored_disarm_is_taken_over() -> None:
 def test_a_status_from_elsewhere_has_jobs_that_nobody_answered() -> None:
     found = from_wire({"service_status": {"vm:100": {"state": "started", "node": "n1"}}})
     assert found.services["vm:100"].job == "unknown-vm:100"
+
+
+def test_a_command_is_not_lost_in_a_round_that_could_not_be_written() -> None:
+    site = Site(VM, vm_100=RUNS)
+    site.world.commands.append("migrate vm:100 n2")
+    memory = manager.begin(site.world.status, site.crm)
+    write = site.crm.write_status
+
+    def fails(status: ManagerStatus) -> None:
+        raise StoreFailed("no answer")
+
+    site.crm.write_status = fails  # type: ignore[method-assign]
+    with pytest.raises(StoreFailed):
+        manager.step(memory, site.crm)
+    site.crm.write_status = write  # type: ignore[method-assign]
+    assert manager.step(memory, site.crm).status.services["vm:100"].target == "n2"
+    assert site.world.commands == []
