@@ -144,9 +144,11 @@ def _transition(agent: Agent, env: AgentEnvironment) -> Agent:
     match agent.state:
         case AgentState.WAIT_FOR_AGENT_LOCK:
             if doomed:
-                return _reset_if_uncovered(agent, env)
+                return _arm_if_uncovered(agent, env)
             if agent.mode is Mode.DISARM or not active:
                 return agent
+            if env.is_quorate():
+                agent = _arm_if_uncovered(agent, env)
             held = _take_lock(agent, env)
             return _enter(held, env, AgentState.ACTIVE) if held else agent
         case AgentState.LOST_AGENT_LOCK:
@@ -165,10 +167,12 @@ def _is_doomed(status: ManagerStatus, node: str) -> bool:
     return lost or status.nodes.get(node) is NodeState.FENCE
 
 
-def _reset_if_uncovered(agent: Agent, env: AgentEnvironment) -> Agent:
-    """Guests that this node left uncovered are wanted elsewhere: arm the watchdog, and never feed it.
+def _arm_if_uncovered(agent: Agent, env: AgentEnvironment) -> Agent:
+    """Arm the watchdog for guests that this node left uncovered, before anything else. (Ours.)
 
-    Otherwise the manager would wait for ever: it may not start them while they may run here. (Ours.)
+    Where they are wanted elsewhere nobody feeds it: the manager would wait for ever, as it may not start them while
+    they may run here. Where the lock is to be had again it is fed with the lock; the other way round, an answer that
+    never comes would leave a lock that others may take one day, and guests that nothing resets.
     """
     if agent.has_watchdog or not env.left_guests():
         return agent

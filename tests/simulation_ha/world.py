@@ -324,7 +324,7 @@ class World:
     def _wants_lock(self, process: Process) -> bool:
         """Ask ahead only for what is held already: whether to ask for more is for the daemon to decide."""
         held = self.locks.get("ha_manager_lock" if process.kind == "crm" else f"ha_agent_{process.node}_lock")
-        return held is not None and held.owner == process.node
+        return held is not None and held.owner == process.node and not held.left_guests
 
     def _step(self, process: Process) -> None:
         from tests.simulation_ha.worldenv import AgentSide, ManagerSide

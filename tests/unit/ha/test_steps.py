@@ -135,6 +135,29 @@ def _lock(site: Site) -> object:
     return site.world.locks[agent_lock("n1")]
 
 
+def test_uncovered_guests_are_covered_before_the_lock_is_asked_for() -> None:
+    site = Site(VM, vm_100=RUNS)
+    site.world.locks[agent_lock("n1")] = replace(_lock(site), left_guests=True)
+    take = site.lrm.take_lock
+
+    def late(name: str) -> bool:
+        site.world.time_s += REPLY_S + 1
+        return take(name)
+
+    site.lrm.take_lock = late  # type: ignore[method-assign]
+    now = agent.step(agent.Agent(), site.lrm)
+    assert now.state is AgentState.WAIT_FOR_AGENT_LOCK
+    assert now.has_watchdog
+    assert site.world.watchdogs[id(site.process("lrm"))][1] == 0.0, "fed by a late answer"
+
+
+def test_a_node_without_quorum_does_not_reset_itself_for_guests_that_it_left() -> None:
+    site = Site(VM, vm_100=RUNS)
+    site.world.locks[agent_lock("n1")] = replace(_lock(site), left_guests=True)
+    site.cut("n1")
+    assert not agent.step(agent.Agent(), site.lrm).has_watchdog
+
+
 @pytest.mark.parametrize(
     ("state", "left"), [(ServiceState.FREEZE, True), (ServiceState.STOPPED, False), (ServiceState.ERROR, True)]
 )
@@ -182,6 +205,8 @@ def test_a_guest_waits_until_the_target_is_covered() -> None:
     guests = site.lrm.guests()
     assert jobs.run(job, "n1", guests, site.lrm.tell) is Code.AGAIN
     site.world.take_lock(agent_lock("n2"), "n2")
+    assert jobs.run(job, "n1", guests, site.lrm.tell) is Code.AGAIN
+    site.world.publications["n2"] = Publication(state=AgentState.ACTIVE)
     assert jobs.run(job, "n1", guests, site.lrm.tell) is Code.OK
     assert site.world.nodes["n2"].running == {"vm:100"}
     # Another process of the agent is asked for the same once more.
