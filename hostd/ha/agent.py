@@ -122,7 +122,8 @@ def _publish(agent: Agent, env: AgentEnvironment) -> bool:
     if not env.is_quorate():
         return False
     try:
-        env.publish(Publication(state=agent.state, mode=agent.mode, results=agent.jobs.results))
+        results, watched = agent.jobs.results, agent.has_watchdog
+        env.publish(Publication(state=agent.state, mode=agent.mode, results=results, watched=watched))
     except StoreFailed:
         env.tell(Kind.CFS_ERROR, op="write_lrm_status")
         return False

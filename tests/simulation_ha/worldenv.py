@@ -10,7 +10,7 @@ from hostd.ha.config import Group, Options, Resource
 from hostd.ha.env import Capacity, Job, Load, Measured, StoreFailed
 from hostd.ha.events import Kind, Value
 from hostd.ha.rules import Rule
-from hostd.ha.states import AgentState, Code, Move, Requested, ServiceState
+from hostd.ha.states import Code, Move, Requested, ServiceState
 from hostd.ha.status import ManagerStatus, Publication
 from tests.simulation_ha.world import Process, World
 
@@ -213,7 +213,7 @@ class _Guests:
     def can_arrive(self, target: str) -> bool:
         held = self.world.locks.get(agent_lock(target))
         said = self.world.publications.get(target)
-        covered = held and held.owner == target and not held.left_guests and said and said.state is AgentState.ACTIVE
+        covered = held and held.owner == target and not held.left_guests and said and said.watched
         return bool(covered) or not self.world.is_online(target)
 
     def move(self, sid: str, how: Move, target: str) -> bool:

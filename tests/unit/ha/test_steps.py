@@ -206,7 +206,7 @@ def test_a_guest_waits_until_the_target_is_covered() -> None:
     assert jobs.run(job, "n1", guests, site.lrm.tell) is Code.AGAIN
     site.world.take_lock(agent_lock("n2"), "n2")
     assert jobs.run(job, "n1", guests, site.lrm.tell) is Code.AGAIN
-    site.world.publications["n2"] = Publication(state=AgentState.ACTIVE)
+    site.world.publications["n2"] = Publication(watched=True)
     assert jobs.run(job, "n1", guests, site.lrm.tell) is Code.OK
     assert site.world.nodes["n2"].running == {"vm:100"}
     # Another process of the agent is asked for the same once more.
