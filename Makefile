@@ -4,6 +4,9 @@ SHELL := /bin/sh
 export HOLDFAST_CACHE ?= /var/cache/holdfast
 export PYTHONDONTWRITEBYTECODE := 1
 PORT ?= 8006
+N ?= 3
+FORM ?= yes
+export N FORM
 BUILD := PYTHONPATH=image-build /usr/bin/python3 -m imagebuild
 IN := bin/in-tools
 
@@ -74,6 +77,14 @@ dev: tools ## Start one node from the packages in a system container (PORT=)
 dev-down: ## Remove the node of `make dev` (PORT=)
 	@$(BUILD) dev-down
 
+.PHONY: cluster
+cluster: host-dev tools ## Start N full nodes in system containers and form a cluster of them (N=3, PORT=, FORM=no)
+	@$(BUILD) cluster
+
+.PHONY: cluster-down
+cluster-down: ## Remove the nodes of `make cluster` (PORT=)
+	@$(BUILD) cluster-down
+
 .PHONY: host-dev
 host-dev:
 	@sh image-build/host-packages.sh lxc iproute2
@@ -98,9 +109,12 @@ test-ha-sim: tools ## High availability in simulated clusters with faults, and p
 	@$(IN) python3 -m pytest -q -p no:cacheprovider tests/simulation_ha
 	@$(IN) python3 -m tests.simulation_ha --runs $(HA_RUNS) --seed $(SEED)
 
+TORMENTS ?=
+NODES ?=
 .PHONY: test-netns
-test-netns: tools ## Three nodes with real Corosync in namespaces: cables cut, daemons killed, power gone (root)
-	@$(IN) unshare --pid --fork --kill-child --mount-proc \
+test-netns: tools ## Nodes with real Corosync in namespaces: cables cut, daemons killed, power gone (root; TORMENTS=, NODES=)
+	@$(IN) env TORMENTS=$(TORMENTS) NODES=$(NODES) SEED=$(if $(filter command line,$(origin SEED)),$(SEED)) \
+	  unshare --pid --fork --kill-child --mount-proc \
 	  sh -c 'python3 -m pytest -q -p no:cacheprovider tests/netns; exit $$?'
 
 .PHONY: conformance

@@ -127,6 +127,8 @@ KEYS: tuple[Key, ...] = (
     _key("first-boot.ordering", _TEXT, "When in the first boot it runs.", values=ORDERINGS, default="fully-up"),
     _key("first-boot.url", _TEXT, "Address of the script. Only with `from-url`."),
     _key("first-boot.cert-fingerprint", _TEXT, "SHA-256 fingerprint of the certificate at that address."),
+    _key("cluster.create", _TEXT, "Name of a new cluster that this host begins. Either this or `join`."),
+    _key("cluster.join", _TEXT, "Join token of a cluster, from `pvecm token create` on one of its nodes."),
     _key("post-installation-webhook.url", _TEXT, "Address that is told about the finished installation."),
     _key("post-installation-webhook.cert-fingerprint", _TEXT, "SHA-256 fingerprint of the certificate there."),
     _key("post-installation-webhook.auth-token", _TEXT, "Token sent along."),

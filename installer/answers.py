@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hostd.core.errors import Invalid, ParseError
+from hostd.core.names import check_cluster_name
 from hostd.core.run import Secret
 from installer.addresses import Address, Interface, parse_address, parse_interface
 from installer.answer_file import AnswerError, Document, Problem, read_document
@@ -18,6 +19,7 @@ SHORTEST_PASSWORD = 8
 # What installers of this family show in an empty form; nobody reads mail there.
 PLACEHOLDER_MAIL = "mail@example.invalid"
 _MAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+")
+_WORD = re.compile(r"[!-~]+")
 _CRYPT = re.compile(r"\$[0-9a-z]+\$[^\s:]+")
 _SSH_KEY = re.compile(r"(?:\S.*\s)?(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+\s+\S+(?:\s.*)?")
 
@@ -116,6 +118,14 @@ class FirstBoot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """What the host belongs to from its first boot on: a new cluster of that name, or the one that the token is of."""
+
+    create: str = ""
+    join: Secret | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Webhook:
     url: str
     fingerprint: str = ""
@@ -150,6 +160,7 @@ class Answers:
     zfs: ZfsOptions = ZfsOptions()
     btrfs: BtrfsOptions = BtrfsOptions()
     first_boot: FirstBoot | None = None
+    cluster: Cluster | None = None
     webhook: Webhook | None = None
     document: Document = field(default_factory=lambda: Document(values={}), compare=False, repr=False)
 
@@ -185,7 +196,7 @@ class _Reader:
         fqdn, password, network = self._fqdn(), self._password(), self._network()
         self._mail()
         disks, raid = self._disks(filesystem), self._raid(filesystem)
-        first_boot, webhook = self._first_boot(), self._webhook()
+        first_boot, webhook, cluster = self._first_boot(), self._webhook(), self._cluster()
         pin_map = self._pin_map()
         key = doc.text("global.subscription-key")
         if fqdn is None or password is None:
@@ -220,6 +231,7 @@ class _Reader:
                 compress=doc.text("disk-setup.btrfs.compress", "off"),
             ),
             first_boot=first_boot,
+            cluster=cluster,
             webhook=webhook,
             document=doc,
         )
@@ -372,6 +384,22 @@ class _Reader:
             url=url,
             fingerprint=doc.text("first-boot.cert-fingerprint"),
         )
+
+    def _cluster(self) -> Cluster | None:
+        doc = self.document
+        if not doc.has("cluster"):
+            return None
+        name, token = doc.text("cluster.create"), doc.text("cluster.join")
+        if bool(name) == bool(token):
+            self.problem("cluster", "give either create, the name of a new cluster, or join, a token; one of them")
+        elif name:
+            try:
+                check_cluster_name(name)
+            except Invalid as err:
+                self.problem("cluster.create", str(err))
+        elif not _WORD.fullmatch(token):
+            self.problem("cluster.join", "is no join token; it is one word, as `pvecm token create` prints it")
+        return Cluster(create=name, join=Secret(token) if token else None)
 
     def _webhook(self) -> Webhook | None:
         doc = self.document

@@ -14,7 +14,7 @@ FLOORS = [
     {"cluster", "tasks"},
     {"access", "storage", "network", "firewall", "node"},
     {"guests"},
-    {"ha", "backup", "migration", "replication", "metrics"},
+    {"clustering", "ha", "backup", "migration", "replication", "metrics"},
     {"api"},
     {"daemons", "cli"},
 ]

@@ -8,7 +8,7 @@ import secrets
 from typing import Final
 
 from hostd.access import tickets
-from hostd.cluster.store import Store
+from hostd.cluster.store import File, Store
 from hostd.core.errors import Conflict, HostError, NotFound
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,7 @@ VERIFYING: Final = "authkey.pub"
 PREVIOUS: Final = "authkey.pub.old"
 CSRF: Final = "pve-www.key"
 ROTATE_S: Final = 24 * 3600
+MEND_S: Final = 30  # longer than two writes take, shorter than tickets of the key before stay good
 
 
 def ensure(store: Store) -> None:
@@ -40,12 +41,15 @@ def ensure(store: Store) -> None:
 def rotate_if_due(store: Store, *, now_s: float) -> bool:
     """Replace a ticket key that is older than a day; whether it was. Root only; never raises for want of quorum.
 
-    The public key is written first and only if nobody else did: that write decides between nodes. A host that ends
-    between the two writes is put right by ``ensure`` at its next start, and until then by the previous key.
+    The public key is written first and only if nobody else did: that write decides between nodes. Where the host ends,
+    or loses its quorum, between the two writes, tickets are signed with a key that nobody verifies with any more: the
+    next ticket of any node after MEND_S puts that right.
     """
     try:
         public = store.read(VERIFYING)
         if now_s - public.mtime_s < ROTATE_S:
+            if now_s - public.mtime_s >= MEND_S:
+                _mend(store, public)
             return False
         signing, fresh = store.read(SIGNING), tickets.make_key()
         store.write(PREVIOUS, tickets.public_part(signing.data), actor="hostd")
@@ -58,3 +62,11 @@ def rotate_if_due(store: Store, *, now_s: float) -> bool:
         return False
     log.info("the ticket key was renewed")
     return True
+
+
+def _mend(store: Store, public: File) -> None:
+    """Make the public key the one of the key that signs."""
+    signs = tickets.public_part(store.read(SIGNING).data)
+    if signs != public.data:
+        store.write(VERIFYING, signs, if_version=public.version, actor="hostd")
+        log.warning("the renewal of the ticket key had not been completed; the key before it stays")

@@ -51,18 +51,30 @@ class Identify(Protocol):
 
 
 Forward = Callable[[Request], Response]
+Elsewhere = Callable[[Request, str, str], Response]  # request, node, user
+
+
+def only_here(request: Request, node: str, user: str) -> Response:
+    """Of a process that knows no other nodes."""
+    raise HostError(f"no such cluster node '{node}'")
 
 
 class Api:
     """One process's side of the API.
 
     ``forward`` passes a request of a privileged method on to the root process; None in the root process itself.
+    ``elsewhere`` passes one on to the node that must execute it.
     """
 
     def __init__(
-        self, endpoints: list[Endpoint], services: Services, identify: Identify, forward: Forward | None
+        self,
+        endpoints: list[Endpoint],
+        services: Services,
+        identify: Identify,
+        forward: Forward | None,
+        elsewhere: Elsewhere = only_here,
     ) -> None:
-        self.endpoints = endpoints
+        self.endpoints, self._elsewhere = endpoints, elsewhere
         self._router = Router(endpoints)
         self._services, self._identify, self._forward = services, identify, forward
         self._slow = threading.BoundedSemaphore(SLOW_AT_ONCE)
@@ -92,7 +104,7 @@ class Api:
         ctx = Context(services=self._services, user=user)
         _authorise(endpoint, ctx, values)
         if endpoint.runs_on and (node := str(values[endpoint.runs_on])) not in (ctx.node, "localhost"):
-            raise HostError(f"no such cluster node '{node}'")
+            return self._elsewhere(request, node, user)
         if not endpoint.slow:
             return self._called(endpoint, ctx, request, format, path, values)
         if not self._slow.acquire(blocking=False):

@@ -17,15 +17,21 @@ from hostd.tasks.client import TaskClient
 
 
 class Samples(Protocol):
-    """The last sample of the statistics daemon, as plain tables; each answer comes from memory."""
+    """The last sample of each node's statistics daemon, as plain tables; each answer comes from memory.
 
-    def node(self) -> Mapping[str, Any]:
-        """Live values of this node; empty before the first sample."""
+    ``node`` "" is this node. Of a node that is not ``known`` (away, or silent for a minute) all tables are empty.
+    """
 
-    def guests(self) -> Mapping[int, Mapping[str, Any]]:
-        """Live values by guest id; a guest without an entry is not running."""
+    def known(self, node: str = "") -> bool:
+        """Whether there is a sample of the node."""
 
-    def storages(self) -> Mapping[str, Mapping[str, Any]]:
+    def node(self, node: str = "") -> Mapping[str, Any]:
+        """Live values of the node itself."""
+
+    def guests(self, node: str = "") -> Mapping[int, Mapping[str, Any]]:
+        """Live values by guest id; a guest of a known node without an entry is not running."""
+
+    def storages(self, node: str = "") -> Mapping[str, Mapping[str, Any]]:
         """total, used, avail (bytes) and active by storage id."""
 
 

@@ -18,7 +18,15 @@ class PreconditionFailed(HostError):
 
 
 class Busy(HostError):
-    """As many slow calls run as the process allows at once (503; an addition of ours)."""
+    """As many slow calls, or calls to another node, run as are allowed at once (503; an addition of ours)."""
+
+
+class NodeAway(HostError):
+    """Another node cannot be reached (595, as clients know it from the reference)."""
+
+
+class NodeFailed(HostError):
+    """Another node was reached, and then did not show its certificate, or did not answer (596)."""
 
 
 class UnknownContent(HostError):
@@ -35,6 +43,8 @@ STATUS: tuple[tuple[type[HostError], int], ...] = (
     (NotBuilt, 501),
     (Busy, 503),
     (UnknownContent, 506),
+    (NodeAway, 595),
+    (NodeFailed, 596),
 )
 
 

@@ -9,15 +9,12 @@ import asyncio
 import contextlib
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
+from hostd.api.eventkinds import Event, of_change, of_status, of_task
+from hostd.api.otherevents import OtherNodes
 from hostd.cluster.store import Change, Mirror
-from hostd.guests.config import parse_path
 from hostd.tasks.archive import Archive, Entry
 from hostd.tasks.upid import Upid
 
@@ -25,61 +22,6 @@ log = logging.getLogger(__name__)
 POLL_S: Final = 0.5
 # A listener that is this far behind is sent away; it connects again and reads everything anew.
 BACKLOG: Final = 1000
-# Path in the tree → kind of event, ACL path, privilege. What is not named here is told to nobody.
-FILES: Final = (
-    (re.compile(r"storage\.cfg\Z"), "storage", "/storage", "Datastore.Audit"),
-    (re.compile(r"user\.cfg\Z"), "access", "/access", "Sys.Audit"),
-    (re.compile(r"domains\.cfg\Z"), "access", "/access", "Sys.Audit"),
-    (re.compile(r"datacenter\.cfg\Z"), "cluster", "/", "Sys.Audit"),
-    (re.compile(r"nodes/([^/]+)/config\Z"), "node", "/nodes/{0}", "Sys.Audit"),
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """``path`` and ``privilege`` say who may see it; ``owner``: a user who may see it in any case."""
-
-    kind: str
-    data: Mapping[str, object]
-    path: str
-    privilege: str
-    owner: str = ""
-
-    def encoded(self) -> bytes:
-        """As server-sent events are written (WHATWG HTML, "Server-sent events"); the data is one line of JSON."""
-        return f"event: {self.kind}\ndata: ".encode() + orjson.dumps(dict(self.data)) + b"\n\n"
-
-
-def of_task(entry: Entry) -> Event:
-    """A task that began (``status`` is ``running``) or ended."""
-    upid = entry.upid
-    data: dict[str, object] = {
-        "upid": str(upid), "node": upid.node, "type": upid.type, "id": upid.id, "user": upid.user,
-        "starttime": upid.starttime, "status": entry.status or "running",
-    }  # fmt: skip
-    if entry.endtime is not None:
-        data["endtime"] = entry.endtime
-    return Event(kind="task", data=data, path=f"/nodes/{upid.node}", privilege="Sys.Audit", owner=upid.user)
-
-
-def of_change(change: Change) -> Event | None:
-    """A file of the tree that changed; None for what nobody is told of."""
-    guest = parse_path(change.path)
-    what = "config" if change.file else "removed"
-    if guest is not None:
-        data = {"vmid": guest.vmid, "type": str(guest.kind), "node": guest.node, "change": what}
-        return Event(kind="guest", data=data, path=f"/vms/{guest.vmid}", privilege="VM.Audit")
-    for pattern, kind, path, privilege in FILES:
-        if match := pattern.match(change.path):
-            data = {"file": change.path, "change": what}
-            return Event(kind=kind, data=data, path=path.format(*match.groups()), privilege=privilege)
-    return None
-
-
-def of_status(vmid: int, node: str, status: str) -> Event:
-    """A guest that started or stopped."""
-    data = {"vmid": vmid, "node": node, "change": "status", "status": status}
-    return Event(kind="guest", data=data, path=f"/vms/{vmid}", privilege="VM.Audit")
 
 
 class Hub:
@@ -115,8 +57,14 @@ class Hub:
 class Watcher:
     """Notices what changed between two looks at tasks and samples; ``step`` is called while somebody listens."""
 
-    def __init__(self, archive: Archive, guests: Callable[[], Mapping[int, Mapping[str, Any]]], node: str) -> None:
-        self._archive, self._guests, self._node = archive, guests, node
+    def __init__(
+        self,
+        archive: Archive,
+        guests: Callable[[], Mapping[int, Mapping[str, Any]]],
+        node: str,
+        others: OtherNodes | None = None,
+    ) -> None:
+        self._archive, self._guests, self._node, self._others = archive, guests, node, others
         self._running: set[Upid] | None = None
         self._up: set[int] | None = None
         self._size = 0  # of the index of ended tasks
@@ -124,6 +72,8 @@ class Watcher:
     def forget(self) -> None:
         """Nobody listens: what happens meanwhile is not told later."""
         self._running = self._up = None
+        if self._others:
+            self._others.forget()
 
     def step(self) -> list[Event]:
         """Events since the step before; the first step only looks."""
@@ -142,7 +92,7 @@ class Watcher:
             found += [of_status(vmid, self._node, "running") for vmid in sorted(up - self._up)]
             found += [of_status(vmid, self._node, "stopped") for vmid in sorted(self._up - up)]
         self._running, self._up = running, up
-        return found
+        return found + (self._others.step() if self._others else [])
 
     def _missed(self, running: set[Upid]) -> list[Entry]:
         path = os.path.join(self._archive.logs, "index")

@@ -21,6 +21,11 @@ PASSED_ON = (
 PASSED_BACK = ("ETag",)
 
 
+def target_of(request: Request) -> str:
+    """Path and query as they came, escapes and all."""
+    return str(request.environ.get("REQUEST_URI") or request.full_path.rstrip("?"))
+
+
 class RootForward:
     """``forward(request) -> response`` for the front's ``Api``."""
 
@@ -29,11 +34,14 @@ class RootForward:
 
     def __call__(self, request: Request) -> Response:
         headers = {name: value for name in PASSED_ON if (value := request.headers.get(name)) is not None}
-        target = request.environ.get("REQUEST_URI") or request.full_path.rstrip("?")
         answer = ask_root(
-            request.method, target, headers=headers, body=request.get_data(cache=True) or None, timeout_s=TIMEOUT_S,
+            request.method,
+            target_of(request),
+            headers=headers,
+            body=request.get_data(cache=True) or None,
+            timeout_s=TIMEOUT_S,
             path=self._path,
-        )  # fmt: skip
+        )
         saved_as = [("Content-Disposition", name) for name in answer.headers.get_all("Content-Disposition", [])]
         response = Response(
             answer.body, headers=saved_as, content_type=answer.headers.get("Content-Type", "text/plain")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from hostd.access import edits
 from hostd.access.users import Pool, UserConfig
+from hostd.api import members
 from hostd.api.access.kinds import POOL, STORAGES, VMIDS, change_users, config
 from hostd.api.cluster.resources import storages
 from hostd.api.context import Context
@@ -71,7 +73,7 @@ class UpdateParams(PoolParams):
 
 
 def _members(ctx: Context, pool: Pool, type: str) -> list[dict[str, object]]:
-    rows = [row for row in guests.list_guests(ctx.mirror, ctx.samples.guests(), ctx.node) if row["vmid"] in pool.vms]
+    rows = [row for row in guests.list_guests(ctx.mirror, partial(members.running, ctx)) if row["vmid"] in pool.vms]
     found = [row for row in rows if ctx.may(f"/vms/{row['vmid']}", "VM.Audit") and type in ("", row["type"])]
     if type in ("", "storage"):
         found += [row for row in storages(ctx) if row["storage"] in pool.storage]

@@ -21,6 +21,7 @@ class Metric:
 
 
 NODE: Final = (
+    Metric(name="node_online", help="1 while the node is part of the running cluster.", field="online"),
     Metric(name="node_cpu_ratio", help="Use of all processors, 0 to 1.", field="cpu"),
     Metric(name="node_cpu_wait_ratio", help="Processors waiting for disks, 0 to 1.", field="wait"),
     Metric(name="node_cpus", help="Processors.", field="maxcpu"),
@@ -53,6 +54,23 @@ STORAGE: Final = (
     Metric(name="storage_active", help="1 while the storage answers.", field="active"),
     Metric(name="storage_bytes", help="Size of the storage.", field="total"),
     Metric(name="storage_used_bytes", help="Use of the storage.", field="used"),
+)
+CLUSTER: Final = (
+    Metric(name="cluster_votes", help="Votes that are here, a witness's included.", field="votes"),
+    Metric(name="cluster_votes_needed", help="Votes that a quorum needs.", field="votes_needed"),
+    Metric(name="cluster_votes_expected", help="Votes of all.", field="votes_expected"),
+    Metric(name="cluster_quorum_margin", help="Votes that may go; negative without quorum.", field="margin"),
+    Metric(name="cluster_retransmits_total", help="Messages sent again.", field="retransmits", type="counter"),
+    Metric(name="cluster_tokens_lost_total", help="Memberships ended by silence.", field="tokens_lost", type="counter"),
+)
+LINK: Final = (
+    Metric(name="cluster_link_up", help="1 while the link to the node answers.", field="connected"),
+    Metric(name="cluster_link_round_trip_seconds", help="There and back, average.", field="round_trip_s"),
+    Metric(name="cluster_link_loss_ratio", help="Lost of the pings of the last minute, 0 to 1.", field="loss"),
+    Metric(name="cluster_link_downs_total", help="How often it went down.", field="downs", type="counter"),
+)
+CLOCK: Final = (
+    Metric(name="cluster_clock_offset_seconds", help="The other node's clock minus this one's.", field="offset_s"),
 )
 Labelled = tuple[Mapping[str, str], Mapping[str, Any]]
 

@@ -24,11 +24,13 @@ from hostd.access.authority import Authority
 from hostd.access.login import key_file, verifying
 from hostd.api import browse, sockets, wire
 from hostd.api.errors import reason_of, status_of
-from hostd.api.events import Event, Hub, Watcher, watch
+from hostd.api.eventkinds import Event
+from hostd.api.events import Hub, Watcher, watch
 from hostd.api.identity import COOKIE, RememberedVerdict, Verdict, check_ticket, ticket_in
 from hostd.api.loginqueue import LoginQueue
 from hostd.api.passing import pass_on
 from hostd.api.rootasked import ask_verdict
+from hostd.api.streampeers import StreamPeers
 from hostd.cluster.store import Mirror
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
 from hostd.guests.console import socket_path
@@ -50,7 +52,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Streams:
-    """Handlers; ``mirror`` holds the keys, ``place`` tells a console's unix socket by its number."""
+    """Handlers; ``mirror`` holds the keys, ``place`` tells a console's unix socket by its number.
+
+    ``peers`` passes on what is for another node; None: there is no other one.
+    """
 
     def __init__(
         self,
@@ -64,7 +69,9 @@ class Streams:
         ask: Verdict | None = None,
         watcher: Watcher | None = None,
         refusal_s: float = sockets.REFUSAL_S,
+        peers: StreamPeers | None = None,
     ) -> None:
+        self._peers = peers
         self._hub, self._watcher, self._refusal_s = Hub(), watcher, refusal_s
         self._mirror, self._authority, self._clock, self._place = mirror, authority, clock, place
         self._uploads, self._root_socket = uploads, root_socket
@@ -192,6 +199,8 @@ class Streams:
         public, ticket = verifying(self._mirror), request.query.get("vncticket", "")
         path = f"/vms/{request.match_info['vmid']}"
         tickets.verify_console(public, ticket, user, path, int(port), now_s=int(self._clock()))
+        if self._peers and (member := self._peers.elsewhere(request)):
+            return await self._peers.console(request, member, message_limit=MESSAGE_LIMIT)
         offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if p.strip()]
         websocket = web.WebSocketResponse(
             protocols=offered[:1], max_msg_size=MESSAGE_LIMIT, compress=False, heartbeat=30
@@ -222,6 +231,8 @@ class Streams:
         acl = f"/storage/{request.match_info['storage']}"
         if not self._authority.may(user, acl, ("Datastore.AllocateTemplate",)):
             raise Denied(f"Permission check failed ({acl}, Datastore.AllocateTemplate)")
+        if self._peers and (member := self._peers.elsewhere(request)):
+            return await self._peers.upload(request, member)
         temporary = os.path.join(self._uploads, f"pveupload-{secrets.token_hex(16)}")
         try:
             fields = await _receive(request, temporary)

@@ -41,15 +41,18 @@ class Local:
     doc: str
     act: Callable[[Surroundings, Sequence[str]], None]
     positional: Sequence[str] = ()
+    flags: Sequence[str] = ()
 
     def usage(self, program: str) -> str:
-        names = "".join(f" <{name}>" for name in self.positional)
+        names = "".join(f" <{name}>" for name in self.positional) + "".join(f" [{flag}]" for flag in self.flags)
         return f"usage: {program} {self.words}{names}\n"
 
     def run(self, around: Surroundings, program: str, args: Sequence[str]) -> None:
         if args[:1] in (["--help"], ["-h"]):
             around.out.write(f"{self.usage(program)}\n{self.doc}\n")
-        elif len(args) != len(self.positional) or any(a.startswith("-") for a in args):
+        elif len([a for a in args if a not in self.flags]) != len(self.positional) or any(
+            a.startswith("-") and a not in self.flags for a in args
+        ):
             raise Invalid({"_root": f"wrong arguments; {self.usage(program).strip()}"})
         else:
             self.act(around, args)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import getpass
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hostd.cli.commands import Command, Local, Suite
 from hostd.cli.program import Surroundings, main
+from hostd.cli.pveum import ask_once
+from hostd.cluster.store import Store
 from hostd.core import run as programs
 from hostd.core.errors import CommandFailed, Conflict, Invalid, NotFound
 from hostd.core.run import Run
@@ -60,12 +65,65 @@ def keygen(around: Surroundings, args: Sequence[str], run: Run) -> None:
     around.out.write(run(["corosync-keygen", "-l", "-k", args[0]]).stdout)
 
 
-ROWS = (Command(words="apiver", verb="GET", path="/cluster/config/apiversion"),)
+def fingerprint(around: Surroundings, args: Sequence[str]) -> None:
+    """SHA-256 fingerprint of the certificate that this node shows, for hosts that want to join by its password."""
+    rows = around.call("GET", f"/nodes/{around.node}/certificates/info", {}).data
+    shown = {row["filename"]: row["fingerprint"] for row in rows if isinstance(row, dict)} if rows else {}
+    around.out.write(f"{shown.get('pveproxy-ssl.pem') or shown['pve-ssl.pem']}\n")
+
+
+def updatecerts(around: Surroundings, args: Sequence[str], run: Run, store: Callable[[], Store] = Store) -> None:
+    """Make this node's certificate where it is missing or about to expire; with --force in any case."""
+    if "--force" in args:
+        with store() as tree:
+            for name in ("pve-ssl.pem", "pve-ssl.key"):
+                with contextlib.suppress(NotFound):
+                    tree.delete(f"nodes/{around.node}/{name}", actor="root@pam")
+    run(["systemctl", "restart", "hostd-setup.service"], timeout_s=120)
+    run(["systemctl", "reload-or-restart", "hostd-nginx.service"], timeout_s=60)
+    fingerprint(around, ())
+
+
+def read_token(given: str) -> str:
+    """A join token: as given, or with ``-`` from the input, as what stands in argv is seen by every user."""
+    if given != "-":
+        return given
+    return getpass.getpass("Join token: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
+
+
+_JOIN, _NODE = "/cluster/config/join", "/cluster/config/nodes/{node}"
+_TOKEN = "/cluster/config/jointoken"
+ROWS = (
+    Command(words="apiver", verb="GET", path="/cluster/config/apiversion"),
+    Command(words="create", verb="POST", path="/cluster/config", positional=["clustername"]),
+    Command(
+        words="add",
+        verb="POST",
+        path=_JOIN,
+        positional=["hostname"],
+        readers={"password": ask_once},
+        always=["password"],
+    ),
+    Command(words="join", verb="PUT", path=_JOIN, positional=["token"], readers={"token": read_token}),
+    Command(words="addnode", verb="POST", path=_NODE, positional=["node"]),
+    Command(words="delnode", verb="DELETE", path=_NODE, positional=["node"]),
+    Command(words="leave", verb="POST", path="/cluster/config/leave"),
+    Command(words="token create", verb="POST", path=_TOKEN, pick="token"),
+    Command(words="token list", verb="GET", path=_TOKEN),
+    Command(words="token delete", verb="DELETE", path=f"{_TOKEN}/{{id}}", positional=["id"]),
+)
 
 
 def suite(run: Run = programs.run) -> Suite:
     """The program; tests give a ``run`` of their own."""
     local = (
+        Local(words="fingerprint", act=fingerprint, doc=str(fingerprint.__doc__)),
+        Local(
+            words="updatecerts",
+            flags=["--force"],
+            act=lambda around, args: updatecerts(around, args, run),
+            doc=str(updatecerts.__doc__),
+        ),
         Local(words="status", act=lambda around, args: status(around, args, run), doc=str(status.__doc__)),
         Local(words="nodes", act=lambda around, args: nodes(around, args, run), doc=str(nodes.__doc__)),
         Local(

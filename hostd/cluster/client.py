@@ -13,9 +13,11 @@ from typing import Any, Final, Self
 
 from hostd.cluster import wire
 from hostd.cluster.fs.mutations import Cause
+from hostd.cluster.health import Health
 from hostd.core.errors import Conflict, Denied, HostError, Invalid, NotFound, ParseError, Unavailable
 
 RETRY_S: Final = 0.05
+HEALTH_S: Final = 1.0  # nobody waits longer for what is only shown
 Names = list[str]
 
 
@@ -139,6 +141,22 @@ class Store:
         """Make a directory; with ``parents`` also those above, and an existing one is fine. Raises Conflict."""
         self._ask({"op": "mkdir", "path": path, "parents": parents, "actor": actor, "task": task})
 
+    def publish(self, key: str, data: bytes | None) -> None:
+        """Tell all nodes this node's value of ``key``; None removes it. In memory only: publish it again from time to
+        time, as it is forgotten when the daemon ends. Raises Denied, and Invalid for a value that is too large.
+        """
+        self._ask({"op": "publish", "key": key, "data": data})
+
+    def health(self) -> Health | None:
+        """How the cluster is, as this node feels it; None where nobody can tell (no cluster, no daemon now)."""
+        try:
+            answer = self._exchange({"op": "health"}, timeout_s=min(self._timeout_s, HEALTH_S))
+        except Unavailable:
+            return None
+        if "error" in answer:
+            raise error_of(answer)
+        return None if answer["ok"] is None else Health.from_wire(answer["ok"])
+
     def close(self) -> None:
         """Drop idle connections; later calls open new ones."""
         with self._lock:
@@ -152,10 +170,11 @@ class Store:
             raise error_of(answer)
         return answer["ok"]
 
-    def _exchange(self, request: wire.Message) -> wire.Message:
+    def _exchange(self, request: wire.Message, *, timeout_s: float | None = None) -> wire.Message:
+        """``timeout_s`` None: the store's own."""
         frame = wire.encode(request)
-        is_read = request["op"] in ("read", "list")
-        deadline_s = time.monotonic() + self._timeout_s
+        is_read = request["op"] in ("read", "list", "health", "publish")  # may be repeated
+        deadline_s = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
         while True:
             connection = self._connection(deadline_s)
             try:

@@ -1,14 +1,30 @@
 """What a watcher is told: the snapshot it begins with, and each change after. Pure.
 
 An entry is ``(path, data, version, mtime_ns)``, data None for a directory; a path alone means "gone, with everything
-below".
+below". Whoever asks for it is told the values of all nodes, as ``(node, key, data)`` with data None for "gone", and who
+belongs to the cluster.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from hostd.cluster import standing
 from hostd.cluster.fs.tree import ROOT, Outcome, View
+from hostd.cluster.group.values import Told
 from hostd.cluster.requests import Access, may_see
-from hostd.cluster.wire import Entry
+from hostd.cluster.standing import Standing
+from hostd.cluster.wire import Entry, Message
+
+
+def values(told: Iterable[Told], *, all: bool = False) -> Message:
+    """The frame that tells values; ``all``: what was known before is forgotten."""
+    return {"values": [(item.node, item.key, item.data) for item in told], "all": all}
+
+
+def members(now: Standing | None) -> Message:
+    """The frame that tells who belongs to the cluster."""
+    return {"members": standing.to_wire(now)}
 
 
 def snapshot(view: View, access: Access) -> list[Entry]:

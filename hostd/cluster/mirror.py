@@ -6,14 +6,17 @@ import bisect
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from socket import SHUT_RDWR
 from socket import socket as Connection
-from typing import Final
+from typing import Any, Final
 
-from hostd.cluster import wire
+from hostd.cluster import standing, wire
 from hostd.cluster.client import RETRY_S, Change, File, Names, connect
 from hostd.cluster.fs import paths
+from hostd.cluster.standing import Standing
 from hostd.core.errors import HostError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -24,15 +27,25 @@ LONGEST_RETRY_S: Final = 1.0
 CONNECT_S: Final = 10.0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Value:
+    """What a node tells under a key. ``seen_s``: when it came here (monotonic)."""
+
+    data: bytes
+    seen_s: float
+
+
 class Mirror:
     """Follows the daemon in a thread of its own and survives its restarts: what was missed is seen on reconnection.
 
     Holds what the process may see: without private files unless it runs as root. While the daemon is away, the last
-    state stays readable.
+    state stays readable. With ``values`` it also holds what the nodes tell each other, and who belongs to the cluster.
     """
 
-    def __init__(self, store_socket: str = wire.SOCKET) -> None:
-        self._socket = store_socket
+    def __init__(self, store_socket: str = wire.SOCKET, *, values: bool = False) -> None:
+        self._socket, self._follows_values = store_socket, values
+        self._values: dict[str, dict[str, Value]] = {}
+        self._standing: Standing | None = None
         self._node = ""
         self._files: dict[str, File] = {}
         self._directories: set[str] = set()
@@ -97,6 +110,14 @@ class Mirror:
             below = [p for group in (self._files, self._directories) for p in group if p.startswith(start)]
         return sorted({p[len(start) :].partition("/")[0] for p in below})
 
+    def shared(self, key: str) -> Mapping[str, Value]:
+        """What the nodes that are there tell under ``key``, by node. Needs ``values``."""
+        return self._values.get(key, {})
+
+    def members(self) -> Standing | None:
+        """Who belongs to the cluster; None on a host that belongs to none. Needs ``values``."""
+        return self._standing
+
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Call ``callback`` for each change, in order, from the mirror's thread; returns how to end that."""
         self._subscribers.append(callback)
@@ -121,7 +142,7 @@ class Mirror:
         self._connection = connection
         with contextlib.closing(connection):
             connection.settimeout(None)
-            connection.sendall(wire.encode({"op": "watch"}))
+            connection.sendall(wire.encode({"op": "watch", "values": self._follows_values}))
             self._node = hello["node"]
             entries: list[wire.Entry] = []
             while not self._stopping.is_set() and (message := wire.receive(connection)) is not None:
@@ -130,21 +151,26 @@ class Mirror:
                     if message["last"]:
                         self._replace(entries, message["version"])
                         entries = []
+                elif "values" in message:
+                    self._hear(message["values"], all=message["all"])
+                elif "members" in message:
+                    self._standing = standing.from_wire(message["members"])
                 else:
                     self._apply(message["changes"], message["version"])
 
     def _replace(self, entries: Iterable[wire.Entry], version: int) -> None:
         """Take a snapshot; what differs from the state before is told as changes."""
         files = {entry[0]: _file(entry, entry[1]) for entry in entries if entry[1] is not None}
-        gone = [Change(path=path, file=None) for path in self._files if path not in files]
-        news = [Change(path=path, file=file) for path, file in files.items() if self._files.get(path) != file]
         with self._changed:
-            self._files, self._sorted = files, None
+            before, self._files, self._sorted = self._files, files, None
             self._directories = {entry[0] for entry in entries if entry[1] is None}
             self._version = version
             self._changed.notify_all()
         self._ready.set()
-        self._tell(gone + news)
+        if self._subscribers:  # a program that starts waits for the copy; what differs is for those who follow
+            gone = [Change(path=path, file=None) for path in before if path not in files]
+            news = [Change(path=path, file=file) for path, file in files.items() if before.get(path) != file]
+            self._tell(gone + news)
 
     def _apply(self, changes: Iterable[wire.Entry | tuple[str]], version: int) -> None:
         """Take changes: an entry, or a path alone for "gone with everything below"."""
@@ -163,6 +189,15 @@ class Mirror:
             self._version = version
             self._changed.notify_all()
         self._tell(told)
+
+    def _hear(self, told: Iterable[Sequence[Any]], *, all: bool = False) -> None:
+        """Take values; readers hold maps of the state before, which stay as they are."""
+        values = {} if all else dict(self._values)
+        now_s = time.monotonic()
+        for node, key, data in told:
+            others = {name: value for name, value in values.get(key, {}).items() if name != node}
+            values[key] = others if data is None else others | {node: Value(data=data, seen_s=now_s)}
+        self._values = values
 
     def _drop(self, path: str) -> Changes:
         if path in self._files:

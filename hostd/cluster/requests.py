@@ -63,6 +63,24 @@ def _version(request: Mapping[str, object]) -> int | None:
     return value
 
 
+FRONTS_KEYS = "api/"  # of these, and no others, the API's unprivileged front may publish values
+
+
+def publication_of(request: Mapping[str, object], access: Access, *, is_front: bool) -> tuple[str, bytes | None]:
+    """Key and value that ``publish`` sets; None removes it. ``is_front``: user ``hostd`` asks. Raises BadRequest."""
+    key, data = _text(request, "key"), request.get("data")
+    if access is not Access.ALL and not (is_front and key.startswith(FRONTS_KEYS)):
+        raise BadRequest(Cause.DENIED, f"only root may publish the value '{key}'")
+    if data is not None and not isinstance(data, bytes):
+        raise BadRequest(Cause.INVALID, "'data' must be bytes")
+    return key, data
+
+
+def wants_values(request: Mapping[str, object]) -> bool:
+    """Whether a watcher asks for the values and the membership; an older client does not know them."""
+    return request.get("values") is True
+
+
 def attribution(request: Mapping[str, object]) -> tuple[str, str]:
     """Actor and task for the journal."""
     return _text(request, "actor", ""), _text(request, "task", "")
@@ -122,7 +140,7 @@ def entry_of(path: str, node: Node) -> list[object]:
     return [path, node.data, node.version, node.mtime_ns]
 
 
-def answer_change(mutation: Mutation, node: Node | None) -> Message:
+def answer_change(mutation: Mutation | None, node: Node | None) -> Message:
     """The answer to a change that was made."""
     if isinstance(mutation, Write) and node is not None:
         return {"ok": [mutation.path, None, node.version, node.mtime_ns]}

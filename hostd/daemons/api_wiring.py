@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from types import ModuleType
+from urllib.parse import quote
 
 from hostd.access import pam
 from hostd.access.authority import Authority
+from hostd.access.ids import ROOT
 from hostd.access.login import Login
 from hostd.api import metrics, pools, storage, version
 from hostd.api.access import acl, domains, groups, roles, tfa, ticket, tokens, users
 from hostd.api.access import index as access_index
 from hostd.api.app import Api, Forward
-from hostd.api.cluster import backup_info, resources
+from hostd.api.cluster import backup_info, jointokens, resources
 from hostd.api.cluster import config as cluster_config
 from hostd.api.cluster import index as cluster_index
 from hostd.api.cluster import tasks as cluster_tasks
 from hostd.api.context import Services
 from hostd.api.endpoint import collect
-from hostd.api.identity import Identity, RememberedVerdict, RootVerdict
+from hostd.api.identity import COOKIE, Identity, RememberedVerdict, RootVerdict
 from hostd.api.nodes import (
     apt,
     certificates,
@@ -35,9 +38,11 @@ from hostd.api.nodes import (
     tasks,
 )
 from hostd.api.nodes import storage as node_storage
+from hostd.api.peers import Peers
 from hostd.api.rootasked import ask_verdict
 from hostd.daemons.wiring import make_host, node_name
 from hostd.node.feed import Subscriber
+from hostd.node.samples import ClusterSamples
 from hostd.tasks import eventlog
 from hostd.tasks.client import DaemonTasks
 from hostd.tasks.eventlog import Event
@@ -45,8 +50,8 @@ from hostd.tasks.eventlog import Event
 # Every module that declares methods of the API.
 ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
-    backup_info, cluster_config, resources, cluster_tasks, index, system, services, journal, apt, certificates, network,
-    statistics, tasks, console, qemu, lxc, storage, node_storage,
+    backup_info, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal, apt,
+    certificates, network, statistics, tasks, console, qemu, lxc, storage, node_storage,
 )  # fmt: skip
 
 
@@ -58,20 +63,26 @@ def _to_cluster_log(user: str) -> None:
     )
 
 
+def _as_root(login: Login) -> dict[str, str]:
+    return {"Cookie": f"{COOKIE}={quote(login.brief_ticket(ROOT))}", "CSRFPreventionToken": login.csrf(ROOT)}
+
+
 def make_api(*, forward: Forward | None) -> Api:
     """The API of this process: with ``forward`` the unprivileged front's, without it the root process's."""
-    host = make_host()
+    host = make_host(values=True)
     host.mirror.start()
-    samples = Subscriber()
-    samples.start()
+    here = Subscriber()
+    here.start()
     authority = Authority(host.mirror)
     services = Services(
         host=host,
         tasks=DaemonTasks(),
-        samples=samples,
+        samples=ClusterSamples(host.node, here, host.mirror),
         authority=authority,
         credentials=Login(host.store, host.mirror, authority, pam.Bounded(), came_in=_to_cluster_log),
     )
     verdict = RememberedVerdict(ask_verdict, authority) if forward else RootVerdict(host.store, host.mirror)
     identify = Identity(host.mirror, authority, verdict, trust_root_peer=forward is None)
-    return Api(collect(ENDPOINT_MODULES), services, identify, forward)
+    # A caller by root's socket has no ticket that another node would know.
+    peers = Peers(host.mirror, credentials=None if forward else partial(_as_root, services.credentials))
+    return Api(collect(ENDPOINT_MODULES), services, identify, forward, peers)

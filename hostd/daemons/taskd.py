@@ -8,6 +8,7 @@ import socket
 import threading
 from types import ModuleType
 
+from hostd.clustering import tasks as clustering_tasks
 from hostd.core.notify import notify
 from hostd.daemons.wiring import logging_to_stderr, make_host, node_name
 from hostd.guests import console, images
@@ -22,7 +23,7 @@ from hostd.tasks.scopes import SystemdScopes
 from hostd.tasks.spawn import Spawner, serve
 
 # Every module that declares tasks.
-TASK_MODULES: tuple[ModuleType, ...] = (qemu_tasks, lxc_tasks, images, console, services, updates)
+TASK_MODULES: tuple[ModuleType, ...] = (qemu_tasks, lxc_tasks, images, console, services, updates, clustering_tasks)
 
 
 def main() -> None:

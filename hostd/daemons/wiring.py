@@ -21,6 +21,6 @@ def node_name() -> str:
     return os.uname().nodename.partition(".")[0]
 
 
-def make_host() -> Host:
-    """Handles of this process; the mirror is followed once ``mirror.start()`` was called."""
-    return Host(node=node_name(), store=Store(), mirror=Mirror(), run=run)
+def make_host(*, values: bool = False) -> Host:
+    """Handles of this process; the mirror is followed once ``mirror.start()`` was called, with ``values`` all of it."""
+    return Host(node=node_name(), store=Store(), mirror=Mirror(values=values), run=run)

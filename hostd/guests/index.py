@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,8 +15,8 @@ from hostd.guests.lxc import config as containers
 from hostd.guests.qemu import config as machines
 from hostd.guests.qemu.devices import cpu
 
-_LIVE: Final = ("cpu", "mem", "memhost", "disk", "diskread", "diskwrite", "netin", "netout", "uptime")
-_STILL: Final[Mapping[str, object]] = dict.fromkeys(_LIVE, 0)
+LIVE: Final = ("cpu", "mem", "memhost", "disk", "diskread", "diskwrite", "netin", "netout", "uptime")
+_STILL: Final[Mapping[str, object]] = dict.fromkeys(LIVE, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,29 +92,33 @@ def container_cpus(values: Mapping[str, str]) -> float:
 
 def live_values(sample: Mapping[str, Any]) -> dict[str, object]:
     """What a sample tells, with zeroes for a guest that does not run."""
-    return {name: sample.get(name, 0) for name in _LIVE} if sample else dict(_STILL)
+    return {name: sample.get(name, 0) for name in LIVE} if sample else dict(_STILL)
 
 
-def list_guests(mirror: Mirror, samples: Mapping[int, Mapping[str, Any]], node: str) -> list[dict[str, object]]:
-    """Every guest as ``/cluster/resources`` shows it; live values of the guests of ``node``, which was sampled."""
-    return [_row(entry, samples.get(entry.where.vmid, {}), node) for entry in entries(mirror)]
+Running = Mapping[int, Mapping[str, Any]]
 
 
-def _row(entry: Entry, sample: Mapping[str, Any], node: str) -> dict[str, object]:
+def list_guests(mirror: Mirror, running: Callable[[str], Running | None]) -> list[dict[str, object]]:
+    """Every guest as ``/cluster/resources`` shows it. ``running``: live values by node; None where nothing is known."""
+    asked = functools.lru_cache(maxsize=None)(running)
+    return [_row(entry, asked(entry.where.node)) for entry in entries(mirror)]
+
+
+def _row(entry: Entry, running: Running | None) -> dict[str, object]:
     where, summary = entry.where, entry.summary
-    here = where.node == node
+    sample = running.get(where.vmid, {}) if running is not None else {}
     row: dict[str, object] = {
         "id": f"{where.kind}/{where.vmid}",
         "type": str(where.kind),
         "vmid": where.vmid,
         "node": where.node,
         "name": summary.name,
-        "status": ("running" if sample else "stopped") if here else "unknown",
+        "status": "unknown" if running is None else "running" if sample else "stopped",
         "template": int(summary.template),
         "maxcpu": summary.cpus,
         "maxmem": summary.memory,
         "maxdisk": summary.disk,
-        **live_values(sample if here else {}),
+        **live_values(sample),
     }
     return row | {k: v for k, v in (("tags", summary.tags), ("lock", summary.lock)) if v}
 

@@ -92,14 +92,15 @@ class Subscriber:
         guests = {int(vmid): values for vmid, values in sample.get("guests", {}).items()}
         self._sample, self._guests, self._at = sample, guests, time.monotonic()
 
-    def _fresh(self) -> bool:
+    def fresh(self) -> bool:
+        """Whether there is a sample that may be told as live."""
         return time.monotonic() - self._at < STALE_S
 
     def node(self) -> Mapping[str, Any]:
-        return self._sample.get("node", {}) if self._fresh() else {}
+        return self._sample.get("node", {}) if self.fresh() else {}
 
     def guests(self) -> Mapping[int, Mapping[str, Any]]:
-        return self._guests if self._fresh() else {}
+        return self._guests if self.fresh() else {}
 
     def storages(self) -> Mapping[str, Mapping[str, Any]]:
-        return self._sample.get("storages", {}) if self._fresh() else {}
+        return self._sample.get("storages", {}) if self.fresh() else {}

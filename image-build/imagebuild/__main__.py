@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from imagebuild import answer, console, dev, kernel, packages, pipeline, repository, run, testimages, tools
+from imagebuild import answer, clusterdev, console, dev, kernel, packages, pipeline, repository, run, testimages, tools
 from imagebuild.context import Context
 from imagebuild.progress import say
 from imagebuild.shell import StepFailed
@@ -85,6 +85,16 @@ def command_dev_down(ctx: Context, _args: list[str]) -> None:
     dev.command_down(ctx)
 
 
+def command_cluster(ctx: Context, _args: list[str]) -> None:
+    """Start N nodes on one network and make a cluster of them."""
+    clusterdev.up(ctx)
+
+
+def command_cluster_down(ctx: Context, _args: list[str]) -> None:
+    """Remove the nodes that `cluster` started."""
+    clusterdev.down(ctx)
+
+
 COMMANDS: dict[str, Callable[[Context, list[str]], None]] = {
     "tools": command_tools,
     "enter": command_enter,
@@ -98,6 +108,8 @@ COMMANDS: dict[str, Callable[[Context, list[str]], None]] = {
     "console": command_console,
     "dev": command_dev,
     "dev-down": command_dev_down,
+    "cluster": command_cluster,
+    "cluster-down": command_cluster_down,
 }
 
 

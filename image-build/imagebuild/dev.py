@@ -51,7 +51,7 @@ lxc.net.0.type = veth
 lxc.net.0.name = eth0
 lxc.net.0.veth.pair = {veth}
 lxc.net.0.flags = up
-lxc.log.file = {log}
+{link}lxc.log.file = {log}
 lxc.log.level = INFO
 """
 INTERFACES = """\
@@ -62,7 +62,7 @@ iface eth0 inet manual
 
 auto vmbr0
 iface vmbr0 inet static
-    address {address}/30
+    address {address}/{prefix}
     gateway {gateway}
     bridge-ports eth0
     bridge-stp off
@@ -88,6 +88,8 @@ class Node:
 
     port: int
     folder: Path
+    prefix: int = 30
+    bridge: str = ""
 
     @property
     def name(self) -> str:
@@ -115,6 +117,7 @@ class Node:
             lower=":".join(map(str, lower)),
             upper=self.folder / "upper",
             veth=self.veth,
+            link=f"lxc.net.0.link = {self.bridge}\n" if self.bridge else "",
             log=self.folder / "lxc.log",
         )
 
@@ -124,7 +127,7 @@ class Node:
         return {
             "etc/hostname": f"{self.name}\n",
             "etc/hosts": f"127.0.0.1 localhost\n{address} {self.name}.example.invalid {self.name}\n",
-            "etc/network/interfaces": INTERFACES.format(address=address, gateway=gateway),
+            "etc/network/interfaces": INTERFACES.format(address=address, prefix=self.prefix, gateway=gateway),
             "var/lib/hostd/seed/storage.cfg": STORAGES,
         }
 
@@ -134,7 +137,7 @@ def node(ctx: Context) -> Node:
     return Node(port=port, folder=ctx.place("dev", str(port)))
 
 
-def _packages_layer(ctx: Context) -> Path:
+def packages_layer(ctx: Context) -> Path:
     """Base layer + our packages, without kernel and ZFS."""
     debs = packages.build(ctx)
     base.run(ctx)
@@ -169,9 +172,22 @@ def stands_on(nodes: Path, target: Path) -> bool:
 def up(ctx: Context) -> None:
     """Start a fresh node and wait until its API answers."""
     here = node(ctx)
-    with alone(ctx, "image"):
-        lower = [_packages_layer(ctx), base.place(ctx)]
+    lower = layers(ctx)
     down(ctx)
+    with stage(ctx.cache, "dev: start the node"):
+        password = start(here, lower)
+        wait(here)
+    print(summary(here, password))
+
+
+def layers(ctx: Context) -> list[Path]:
+    """What a node's own files lie on, the uppermost first."""
+    with alone(ctx, "image"):
+        return [packages_layer(ctx), base.place(ctx)]
+
+
+def start(here: Node, lower: Sequence[Path]) -> str:
+    """Make the node's files and start it; returns the password of root, which is also in the file ``password``."""
     upper = here.folder / "upper"
     for path, text in here.files().items():
         (upper / path).parent.mkdir(parents=True, exist_ok=True)
@@ -183,11 +199,14 @@ def up(ctx: Context) -> None:
     secret = here.folder / "password"
     secret.touch(mode=0o600)
     secret.write_text(password + "\n")
-    with stage(ctx.cache, "dev: start the node"):
-        _start(here, config, password)
-        if not web.wait_for_api(here.port, READY_LIMIT_S):
-            raise StepFailed(f"the API did not answer; look inside: lxc-attach -n {here.container} -- journalctl -b")
-    print(summary(here, password))
+    _start(here, config, password)
+    return password
+
+
+def wait(here: Node) -> None:
+    """Until the node's API answers; StepFailed says where to look."""
+    if not web.wait_for_api(here.port, READY_LIMIT_S):
+        raise StepFailed(f"the API did not answer; look inside: lxc-attach -n {here.container} -- journalctl -b")
 
 
 def _make_loops() -> None:
@@ -202,8 +221,9 @@ def _start(here: Node, config: Path, password: str) -> None:
     log = here.folder / "start.log"
     call(["lxc-start", "-n", here.container, "-f", config, "-d", "--", "/sbin/init"], log=log)
     address, gateway = here.addresses()
-    call(["ip", "address", "add", f"{gateway}/30", "dev", here.veth])
-    call(["ip", "link", "set", here.veth, "up"])
+    if not here.bridge:
+        call(["ip", "address", "add", f"{gateway}/{here.prefix}", "dev", here.veth])
+        call(["ip", "link", "set", here.veth, "up"])
     call([*attach_argv(here), "chpasswd"], log=log, input=f"root:{password}\n".encode())
     forward = [sys.executable, "-m", "imagebuild.forward", str(here.port), address, "8006"]
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
@@ -218,7 +238,11 @@ def attach_argv(here: Node) -> list[str]:
 
 def down(ctx: Context) -> None:
     """Stop the node of this port and forget everything it wrote."""
-    here = node(ctx)
+    remove(node(ctx))
+
+
+def remove(here: Node) -> None:
+    """Stop a node and forget everything it wrote."""
     if succeeds(["lxc-info", "-n", here.container]) and "STOPPED" not in output(
         ["lxc-info", "-s", "-n", here.container]
     ):

@@ -91,6 +91,7 @@ def _configure(machine: Machine, target: Target, layout: Layout) -> tuple[Action
         *_writes(boot.files(machine, layout)),
         boot.leave_esps_alone(),
         *system.ssh_keys(answers),
+        *system.cluster(answers),
         SetRootPassword(password=answers.password),
     )
 

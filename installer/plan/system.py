@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from hostd.core.formats.sectionconfig import Section
@@ -12,6 +13,8 @@ from installer.locales import KEYMAPS, Keymap
 from installer.plan.layouts import Layout
 from installer.resolve import Target
 
+# What hostd-first-cluster does at the first boot; it removes the file afterwards.
+FIRST_CLUSTER: Final = "/var/lib/hostd/first-cluster.json"
 SEED: Final = "/var/lib/hostd/seed"
 LOCAL_STORAGE: Final = Section(
     type="dir", id="local", values={"path": "/var/lib/vz", "content": "iso,vztmpl,backup,snippets,import"}
@@ -64,6 +67,15 @@ def seed(target: Target, layout: Layout) -> dict[str, str]:
         f"{SEED}/storage.cfg": format_sections([LOCAL_STORAGE]) + layout.storage,
         f"{SEED}/user.cfg": f"user:root@pam:1:0:::{target.answers.mailto}:::\n",
     }
+
+
+def cluster(answers: Answers) -> list[Action]:
+    """What the installed host makes or joins by itself. The token is a secret."""
+    if answers.cluster is None:
+        return []
+    chosen = answers.cluster
+    wanted = {"join": chosen.join.reveal()} if chosen.join else {"create": chosen.create}
+    return [WriteFile(path=FIRST_CLUSTER, data=json.dumps(wanted).encode(), mode=0o600)]
 
 
 def fstab(layout: Layout) -> str:

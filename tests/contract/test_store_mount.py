@@ -651,11 +651,13 @@ def test_a_full_disk_refuses_writes_and_nothing_else(node: Node, store: Store) -
 
 
 def test_the_benchmark_runs_and_cleans_up(node: Node, store: Store) -> None:
-    argv = [sys.executable, str(ROOT / "benchmarks/store.py"), str(node.mount), "--seconds", "0"]
+    argv = [sys.executable, str(ROOT / "benchmarks/store.py"), str(node.directory), "--mount", str(node.mount)]
+    argv += ["--seconds", "0", "--files-only"]
     done = subprocess.run(argv, capture_output=True, check=True, timeout=60)
     rows = [line.split("  ")[0] for line in done.stdout.decode().splitlines()[1:]]
     assert rows == [
-        "stat", "pread, open file", "open+read+close", "readdir (1000)", "overwrite", "create", "temp+rename",
+        "stat", "pread, open file", "open+read+close", "readdir (10)", "readdir (1000)", "overwrite", "create",
+        "temp+rename", "rename", "mkdir", "unlink", "lock cycle",
     ]  # fmt: skip
     assert store.list("") == ["nodes", "priv"]
 

@@ -15,14 +15,18 @@ BUG = re.compile(
 REFUSALS = frozenset({400, 401, 403, 404, 405, 412, 414, 500, 501, 503, 506})
 
 
-def fault(status: int, reason: str, text: str, message: str) -> str:
-    """Why an answer is no clear refusal; "" where it is one. ``message``: what its JSON says to people."""
+def fault(status: int, reason: str, text: str, message: str, *, sent: str = "") -> str:
+    """Why an answer is no clear refusal; "" where it is one. ``message``: what its JSON says to people.
+
+    ``sent``: all that the caller sent, decoded: a word of a bug that is repeated from there is none.
+    """
     if status not in REFUSALS:
         return f"status {status} {reason}"
     if status == 500 and not message.strip():
         return f"500 {reason!r} without a message"
     if status == 503 and "slow calls are running" not in message:
         return f"503 {reason!r}: nothing answers"
-    if found := BUG.search(f"{reason}\n{text}"):
+    own = (found for found in BUG.finditer(f"{reason}\n{text}") if found[0].lower() not in sent.lower())
+    if found := next(own, None):
         return f"{status} tells of a bug ({found[0]!r}): {reason!r} {text[:300]!r}"
     return ""

@@ -5,10 +5,11 @@ From the environment: FUZZ_TICKET, FUZZ_CSRF and FUZZ_IDS (JSON: path parameter 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 import schemathesis
 
@@ -47,6 +48,16 @@ def before_call(context, case, kwargs):  # type: ignore[no-untyped-def]
         case.body.pop("start", None)  # machines that run burn the test's time
 
 
+def sent(request):  # type: ignore[no-untyped-def]
+    """All words of a request, decoded: an address twice, as values are encoded in it once or twice."""
+    body = request.body or b""
+    body = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
+    words = [unquote_plus(request.url), unquote_plus(unquote_plus(request.url)), unquote_plus(body)]
+    with contextlib.suppress(ValueError):
+        words.append(json.dumps(json.loads(body), ensure_ascii=False))
+    return "\n".join(words)
+
+
 @schemathesis.check
 def no_bug(ctx, response, case):  # type: ignore[no-untyped-def]
     """500 is what the reference says for "does not exist": it needs a message, and no exception's words in it."""
@@ -56,5 +67,6 @@ def no_bug(ctx, response, case):  # type: ignore[no-untyped-def]
         message = str(json.loads(response.content).get("message", ""))
     except (ValueError, AttributeError):
         message = ""
-    fault = bugs.fault(response.status_code, response.message, response.content.decode(errors="replace"), message)
+    text = response.content.decode(errors="replace")
+    fault = bugs.fault(response.status_code, response.message, text, message, sent=sent(response.request))
     assert not fault, fault

@@ -54,7 +54,9 @@ def missing() -> str:
     """What this machine lacks for light nodes; empty when they work."""
     if os.geteuid() != 0:
         return "namespaces need root"
-    absent = [program for program in ("unshare", "nsenter", "ip", "perl", "corosync") if not shutil.which(program)]
+    absent = [
+        program for program in ("unshare", "nsenter", "ip", "nft", "perl", "corosync") if not shutil.which(program)
+    ]
     return f"not installed: {', '.join(absent)}" if absent else ""
 
 
@@ -229,6 +231,18 @@ class Lab:
     def mend(self, number: int, link: int) -> None:
         """Plug it in again."""
         self._ip("link", "set", self._port(number, link), "up")
+
+    def lose(self, number: int, link: int, percent: int) -> None:
+        """Drop so many of the packets that reach a node on one link, at random; 0 ends it."""
+        node, table = self.nodes[number], f"loss{link}"
+        node.run("nft", "add", "table", "inet", table)
+        node.run("nft", "delete", "table", "inet", table)
+        if percent:
+            rules = (
+                f"table inet {table} {{ chain input {{ type filter hook input priority 0; "
+                f'iifname "eth{link}" numgen random mod 100 < {percent} drop; }}; }}'
+            )
+            node.run("nft", rules)
 
     def partition(self, *groups: Iterable[int]) -> None:
         """Nodes reach those of their own group only, on all links; nodes in no group stay together."""

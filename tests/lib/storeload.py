@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from hostd.cluster.store import Store
 from hostd.core.errors import HostError, Unavailable
-from tests.lib.storenodes import StoreNode
+from tests.lib.storenodes import StoreNode, together
+
+TURNS = itertools.count(1)  # no two loads of a cluster share files
 
 
 class Writer:
@@ -21,11 +24,14 @@ class Writer:
         self.unknown: set[str] = set()
         self.refused = 0
         self.longest_s = 0.0
+        self.longest_gap_s = 0.0  # from one acknowledgement to the next
+        self._last = time.monotonic()
         self._asked = self._told = 0  # of the counter
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
+        self._last = time.monotonic()
         self._thread.start()
 
     def stop(self) -> None:
@@ -59,7 +65,9 @@ class Writer:
                 time.sleep(0.05)
             raise
         self.acknowledged[path] = data
-        self.longest_s = max(self.longest_s, time.monotonic() - start)
+        now = time.monotonic()
+        self.longest_s = max(self.longest_s, now - start)
+        self.longest_gap_s, self._last = max(self.longest_gap_s, now - self._last), now
 
     def check(self, node: StoreNode) -> None:
         """Whether ``node`` has all that was acknowledged."""
@@ -84,7 +92,8 @@ def load(nodes: Iterable[StoreNode], per_node: int = 2) -> Iterator[list[Writer]
     nodes = list(nodes)
     with nodes[0].client() as store:
         store.mkdir("load", parents=True)
-    writers = [Writer(node, f"{node.node.name}-{n}") for node in nodes for n in range(per_node)]
+    turn = next(TURNS)
+    writers = [Writer(node, f"{turn}-{node.node.name}-{n}") for node in nodes for n in range(per_node)]
     for writer in writers:
         writer.start()
     try:
@@ -92,3 +101,35 @@ def load(nodes: Iterable[StoreNode], per_node: int = 2) -> Iterator[list[Writer]
     finally:
         for writer in writers:
             writer.stop()
+
+
+def check(writers: Iterable[Writer], nodes: Mapping[int, StoreNode]) -> None:
+    """Everybody has the same, and all that was acknowledged."""
+    together(nodes.values())
+    for writer in writers:
+        for node in nodes.values():
+            writer.check(node)
+
+
+def write_at_once(nodes: Mapping[int, StoreNode], *, count: int, per_node: int = 4) -> None:
+    """Writers on all nodes, each writes ``count`` files and its counter as often; none may be refused or lost."""
+    with next(iter(nodes.values())).client() as store:
+        store.mkdir("load", parents=True)
+    turn = next(TURNS)
+    writers = [
+        Writer(node, f"all{turn}-{number}-{n}", count) for number, node in nodes.items() for n in range(per_node)
+    ]
+    start = time.monotonic()
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    took_s = time.monotonic() - start
+    writes, longest_s = 2 * count * len(writers), max(writer.longest_s for writer in writers)
+    print(
+        f"{writes} writes on {len(nodes)} nodes in {took_s:.1f} s, {writes / took_s:.0f}/s, longest {longest_s:.2f} s"
+    )
+    acknowledged = sum(len(writer.acknowledged) for writer in writers)
+    refused = [(w.name, w.refused, w.unknown) for w in writers if w.refused or w.unknown]
+    assert acknowledged == (count + 1) * len(writers), refused
+    check(writers, nodes)

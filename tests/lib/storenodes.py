@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from hostd.cluster.store import Store
 from hostd.core.errors import HostError
@@ -46,7 +48,10 @@ class StoreNode:
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        node.start("store", ["sh", "-uc", KEEP_UP.format(python=sys.executable)])
+        self._start()
+
+    def _start(self) -> None:
+        self.node.start("store", ["sh", "-uc", KEEP_UP.format(python=sys.executable)])
 
     @property
     def pve(self) -> Path:
@@ -58,6 +63,20 @@ class StoreNode:
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Kill the daemon; it is started again."""
         self.node.run("sh", "-c", f"kill -{int(number)} $(cat /run/store.pid)", check=False)
+
+    def power_on(self) -> None:
+        """After the node's ``power_off``: the machine comes up again, with Corosync and the daemon."""
+        self.node = self.node.lab.add(self.node.number)
+        self.node.start_corosync_again()
+        self._start()
+
+    def standing(self) -> dict[str, Any]:
+        """``.members``, decoded."""
+        told: dict[str, Any] = json.loads(self.members())
+        return told
+
+    def is_quorate(self) -> bool:
+        return bool(self.standing()["cluster"]["quorate"])
 
     def members(self) -> str:
         return (self.pve / ".members").read_text()

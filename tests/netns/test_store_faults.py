@@ -7,50 +7,42 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 
 import pytest
 
+from hostd.cluster.corosync import conf
 from hostd.core.errors import Unavailable
 from tests.lib import lightnodes
 from tests.lib.lightnodes import Lab
-from tests.lib.storeload import Writer, load
+from tests.lib.storeload import check, load, write_at_once
 from tests.lib.storenodes import StoreNode, stores, together, wait_for
 
-SEED = int(os.environ.get("SEED", "20261120"))
-TORMENTS = int(os.environ.get("TORMENTS", "8"))  # more for a long run
-
-
-def check(writers: list[Writer], nodes: dict[int, StoreNode]) -> None:
-    """Everybody has the same, and all that was acknowledged."""
-    together(nodes.values())
-    for writer in writers:
-        for node in nodes.values():
-            writer.check(node)
+SEED = int(os.environ.get("SEED") or "20261120")
+TORMENTS = int(os.environ.get("TORMENTS") or "8")  # more for a long run
+TOKEN_S = (conf.TOKEN_MS + conf.TOKEN_COEFFICIENT_MS) / 1000  # of three nodes
+STALL_S = TOKEN_S * 2.2 + 1  # consensus is 1.2 of it
 
 
 def test_writes_from_all_nodes_at_once_leave_equal_trees(nodes: dict[int, StoreNode]) -> None:
     with nodes[1].client() as store:
         store.mkdir("load", parents=True)
-    writers = [Writer(node, f"all-{number}-{n}", 25) for number, node in nodes.items() for n in range(4)]
-    start = time.monotonic()
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    count = sum(len(writer.acknowledged) for writer in writers)
-    print(f"{2 * 25 * len(writers)} writes by {len(writers)} writers in {time.monotonic() - start:.1f} s")
-    assert count == 26 * len(writers), [(w.name, w.refused, w.unknown) for w in writers if w.refused or w.unknown]
-    check(writers, nodes)
+    write_at_once(nodes, count=42)  # 1,008 writes
 
 
 def test_kills_and_cuts_at_random_lose_nothing_that_was_acknowledged(lab: Lab, nodes: dict[int, StoreNode]) -> None:
-    rng = random.Random(SEED)
+    rng, struck = random.Random(SEED), Counter[str]()
     with load(nodes.values()) as writers:
         for _ in range(TORMENTS):
             time.sleep(rng.uniform(0.2, 1.5))
             number = rng.choice(list(nodes))
-            kind = rng.choices(("daemon", "corosync", "cable"), (6, 3, 1))[0]
-            if kind == "cable":
+            kind = rng.choices(("daemon", "corosync", "cable", "power"), (6, 3, 1, 2))[0]
+            struck[kind] += 1
+            if kind == "power":
+                lab.nodes[number].power_off()
+                time.sleep(rng.uniform(0.0, 5.0))
+                nodes[number].power_on()
+            elif kind == "cable":
                 lab.partition([number])
                 time.sleep(rng.uniform(0.5, 7.0))
                 lab.heal()
@@ -62,7 +54,8 @@ def test_kills_and_cuts_at_random_lose_nothing_that_was_acknowledged(lab: Lab, n
                 lab.nodes[number].start_corosync_again()
     acknowledged = sum(len(writer.acknowledged) for writer in writers)
     unknown = sum(len(writer.unknown) for writer in writers)
-    print(f"{acknowledged} acknowledged, {unknown} unknown, longest answer {max(w.longest_s for w in writers):.1f} s")
+    longest = max(w.longest_s for w in writers)
+    print(f"{dict(struck)}: {acknowledged} acknowledged, {unknown} unknown, longest answer {longest:.1f} s")
     assert acknowledged > 20, "clients got on at all"
     check(writers, nodes)
 
@@ -73,6 +66,20 @@ def test_all_daemons_killed_at_once_come_back_with_everything(nodes: dict[int, S
         for node in nodes.values():
             node.kill()
         time.sleep(1)
+    check(writers, nodes)
+
+
+def test_writes_stall_no_longer_than_a_lost_node_takes(nodes: dict[int, StoreNode]) -> None:
+    """At the settings that we ship: token, consensus, and a second."""
+    with load([nodes[1], nodes[2]], per_node=1) as writers:
+        time.sleep(1)
+        nodes[3].node.power_off()
+        time.sleep(STALL_S + 2)
+    nodes[3].power_on()
+    longest = max(writer.longest_gap_s for writer in writers)
+    print(f"no write for {longest:.1f} s, at most {STALL_S:.1f} s are allowed")
+    assert all(len(writer.acknowledged) > 20 for writer in writers), "they went on"
+    assert longest < STALL_S
     check(writers, nodes)
 
 
@@ -135,12 +142,12 @@ def test_a_fourth_node_joins_and_counts() -> None:
         together(nodes.values())
         (nodes[1].pve / "old").write_bytes(b"old")
         lab.add(4)
-        conf = lab.conf([1, 2, 3, 4])
+        larger = lab.conf([1, 2, 3, 4])
         for number in (1, 2, 3):
-            lab.nodes[number].write("/etc/corosync/corosync.conf", lightnodes.for_tests(conf))
+            lab.nodes[number].write("/etc/corosync/corosync.conf", lightnodes.for_tests(larger))
         lab.nodes[1].run("corosync-cfgtool", "-R")
         key = lab.nodes[1].path("/etc/corosync/authkey").read_bytes()
-        lab.nodes[4].start_corosync(conf, key)
+        lab.nodes[4].start_corosync(larger, key)
         nodes[4] = StoreNode(lab.nodes[4])
         together(nodes.values())
         assert (nodes[4].pve / "old").read_bytes() == b"old"

@@ -13,6 +13,11 @@ from concurrent.futures import ProcessPoolExecutor
 from tests.simulation.world import Fault, simulate
 
 
+def named(pair: frozenset[Fault]) -> str:
+    """Of two different faults, or of one that struck twice."""
+    return " and ".join(sorted(pair)) if len(pair) == 2 else f"{min(pair)} twice"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tests.simulation", description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
@@ -37,13 +42,13 @@ def main() -> int:
             if result.broken:
                 failed.append(result)
                 print(f"FAILED seed {result.seed} ({result.nodes} nodes, {', '.join(result.faults)}): {result.broken}")
-                print(f"  replay: python3 -m tests.simulation --runs 1 --seed {result.seed}", flush=True)
+                print(f"  replay: bin/in-tools python3 -m tests.simulation --runs 1 --seed {result.seed}", flush=True)
             if done % 1000 == 0:
                 print(f"{done} runs, {len(failed)} failed, {time.monotonic() - start:.0f} s", flush=True)
     possible = len(Fault) * (len(Fault) + 1) // 2
-    rarest = min(pairs.values(), default=0)
+    rarest, seldom = min(((n, named(pair)) for pair, n in pairs.items()), default=(0, "none"))
     print(f"{options.runs} runs in {time.monotonic() - start:.0f} s: {dict(totals)}")
-    print(f"pairs of faults covered: {len(pairs)} of {possible}, each in at least {rarest} runs")
+    print(f"pairs of faults covered: {len(pairs)} of {possible}, the rarest {rarest} times ({seldom})")
     print(f"{len(failed)} runs failed")
     return 1 if failed else 0
 

@@ -83,11 +83,14 @@ class World:
         kinds = list(Fault)
         if rng.random() < 0.7:
             kinds.remove(Fault.EXPECTED_ONE)
-        planned = [rng.choice(kinds) for _ in range(rng.randint(*FAULTS))]
-        for fault in planned:
+        wanted = rng.randint(*FAULTS)
+        while len(self.result.faults) < wanted:
             self.ticks(rng.randint(2, 15), busy=True)
+            fault = rng.choice(kinds)
+            if not self.strike(fault):
+                self.mend()  # what it should strike is down already
+                continue
             self.result.faults.append(fault)
-            self.strike(fault)
             self.ticks(rng.randint(2, 20), busy=True)
             if rng.random() < 0.5:
                 self.mend()
@@ -233,21 +236,27 @@ class World:
 
     # --- faults
 
-    def strike(self, fault: Fault) -> None:
+    def strike(self, fault: Fault) -> bool:
+        """Whether there was anything to strike."""
         rng, number = self.rng, self.rng.choice(self.numbers)
         match fault:
             case Fault.LOSS:
                 self.network.slow = rng.choice((0.3, 0.5, 0.7))
             case Fault.PARTITION:
                 side = frozenset(n for n in self.numbers if rng.random() < 0.5)
+                if not side & self.network.up or not self.network.up - side:
+                    return False
                 self.network.split([side, frozenset(self.numbers) - side])
             case Fault.CRASH | Fault.POWER:
-                if daemon := self.daemons.get(number):
-                    point = rng.choice(("begin", "written", "synced", "published"))
-                    daemon.crash_at = (point, fault is Fault.POWER)
-                    if rng.random() < 0.3:
-                        self.end(number, power=fault is Fault.POWER)
+                if (daemon := self.daemons.get(number)) is None:
+                    return False
+                point = rng.choice(("begin", "written", "synced", "published"))
+                daemon.crash_at = (point, fault is Fault.POWER)
+                if rng.random() < 0.3:
+                    self.end(number, power=fault is Fault.POWER)
             case Fault.POWER_ALL:
+                if not self.network.up:
+                    return False
                 for each in self.numbers:
                     self.end(each, power=True)
                 back = [n for n in self.numbers if rng.random() < 0.7]
@@ -261,10 +270,11 @@ class World:
                 if rng.random() < 0.5:
                     self.clocks[number].steady_offset += rng.uniform(0, 1000)
             case Fault.EXPECTED_ONE:
-                if daemon := self.daemons.get(number):
-                    self.result.forked = True
-                    self.network.expect_one(number)
-                    daemon.replicator.force(f"fork{self.now:.0f}")
+                if (daemon := self.daemons.get(number)) is None:
+                    return False
+                self.result.forked = True
+                self.network.expect_one(number)
+                daemon.replicator.force(f"fork{self.now:.0f}")
             case Fault.A_B_TURNS:
                 half = set(rng.sample(self.numbers, (len(self.numbers) + 1) // 2))
                 for each in half:
@@ -275,6 +285,7 @@ class World:
                     self.end(each, power=True)
                 self.boot(sorted(half))
                 self.ticks(rng.randint(10, 40), busy=True)
+        return True
 
     def boot(self, numbers: list[int]) -> None:
         for number in numbers:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 
+from hostd.api import members
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, array, endpoint, fields
 from hostd.api.nodes.index import entry
@@ -16,6 +18,7 @@ from hostd.core.kinds import VMID
 from hostd.core.schema import Kind, param
 from hostd.guests import index as guests
 from hostd.storage import config as storage_config
+from hostd.storage.interface import StorageConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,28 +46,25 @@ class ReserveParams:
 
 
 def storages(ctx: Context) -> list[dict[str, object]]:
-    """The node's storages with their space."""
-    live = ctx.samples.storages()
-    rows: list[dict[str, object]] = []
-    for storage in storage_config.from_mirror(ctx.mirror):
-        if not storage.used_on(ctx.node) or not ctx.may(f"/storage/{storage.id}", "Datastore.Audit"):
-            continue
-        space = live.get(storage.id, {})
-        rows.append(
-            {
-                "id": f"storage/{ctx.node}/{storage.id}",
-                "type": "storage",
-                "storage": storage.id,
-                "node": ctx.node,
-                "plugintype": storage.type,
-                "content": ",".join(sorted(storage.content)),
-                "shared": int(storage.shared),
-                "status": "available" if space.get("active") else "unknown",
-                "disk": space.get("used", 0),
-                "maxdisk": space.get("total", 0),
-            }
-        )
-    return rows
+    """The storages of all nodes with their space."""
+    seen = [s for s in storage_config.from_mirror(ctx.mirror) if ctx.may(f"/storage/{s.id}", "Datastore.Audit")]
+    return [_storage(ctx, member.name, s) for member in members.nodes(ctx) for s in seen if s.used_on(member.name)]
+
+
+def _storage(ctx: Context, node: str, storage: StorageConfig) -> dict[str, object]:
+    space = ctx.samples.storages(node).get(storage.id, {})
+    return {
+        "id": f"storage/{node}/{storage.id}",
+        "type": "storage",
+        "storage": storage.id,
+        "node": node,
+        "plugintype": storage.type,
+        "content": ",".join(sorted(storage.content)),
+        "shared": int(storage.shared),
+        "status": "available" if space.get("active") else "unknown",
+        "disk": space.get("used", 0),
+        "maxdisk": space.get("total", 0),
+    }
 
 
 def pools(ctx: Context) -> tuple[list[dict[str, object]], dict[int, str]]:
@@ -112,11 +112,11 @@ def resources(ctx: Context, p: ResourcesParams) -> object:
     found, owner = pools(ctx)
     found = found if not p.type else []
     if p.type in ("", "vm"):
-        rows = guests.list_guests(ctx.mirror, ctx.samples.guests(), ctx.node)
+        rows = guests.list_guests(ctx.mirror, partial(members.running, ctx))
         seen = (row for row in rows if ctx.may(f"/vms/{row['vmid']}", "VM.Audit"))
         found += [row | ({"pool": owner[id]} if (id := int(str(row["vmid"]))) in owner else {}) for row in seen]
     if p.type in ("", "node"):
-        found.append(entry(ctx))
+        found += [entry(ctx, member) for member in members.nodes(ctx)]
     if p.type in ("", "storage"):
         found += storages(ctx)
     if p.type in ("", "sdn"):

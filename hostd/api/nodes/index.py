@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from hostd.api import members
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, Check, Schema, array, endpoint, fields
 from hostd.api.nodes.params import NodeParams, NoParams
+from hostd.cluster.standing import Member
 from hostd.core.release import COMPATIBLE_VERSION, VERSION
-from hostd.node import certificate, kvm_probe, status
+from hostd.node import certificate, kvm_probe, status, tls
 
 CHILDREN = (
     "apt", "certificates", "config", "dns", "hosts", "journal", "lxc", "netstat", "network", "qemu", "report", "rrd",
@@ -46,18 +48,18 @@ _STATUS: Schema = {
 LIVE = ("cpu", "maxcpu", "mem", "maxmem", "disk", "maxdisk", "uptime")
 
 
-def entry(ctx: Context) -> dict[str, object]:
-    """This node as lists show it; live values for those who may see them."""
+def entry(ctx: Context, member: Member) -> dict[str, object]:
+    """A node as lists show it; live values for those who may see them, while it is there."""
     shown: dict[str, object] = {
-        "id": f"node/{ctx.node}",
-        "node": ctx.node,
+        "id": f"node/{member.name}",
+        "node": member.name,
         "type": "node",
-        "status": "online",
+        "status": "online" if member.online else "offline",
         "level": "",
     }
-    if not ctx.may(f"/nodes/{ctx.node}", "Sys.Audit"):
+    if not member.online or not ctx.may(f"/nodes/{member.name}", "Sys.Audit"):
         return shown
-    live = ctx.samples.node()
+    live = ctx.samples.node(member.name)
     return shown | {name: live[name] for name in LIVE if name in live}
 
 
@@ -76,9 +78,12 @@ def entry(ctx: Context) -> dict[str, object]:
 )  # fmt: skip
 def index(ctx: Context, p: NoParams) -> object:
     """The nodes of the cluster."""
-    file = ctx.mirror.get(f"nodes/{ctx.node}/pve-ssl.pem")
-    fingerprint = {"ssl_fingerprint": certificate.fingerprint(file.data)} if file else {}
-    return [entry(ctx) | fingerprint]
+    return [entry(ctx, member) | _fingerprint(ctx, member.name) for member in members.nodes(ctx)]
+
+
+def _fingerprint(ctx: Context, node: str) -> dict[str, object]:
+    file = ctx.mirror.get(tls.own(node))
+    return {"ssl_fingerprint": certificate.fingerprint(file.data)} if file else {}
 
 
 @endpoint(

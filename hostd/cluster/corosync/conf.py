@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from hostd.cluster.corosync import conffile
 from hostd.cluster.corosync.conffile import Section, Value
 from hostd.core.errors import Conflict, Invalid, NotFound
+from hostd.core.names import check_cluster_name
 
 MOST_LINKS = 8
-MOST_NAME = 15
 MOST_PRIORITY = 255
 MOST_NODE_ID = 2**32 - 1
 TOKEN_COEFFICIENT_MS = 125
@@ -212,8 +212,10 @@ def validate(conf: ClusterConf) -> None:
     errors: dict[str, str] = {}
     totem = conf.totem.values()
     name = totem.get("cluster_name", "")
-    if not _NODE_NAME.match(name) or len(name) > MOST_NAME:
-        errors["totem.cluster_name"] = f"{name!r}: allowed are 1 to {MOST_NAME} letters, digits and inner dashes"
+    try:
+        check_cluster_name(name)
+    except Invalid as err:
+        errors["totem.cluster_name"] = str(err)
     _number(errors, "totem.config_version", totem.get("config_version"), 1, 2**64 - 1)
     if totem.get("version") != "2":
         errors["totem.version"] = f"{totem.get('version', '')!r}: allowed is 2"

@@ -12,9 +12,9 @@ import threading
 from queue import SimpleQueue
 from typing import Final
 
-import pyfuse3
 import trio
 
+from hostd.cluster.fs.kernel import Kernel
 from hostd.cluster.fs.replicate import Entry
 from hostd.cluster.fs.tree import Effect
 
@@ -46,9 +46,14 @@ class Caches:
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._kernel: Kernel | None = None
         self._token = trio.lowlevel.current_trio_token()
         self._thread = threading.Thread(target=self._work, name="store-caches", daemon=True)
         self._thread.start()
+
+    def attach(self, kernel: Kernel) -> None:
+        """The mount whose caches they are; before ``published`` is called for the first time."""
+        self._kernel = kernel
 
     def published(self, entry: Entry, from_mount: bool) -> None:
         for effect in entry.outcome.effects:
@@ -84,10 +89,12 @@ class Caches:
             try:
                 if isinstance(job, trio.Event):
                     self._token.run_sync_soon(job.set)
+                elif self._kernel is None:
+                    continue
                 elif isinstance(job[1], bytes):
-                    pyfuse3.invalidate_entry(pyfuse3.InodeT(job[0]), pyfuse3.FileNameT(job[1]))
+                    self._kernel.forget_name(job[0], job[1])
                 else:
-                    pyfuse3.invalidate_inode(pyfuse3.InodeT(job[0]), attr_only=not job[1])
+                    self._kernel.forget_inode(job[0], data=job[1])
             except FileNotFoundError:
                 pass  # the kernel had not cached it
             except OSError as err:

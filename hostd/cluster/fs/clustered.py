@@ -16,19 +16,21 @@ from pathlib import Path
 
 import trio
 
+from hostd.cluster import wire
 from hostd.cluster.corosync.conf import ClusterConf, Node
 from hostd.cluster.corosync.library import EngineError
 from hostd.cluster.corosync.running import Running, Seen
 from hostd.cluster.corosync.transport import CorosyncTransport
+from hostd.cluster.fs.checkup import Checkup
 from hostd.cluster.fs.database import Database
 from hostd.cluster.fs.engine import Engine
 from hostd.cluster.fs.replicate import Event, Fetch, Gate, Lose, Position, Proposal
-from hostd.cluster.fs.special import Member, Standing
 from hostd.cluster.fs.transfer import Transfer
 from hostd.cluster.group import sidechannel
 from hostd.cluster.group.replicator import GroupReplicator
 from hostd.cluster.group.transport import Event as Heard
 from hostd.cluster.group.transport import Lost, Quorum, View
+from hostd.cluster.standing import Member, Standing
 from hostd.core.errors import HostError, ParseError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,11 @@ def one_change(now: Collection[int], wanted: Collection[int]) -> tuple[int, ...]
     if more := sorted(set(wanted) - set(now)):
         return tuple(sorted({*now, more[0]}))
     return tuple(sorted(set(now) - set(sorted(set(now) - set(wanted))[:1])))
+
+
+def _member(node: Node, *, online: bool) -> Member:
+    first, *others = [node.links[k] for k in sorted(node.links)] or [""]
+    return Member(node.name, node.node_id, first, online, tuple(others))
 
 
 class _Attentive:
@@ -102,6 +109,9 @@ class Cluster:
         self._configured: tuple[int, ...] = ()
         self._configured_in = -1  # epoch in which the set of nodes was changed last
         self._mark = ""
+        self._listener: Callable[[], None] = lambda: None
+        self._told = 0
+        self._checkup = Checkup(self._authkey, self._others)
         self._read_conf()
 
     # --- what the engine is given
@@ -129,6 +139,7 @@ class Cluster:
             events += self._group.poll()
             if not self._group.flush():
                 self._stuffed.set()
+        self._tell()
         return events
 
     def durable(self, position: Position, *, replaced: bool = False) -> None:
@@ -138,20 +149,34 @@ class Cluster:
     # --- what others see
 
     def standing(self) -> Standing:
-        """For ``.members``."""
+        """For ``.members``, and for those who watch."""
         transport = self._transport
         online = transport.online if transport else frozenset()
-        members = [
-            Member(node.name, node.node_id, node.links[min(node.links)] if node.links else "", node.node_id in online)
-            for node in self._nodes
-        ]
+        members = [_member(node, online=node.node_id in online) for node in self._nodes]
         return Standing(
-            version=1 + self._node_changes + (transport.changes if transport else 0),
+            version=self._standing_version,
             name=self._name,
             config=self._version,
             quorate=bool(transport and transport.quorate and not transport.lost),
             members=tuple(members),
         )
+
+    @property
+    def _standing_version(self) -> int:
+        return 1 + self._node_changes + (self._transport.changes if self._transport else 0)
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """``listener`` is called after each change of the standing, in the loop's thread."""
+        self._listener = listener
+
+    def _tell(self) -> None:
+        if (version := self._standing_version) != self._told:
+            self._told = version
+            self._listener()
+
+    def health(self) -> wire.Message | None:
+        """For the socket: how the cluster is; None while Corosync does not run."""
+        return self._checkup.health.to_wire() if self._checkup.health else None
 
     # --- the daemon's life
 
@@ -170,6 +195,7 @@ class Cluster:
                 nursery.start_soon(self._watch, engine)
                 nursery.start_soon(self._carry, nursery)
                 nursery.start_soon(self._serve, engine, transport)
+                nursery.start_soon(self._checkup.run, transport.own.node_id)
         except EngineError as err:
             raise CorosyncGone(f"Corosync has gone: {err}") from err
         finally:
@@ -233,6 +259,7 @@ class Cluster:
             self._nodes = seen.nodes
             self._node_changes += 1
             self._read_conf()
+            self._tell()
         wanted = tuple(node.node_id for node in seen.nodes)
         # Two memberships that accept changes must share a node: one change of the set at a time, an epoch in between.
         if wanted != self._configured and engine.position.epoch > self._configured_in and self._group is not None:
@@ -285,6 +312,12 @@ class Cluster:
     def _addresses(self, node_id: int) -> list[str]:
         """All of a node's addresses, in the order of its links."""
         return [node.links[k] for node in self._nodes if node.node_id == node_id for k in sorted(node.links)]
+
+    def _others(self) -> dict[int, list[str]]:
+        """Addresses of the nodes that are here, this one excepted."""
+        transport = self._transport
+        numbers = transport.online - {transport.own.node_id} if transport else frozenset()
+        return {number: self._addresses(number) for number in sorted(numbers)}
 
     async def _serve(self, engine: Engine, transport: _Attentive) -> None:
         def answer(fetch: Fetch) -> Transfer | None:

@@ -1,7 +1,7 @@
 """The tree as a file system: requests of the kernel, answered from memory or turned into mutations.
 
 The kernel checks permissions by the modes shown here (``default_permissions``), and caches names, attributes and data;
-``caches`` tells it what became wrong. Source: fuse(4), libfuse's low-level interface, observed behaviour of Linux 6.x.
+``caches`` tells it what became wrong. Source: fuse(4), linux/fuse.h, observed behaviour of Linux 6.x.
 """
 
 from __future__ import annotations
@@ -12,27 +12,13 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
-
-import pyfuse3
-from pyfuse3 import (
-    EntryAttributes,
-    FileHandleT,
-    FileInfo,
-    FileNameT,
-    FlagT,
-    FUSEError,
-    InodeT,
-    ModeT,
-    RequestContext,
-    SetattrFields,
-    StatvfsData,
-)
 
 from hostd.cluster.fs import paths, special
 from hostd.cluster.fs.caches import CACHE_S, Caches
 from hostd.cluster.fs.engine import Engine, Refusal
+from hostd.cluster.fs.kernel_wire import Attributes, Changes, Context, FUSEError, Listing, Opened, Space
 from hostd.cluster.fs.lifetimes import LockTimes
 from hostd.cluster.fs.mutations import (
     Batch,
@@ -73,6 +59,7 @@ LINK_INODES: Final = {name: 16 + number for number, name in enumerate(paths.LINK
 SPECIAL_INODES: Final = {name: 32 + number for number, name in enumerate(paths.SPECIAL) if name in special.PRESENT}
 LINK_NAMES: Final = {inode: name for name, inode in LINK_INODES.items()}
 SPECIAL_NAMES: Final = {inode: name for name, inode in SPECIAL_INODES.items()}
+RENAME_NOREPLACE: Final = 1
 WRITING: Final = os.O_WRONLY | os.O_RDWR
 
 P = ParamSpec("P")
@@ -101,16 +88,12 @@ def answers(method: Method[P, R]) -> Method[P, R]:
     return call
 
 
-class Filesystem(pyfuse3.Operations):
+class Filesystem:
     """The mount of one node. ``gid`` is the group that may read public files."""
-
-    supports_dot_lookup = False
-    enable_writeback_cache = False
 
     def __init__(
         self, engine: Engine, contents: special.SpecialFiles, locks: LockTimes, caches: Caches, *, gid: int
     ) -> None:
-        super().__init__()
         self._engine, self._tree = engine, engine.tree
         self._special, self._locks, self._caches = contents, locks, caches
         self._gid = gid
@@ -142,20 +125,10 @@ class Filesystem(pyfuse3.Operations):
         above = self._directory(parent)
         return f"{above}/{name}" if above else name
 
-    def _attributes(
-        self, inode: int, mode: int, size: int, mtime_ns: int, timeout_s: float = CACHE_S
-    ) -> EntryAttributes:
-        entry = EntryAttributes()
-        entry.st_ino = InodeT(inode)
-        entry.st_mode = ModeT(mode)
-        entry.st_gid = self._gid
-        entry.st_size = size
-        entry.st_blocks = (size + 511) // 512
-        entry.st_mtime_ns = entry.st_ctime_ns = entry.st_atime_ns = mtime_ns
-        entry.attr_timeout = entry.entry_timeout = timeout_s
-        return entry
+    def _attributes(self, inode: int, mode: int, size: int, mtime_ns: int, timeout_s: float = CACHE_S) -> Attributes:
+        return Attributes(inode, mode, self._gid, size, mtime_ns, timeout_s)
 
-    def _fixed(self, inode: int) -> EntryAttributes | None:
+    def _fixed(self, inode: int) -> Attributes | None:
         """Attributes of a fixed link or special file."""
         if name := LINK_NAMES.get(inode):
             size = len(paths.link_target(name, self._engine.node))
@@ -164,14 +137,14 @@ class Filesystem(pyfuse3.Operations):
             return self._attributes(inode, stat.S_IFREG | 0o440, len(self._special.content(name)), time.time_ns(), 0)
         return None
 
-    def _node_attributes(self, node: Node, path: str) -> EntryAttributes:
+    def _node_attributes(self, node: Node, path: str) -> Attributes:
         kind = stat.S_IFDIR if node.is_directory else stat.S_IFREG
         mode = kind | paths.permissions(path, directory=node.is_directory)
         # Who asks for a lock wants to know now: one that was released for another is gone at once.
         timeout_s = 0 if paths.is_lock(path) else CACHE_S
         return self._attributes(node.inode, mode, node.size_bytes, node.mtime_ns, timeout_s)
 
-    def _file_attributes(self, file: OpenFile) -> EntryAttributes:
+    def _file_attributes(self, file: OpenFile) -> Attributes:
         """Attributes of an open file with uncommitted data, or of one that was removed."""
         node = self._tree.get(file.tree_inode)
         if file.place is not None:
@@ -183,7 +156,7 @@ class Filesystem(pyfuse3.Operations):
         time_ns = file.mtime_ns or file.changed_ns if file.buffer is not None else known.mtime_ns if known else 0
         return self._attributes(file.inode, stat.S_IFREG | mode, size, time_ns)
 
-    def _attributes_of(self, inode: int) -> EntryAttributes:
+    def _attributes_of(self, inode: int) -> Attributes:
         if fixed := self._fixed(inode):
             return fixed
         file = self._open.files.get(inode)
@@ -194,7 +167,7 @@ class Filesystem(pyfuse3.Operations):
             raise FUSEError(errno.ENOENT)
         return self._node_attributes(node, self._tree.path(inode))
 
-    def _entry(self, parent: int, above: str, name: str) -> EntryAttributes | None:
+    def _entry(self, parent: int, above: str, name: str) -> Attributes | None:
         """What is under a name in the directory ``parent``, whose path is ``above``."""
         if parent == ROOT and (inode := LINK_INODES.get(name) or SPECIAL_INODES.get(name)):
             return self._fixed(inode)
@@ -208,42 +181,40 @@ class Filesystem(pyfuse3.Operations):
         return self._node_attributes(node, f"{above}/{name}" if above else name)
 
     @answers
-    async def lookup(self, parent: InodeT, raw: FileNameT, ctx: RequestContext) -> EntryAttributes:
+    async def lookup(self, parent: int, raw: bytes, ctx: Context) -> Attributes:
         attributes = self._entry(parent, self._directory(parent), self._name(raw))
         if attributes is None:
             raise FUSEError(errno.ENOENT)
         return attributes
 
     @answers
-    async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
+    async def getattr(self, inode: int, ctx: Context) -> Attributes:
         return self._attributes_of(inode)
 
     @answers
-    async def readlink(self, inode: InodeT, ctx: RequestContext) -> FileNameT:
+    async def readlink(self, inode: int, ctx: Context) -> bytes:
         if name := LINK_NAMES.get(inode):
-            return FileNameT(paths.link_target(name, self._engine.node).encode())
+            return paths.link_target(name, self._engine.node).encode()
         raise FUSEError(errno.EINVAL)
 
     @answers
-    async def setattr(
-        self, inode: InodeT, attr: EntryAttributes, fields: SetattrFields, fh: FileHandleT | None, ctx: RequestContext
-    ) -> EntryAttributes:
+    async def setattr(self, inode: int, changes: Changes, ctx: Context) -> Attributes:
         now = self._attributes_of(inode)
-        if fields.update_mode and stat.S_IMODE(attr.st_mode) != stat.S_IMODE(now.st_mode):
+        if changes.mode is not None and stat.S_IMODE(changes.mode) != stat.S_IMODE(now.mode):
             raise FUSEError(errno.EPERM)
-        if (fields.update_uid and attr.st_uid != 0) or (fields.update_gid and attr.st_gid != self._gid):
+        if changes.uid not in (None, 0) or changes.gid not in (None, self._gid):
             raise FUSEError(errno.EPERM)
         if self._fixed(inode):
-            if fields.update_size or fields.update_mtime:
+            if changes.size is not None or changes.mtime_ns is not None:
                 raise FUSEError(errno.EPERM)
             return now
-        if fields.update_size:
-            await self._truncate(inode, fh, attr.st_size, ctx)
-        if fields.update_mtime and not await self._set_time(inode, attr.st_mtime_ns, ctx):
+        if changes.size is not None:
+            await self._truncate(inode, changes.handle, changes.size, ctx)
+        if changes.mtime_ns is not None and not await self._set_time(inode, changes.mtime_ns, ctx):
             return now
         return self._attributes_of(inode)
 
-    async def _truncate(self, inode: int, fh: int | None, size: int, ctx: RequestContext) -> None:
+    async def _truncate(self, inode: int, fh: int | None, size: int, ctx: Context) -> None:
         self._engine.check_gate()
         file = self._open.handles[fh].file if fh is not None else self._open.files.get(inode)
         if file is not None and (fh is not None or file.buffer is not None):
@@ -256,7 +227,7 @@ class Filesystem(pyfuse3.Operations):
             raise FUSEError(errno.EFBIG)
         await self._submit(Rewrite(inode=inode, data=node.data[:size].ljust(size, b"\0")), _actor(ctx))
 
-    async def _set_time(self, inode: int, mtime_ns: int, ctx: RequestContext) -> bool:
+    async def _set_time(self, inode: int, mtime_ns: int, ctx: Context) -> bool:
         """Whether the entry is still there afterwards."""
         file = self._open.files.get(inode)
         if file is not None and file.buffer is not None:
@@ -272,7 +243,7 @@ class Filesystem(pyfuse3.Operations):
         await self._submit(Touch(inode=inode, mtime_ns=mtime_ns), _actor(ctx))
         return True
 
-    async def _release_expired_lock(self, node: Node, path: str, ctx: RequestContext) -> None:
+    async def _release_expired_lock(self, node: Node, path: str, ctx: Context) -> None:
         """Time stamp 0 on a lock asks to remove it, which happens when its holder has let it expire."""
         if not self._locks.expired(node.inode, node.version):
             raise FUSEError(errno.EACCES)
@@ -281,7 +252,7 @@ class Filesystem(pyfuse3.Operations):
     # --- directories
 
     @answers
-    async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
+    async def opendir(self, inode: int, ctx: Context) -> int:
         node = self._tree.get(inode)
         if node is None or not node.is_directory:
             raise FUSEError(errno.ENOENT if node is None else errno.ENOTDIR)
@@ -291,10 +262,10 @@ class Filesystem(pyfuse3.Operations):
             names += [*LINK_INODES, *SPECIAL_INODES]
         number, self._next_listing = self._next_listing, self._next_listing + 1
         self._listings[number] = (inode, names)
-        return FileHandleT(number)
+        return number
 
     @answers
-    async def readdir(self, fh: FileHandleT, start: int, token: pyfuse3.ReaddirToken) -> None:
+    async def readdir(self, fh: int, start: int, listing: Listing) -> None:
         parent, names = self._listings[fh]
         above = self._directory(parent)
         for position in range(start, len(names)):
@@ -302,15 +273,15 @@ class Filesystem(pyfuse3.Operations):
             attributes = self._entry(parent, above, names[position])
             if attributes is None:
                 continue
-            if not pyfuse3.readdir_reply(token, FileNameT(names[position].encode()), attributes, position + 1):
+            if not listing.add(names[position].encode(), attributes, position + 1):
                 break
 
     @answers
-    async def releasedir(self, fh: FileHandleT) -> None:
+    async def releasedir(self, fh: int) -> None:
         del self._listings[fh]
 
     @answers
-    async def mkdir(self, parent: InodeT, raw: FileNameT, mode: ModeT, ctx: RequestContext) -> EntryAttributes:
+    async def mkdir(self, parent: int, raw: bytes, ctx: Context) -> Attributes:
         path = self._path(parent, self._name(raw))
         node = await self._submit(Mkdir(path=path, inode=new_inode()), _actor(ctx))
         if node is None:
@@ -318,7 +289,7 @@ class Filesystem(pyfuse3.Operations):
         return self._node_attributes(node, path)
 
     @answers
-    async def rmdir(self, parent: InodeT, raw: FileNameT, ctx: RequestContext) -> None:
+    async def rmdir(self, parent: int, raw: bytes, ctx: Context) -> None:
         name = self._name(raw)
         node = self._tree.child(parent, name)
         if node is not None and self._open.pending_below(node.inode):
@@ -326,7 +297,7 @@ class Filesystem(pyfuse3.Operations):
         await self._submit(Delete(path=self._path(parent, name), directory=True), _actor(ctx))
 
     @answers
-    async def unlink(self, parent: InodeT, raw: FileNameT, ctx: RequestContext) -> None:
+    async def unlink(self, parent: int, raw: bytes, ctx: Context) -> None:
         name = self._name(raw)
         if file := self._open.pending.get((parent, name)):
             async with file.lock:
@@ -336,17 +307,15 @@ class Filesystem(pyfuse3.Operations):
         await self._submit(Delete(path=self._path(parent, name), directory=False), _actor(ctx))
 
     @answers
-    async def rename(  # type: ignore[override]  # names come as bytes; the stub says str
-        self, parent: InodeT, raw: FileNameT, new_parent: InodeT, new_raw: FileNameT, flags: FlagT, ctx: RequestContext
-    ) -> None:
-        if flags & ~pyfuse3.RENAME_NOREPLACE:
+    async def rename(self, parent: int, raw: bytes, new_parent: int, new_raw: bytes, flags: int, ctx: Context) -> None:
+        if flags & ~RENAME_NOREPLACE:
             raise FUSEError(errno.EINVAL)
         name, new_name = self._name(raw), self._name(new_raw)
         replaced = self._open.pending.get((new_parent, new_name))
-        if replaced is not None and flags & pyfuse3.RENAME_NOREPLACE:
+        if replaced is not None and flags & RENAME_NOREPLACE:
             raise FUSEError(errno.EEXIST)
         source, target = self._path(parent, name), self._path(new_parent, new_name)
-        move = Rename(source=source, target=target, replace=not flags & pyfuse3.RENAME_NOREPLACE)
+        move = Rename(source=source, target=target, replace=not flags & RENAME_NOREPLACE)
         node = self._tree.child(parent, name)
         file = self._open.files.get(node.inode) if node else self._open.pending.get((parent, name))
         if file is None:
@@ -375,27 +344,25 @@ class Filesystem(pyfuse3.Operations):
         return OpenFile(inode, actor, last=node)
 
     @answers
-    async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
+    async def open(self, inode: int, flags: int, ctx: Context) -> Opened:
         writes = bool(flags & (WRITING | os.O_TRUNC))
         if name := SPECIAL_NAMES.get(inode):
             if writes:
                 raise FUSEError(errno.EACCES)
             number = self._open.add(Handle(None, content=self._special.content(name)))
-            return FileInfo(fh=FileHandleT(number), direct_io=True, keep_cache=False)
+            return Opened(number, direct_io=True, no_flush=True)
         if writes:
             self._engine.check_gate()
         return self._opened(self._file(inode, _actor(ctx) if writes else ""), flags)
 
-    def _opened(self, file: OpenFile, flags: int) -> FileInfo:
+    def _opened(self, file: OpenFile, flags: int) -> Opened:
         if flags & os.O_TRUNC:
             file.truncate(b"", 0, time.time_ns())
         handle = Handle(file, appends=bool(flags & os.O_APPEND), writes=bool(flags & (WRITING | os.O_TRUNC)))
-        return FileInfo(fh=FileHandleT(self._open.add(handle)), keep_cache=True)
+        return Opened(self._open.add(handle), keep_cache=True, no_flush=not handle.writes)
 
     @answers
-    async def create(
-        self, parent: InodeT, raw: FileNameT, mode: ModeT, flags: FlagT, ctx: RequestContext
-    ) -> tuple[FileInfo, EntryAttributes]:
+    async def create(self, parent: int, raw: bytes, flags: int, ctx: Context) -> tuple[Opened, Attributes]:
         self._engine.check_gate()
         name, actor = self._name(raw), _actor(ctx)
         path = self._path(parent, name)
@@ -422,7 +389,7 @@ class Filesystem(pyfuse3.Operations):
         return information, self._attributes_of(file.inode)
 
     @answers
-    async def read(self, fh: FileHandleT, offset: int, size: int) -> bytes:
+    async def read(self, fh: int, offset: int, size: int) -> bytes:
         handle = self._open.handles[fh]
         if handle.file is None:
             return handle.content[offset : offset + size]
@@ -432,7 +399,7 @@ class Filesystem(pyfuse3.Operations):
         return self._committed(handle.file)[offset : offset + size]
 
     @answers
-    async def write(self, fh: FileHandleT, offset: int, data: bytes) -> int:
+    async def write(self, fh: int, offset: int, data: bytes) -> int:
         handle = self._open.handles[fh]
         if handle.file is None:
             raise FUSEError(errno.EBADF)
@@ -440,24 +407,26 @@ class Filesystem(pyfuse3.Operations):
         handle.file.write(base, None if handle.appends else offset, data, time.time_ns())
         return len(data)
 
+    def must_commit(self, fh: int) -> bool:
+        """Whether closing or syncing this handle makes a change, which takes its time."""
+        handle = self._open.handles.get(fh)
+        file = handle.file if handle else None
+        return file is not None and (file.needs_commit or file.lock.locked())
+
     @answers
-    async def flush(self, fh: FileHandleT) -> None:
+    async def flush(self, fh: int) -> None:
         handle = self._open.handles[fh]
         if handle.writes and handle.file is not None and handle.file.state is State.WRITTEN:
             await self._commit(handle.file)
 
     @answers
-    async def fsync(self, fh: FileHandleT, datasync: bool) -> None:
+    async def fsync(self, fh: int, datasync: bool) -> None:
         file = self._open.handles[fh].file
         if file is not None and file.needs_commit:
             await self._commit(file)
 
     @answers
-    async def fsyncdir(self, fh: FileHandleT, datasync: bool) -> None:
-        """Nothing to do: names are on disk before they are shown."""
-
-    @answers
-    async def release(self, fh: FileHandleT) -> None:
+    async def release(self, fh: int) -> None:
         file = self._open.handles[fh].file
         try:
             if file is not None and file.handles == 1 and file.needs_commit:
@@ -513,35 +482,17 @@ class Filesystem(pyfuse3.Operations):
     # --- the rest
 
     @answers
-    async def statfs(self, ctx: RequestContext) -> StatvfsData:
-        data = StatvfsData()
-        data.f_bsize = data.f_frsize = 4096
-        data.f_blocks = paths.MAX_TOTAL_BYTES // 4096
-        data.f_bfree = data.f_bavail = max(paths.MAX_TOTAL_BYTES - self._tree.size_bytes, 0) // 4096
-        data.f_files = paths.MAX_ENTRIES
-        data.f_ffree = data.f_favail = max(paths.MAX_ENTRIES - self._tree.entries, 0)
-        data.f_namemax = paths.MAX_NAME_BYTES
-        return data
-
-    @answers
-    async def symlink(self, parent: InodeT, name: FileNameT, target: FileNameT, ctx: RequestContext) -> EntryAttributes:
-        raise FUSEError(errno.EPERM)
-
-    @answers
-    async def link(self, inode: InodeT, parent: InodeT, name: FileNameT, ctx: RequestContext) -> EntryAttributes:
-        raise FUSEError(errno.EPERM)
-
-    @answers
-    async def mknod(
-        self, parent: InodeT, name: FileNameT, mode: ModeT, rdev: int, ctx: RequestContext
-    ) -> EntryAttributes:
-        raise FUSEError(errno.EPERM)
-
-    async def forget(self, inodes: Sequence[tuple[InodeT, int]]) -> None:
-        """Nothing to do: entries live as long as the tree has them."""
+    async def statfs(self, ctx: Context) -> Space:
+        return Space(
+            blocks=paths.MAX_TOTAL_BYTES // 4096,
+            free=max(paths.MAX_TOTAL_BYTES - self._tree.size_bytes, 0) // 4096,
+            files=paths.MAX_ENTRIES,
+            files_free=max(paths.MAX_ENTRIES - self._tree.entries, 0),
+            longest_name=paths.MAX_NAME_BYTES,
+        )
 
 
-def _actor(ctx: RequestContext) -> str:
+def _actor(ctx: Context) -> str:
     """Who asks, for the journal: user id and program name."""
     try:
         with open(f"/proc/{ctx.pid}/comm", encoding="utf-8", errors="replace") as file:

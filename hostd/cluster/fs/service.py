@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyfuse3
 import trio
 
 from hostd.cluster.fs import mount, seed, watch
 from hostd.cluster.fs.caches import Caches
+from hostd.cluster.fs.channel import GROUP, Channel
 from hostd.cluster.fs.database import Database, Fault, no_fault
 from hostd.cluster.fs.engine import Engine, Refusal
 from hostd.cluster.fs.fuse import Filesystem
+from hostd.cluster.fs.kernel import Kernel
 from hostd.cluster.fs.lifetimes import LockTimes
-from hostd.cluster.fs.special import SpecialFiles, Standing
+from hostd.cluster.fs.special import SpecialFiles
+from hostd.cluster.standing import Standing
 from hostd.core.errors import HostError
 from hostd.core.run import Run, run
 
@@ -123,6 +125,10 @@ def _no_cluster() -> Standing | None:
     return None
 
 
+def _no_health() -> None:
+    return None
+
+
 async def serve(
     settings: Settings,
     *,
@@ -143,7 +149,10 @@ async def serve(
         cluster: Cluster | None = None
         if settings.corosync is not None and is_configured(settings.corosync):
             # Only here: a node without a cluster needs neither Corosync's libraries nor TLS.
+            from hostd.cluster.corosync.follow import Follower
+            from hostd.cluster.corosync.transport import CorosyncTransport
             from hostd.cluster.fs.clustered import ANSWER_S, Cluster
+            from hostd.cluster.fs.following import follow
 
             cluster = Cluster(settings.corosync, database)
             engine = Engine(
@@ -158,16 +167,30 @@ async def serve(
             engine = Engine(database, settings.node, fault=fault)
         async with trio.open_nursery() as nursery:
             await nursery.start(engine.run)
+            channel = Channel(settings.node)
+            standing = _no_cluster if cluster is None else cluster.standing
+            server = watch.Server(
+                engine,
+                channel,
+                standing=standing,
+                readers_uid=user_id(READERS_USER),
+                readers_gid=group_id(READERS_GROUP),
+                health=_no_health if cluster is None else cluster.health,
+            )
             if cluster is None:
                 await first_contents(engine, settings.seed)
             else:
+                cluster.listen(server.tell_members)
                 nursery.start_soon(cluster.run, engine)
+                own_conf = settings.corosync / "corosync.conf" if settings.corosync else Path()
+                nursery.start_soon(follow, engine, Follower(own_conf, settings.node, run))
+                nursery.start_soon(channel.run, lambda: CorosyncTransport(GROUP))
                 nursery.start_soon(first_contents_of_member, engine, settings.seed)
-            standing = _no_cluster if cluster is None else cluster.standing
+            log.info("store of node '%s' at version %d", engine.node, engine.tree.version)
             if settings.mount is None:
-                await _serve_socket(engine, settings, trio.lowlevel.checkpoint, stop, ready)
+                await _serve_socket(server, settings, stop, ready)
             else:
-                await _serve_mount(engine, settings, settings.mount, stop, ready, boot_s, standing)
+                await _serve_mount(engine, server, settings, settings.mount, stop, ready, boot_s, standing)
             nursery.cancel_scope.cancel()
     finally:
         database.close()
@@ -175,6 +198,7 @@ async def serve(
 
 async def _serve_mount(
     engine: Engine,
+    server: watch.Server,
     settings: Settings,
     mountpoint: Path,
     stop: trio.Event,
@@ -187,47 +211,41 @@ async def _serve_mount(
     contents = SpecialFiles(engine.tree, engine.node, start_s=int(time.time()), standing=standing)
     caches = Caches()
     files = Filesystem(engine, contents, locks, caches, gid=group_id(READERS_GROUP) or 0)
-    pyfuse3.init(files, str(mountpoint), {"fsname=holdfast", "default_permissions", "allow_other"})
+    kernel = Kernel(mountpoint)
+    caches.attach(kernel)
     try:
         engine.listen(caches.published)
         async with trio.open_nursery() as nursery:
             unmounted = trio.Event()
-            nursery.start_soon(_run_mount, stop, unmounted)
+            nursery.start_soon(_run_mount, kernel, files, stop, unmounted)
             await trio.to_thread.run_sync(os.statvfs, mountpoint, abandon_on_cancel=True)
-            await _serve_socket(engine, settings, caches.settle, stop, ready)
+            server.settle = caches.settle
+            await _serve_socket(server, settings, stop, ready)
             if unmounted.is_set():
                 raise HostError(f"'{mountpoint}' was unmounted by somebody else")
             await files.commit_all()
             await caches.settle()
             engine.unlisten(caches.published)
-            pyfuse3.terminate()
+            kernel.stop()
     finally:
         if caches.stop():
-            pyfuse3.close(unmount=True)
+            kernel.close()
         else:
             log.error("the kernel does not answer; leaving the mount at %s to be removed at the next start", mountpoint)
 
 
-async def _run_mount(stop: trio.Event, unmounted: trio.Event) -> None:
+async def _run_mount(kernel: Kernel, files: Filesystem, stop: trio.Event, unmounted: trio.Event) -> None:
     """Answer the kernel until the end. When somebody unmounts by hand, the daemon ends, to be started again."""
-    await pyfuse3.main()
+    await kernel.run(files)
     if not stop.is_set():
         unmounted.set()
         stop.set()
 
 
-async def _serve_socket(
-    engine: Engine,
-    settings: Settings,
-    settle: watch.Settle,
-    stop: trio.Event,
-    ready: Callable[[], None],
-) -> None:
-    server = watch.Server(engine, settle=settle, readers_uid=user_id(READERS_USER), readers_gid=group_id(READERS_GROUP))
+async def _serve_socket(server: watch.Server, settings: Settings, stop: trio.Event, ready: Callable[[], None]) -> None:
     listener = watch.listen(settings.socket)
     async with listener, trio.open_nursery() as nursery:
         nursery.start_soon(server.serve, listener)
-        log.info("store of node '%s' at version %d", engine.node, engine.tree.version)
         ready()
         await stop.wait()
         settings.socket.unlink(missing_ok=True)

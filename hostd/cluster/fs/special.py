@@ -8,33 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from hostd.cluster.fs import paths
 from hostd.cluster.fs.tree import Node, View
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A node of the cluster. ``online``: its store's daemon is in the group."""
-
-    name: str
-    node_id: int
-    address: str
-    online: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
-    """The cluster as this node sees it. ``version`` rises with each change of it, ``config`` is corosync.conf's."""
-
-    version: int
-    name: str
-    config: int
-    quorate: bool
-    members: tuple[Member, ...]
-
+from hostd.cluster.standing import Standing
 
 PRESENT: Final = (".members", ".version", ".vmlist")
 

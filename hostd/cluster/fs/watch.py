@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
 import os
 import socket
 import stat
@@ -21,9 +22,11 @@ from typing import Final
 import trio
 
 from hostd.cluster import feed, wire
+from hostd.cluster.fs.channel import Channel
 from hostd.cluster.fs.engine import Engine, Refusal
 from hostd.cluster.fs.mutations import Cause
 from hostd.cluster.fs.replicate import Entry
+from hostd.cluster.group import values
 from hostd.cluster.requests import (
     READS,
     Access,
@@ -34,7 +37,10 @@ from hostd.cluster.requests import (
     attribution,
     check_write_access,
     mutation_of,
+    publication_of,
+    wants_values,
 )
+from hostd.cluster.standing import Standing
 from hostd.core.errors import ParseError
 
 log = logging.getLogger(__name__)
@@ -44,7 +50,10 @@ CHUNK_BYTES: Final = 512 << 10
 MAX_BEHIND_BYTES: Final = 64 << 20
 FINISH_S: Final = 5.0
 
+HEALTH: Final = "health"
+
 Settle = Callable[[], Awaitable[None]]
+Health = Callable[[], wire.Message | None]
 
 
 def access_of(uid: int, gids: Collection[int], *, readers_uid: int | None, readers_gid: int | None) -> Access | None:
@@ -83,10 +92,13 @@ def listen(path: Path) -> trio.SocketListener:
 
 
 class _Watcher:
-    """One connection's share of the feed: frames not yet sent. ``scope`` ends it when it falls too far behind."""
+    """One connection's share of the feed: frames not yet sent. ``scope`` ends it when it falls too far behind.
 
-    def __init__(self, access: Access) -> None:
-        self.access = access
+    ``values``: it follows the values and the membership of the cluster, too.
+    """
+
+    def __init__(self, access: Access, *, values: bool) -> None:
+        self.access, self.values = access, values
         self.scope = trio.CancelScope()
         self.frames: deque[bytes] = deque()
         self.waiting_bytes = 0
@@ -114,23 +126,46 @@ class _Watcher:
 class Server:
     """Answers on the socket. ``settle`` is awaited after a change, before its answer: the mount shows it by then."""
 
+    settle: Settle
+
     def __init__(
         self,
         engine: Engine,
+        channel: Channel,
         *,
-        settle: Settle,
+        standing: Callable[[], Standing | None],
         readers_uid: int | None,
         readers_gid: int | None,
+        health: Health = lambda: None,
     ) -> None:
-        self._engine = engine
-        self._settle = settle
+        """``health``: how the cluster is, as Health.to_wire says it; None where there is none."""
+        self._engine, self._channel, self._standing = engine, channel, standing
+        self._health = health
+        self.settle = trio.lowlevel.checkpoint
         self._readers_uid, self._readers_gid = readers_uid, readers_gid
         self._watchers: list[_Watcher] = []
+        self._answering: set[trio.CancelScope] = set()
+        self._finish_by = math.inf
         engine.listen(self._published)
+        channel.listen(self._told)
 
     async def serve(self, listener: trio.SocketListener) -> None:
         """Serve until cancelled."""
-        await trio.serve_listeners(self._serve_one, [listener])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._limit_the_end)
+            await trio.serve_listeners(self._serve_one, [listener])
+
+    async def _limit_the_end(self) -> None:
+        """From the moment of the cancellation on, what was begun has FINISH_S to be answered.
+
+        Not from its own beginning: when a node of the cluster dies, a change waits longer than that for its answer.
+        """
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._finish_by = trio.current_time() + FINISH_S
+            for scope in self._answering:
+                scope.deadline = self._finish_by
 
     async def _serve_one(self, stream: trio.SocketStream) -> None:
         try:
@@ -142,7 +177,7 @@ class Server:
                 return
             hello = {"protocol": wire.PROTOCOL, "node": self._engine.node, "access": access.value}
             await stream.send_all(wire.encode({"hello": hello}))
-            await self._answer(stream, access)
+            await self._answer(stream, access, is_front=uid == self._readers_uid)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client went away; it resynchronises when it returns
         except ParseError as err:
@@ -150,23 +185,32 @@ class Server:
         except Exception:
             log.exception("a connection to the store ended by a bug")
 
-    async def _answer(self, stream: trio.SocketStream, access: Access) -> None:
+    async def _answer(self, stream: trio.SocketStream, access: Access, *, is_front: bool) -> None:
         buffer = bytearray()
         while True:
             request = await _receive(stream, buffer)
             if request is None:
                 return
             if request.get("op") == "watch":
-                await self._watch(stream, access)
+                await self._watch(stream, _Watcher(access, values=wants_values(request)))
                 return
             # What was begun is finished and answered also while the daemon is ending.
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + FINISH_S):
-                await stream.send_all(wire.encode(await self._handle(request, access)))
+            with trio.CancelScope(shield=True, deadline=self._finish_by) as scope:
+                self._answering.add(scope)
+                try:
+                    await stream.send_all(wire.encode(await self._handle(request, access, is_front=is_front)))
+                finally:
+                    self._answering.discard(scope)
 
-    async def _handle(self, request: wire.Message, access: Access) -> wire.Message:
+    async def _handle(self, request: wire.Message, access: Access, *, is_front: bool) -> wire.Message:
         try:
             if request.get("op") in READS:
                 return answer_read(request, self._engine.tree, self._engine.node, access)
+            if request.get("op") == "publish":
+                self._channel.publish(*publication_of(request, access, is_front=is_front))
+                return answer_change(None, None)
+            if request.get("op") == HEALTH:
+                return {"ok": self._health()}
             check_write_access(access)
             mutation = mutation_of(request, self._engine.node)
             actor, task = attribution(request)
@@ -175,7 +219,9 @@ class Server:
             return answer_refusal(err.refused.cause, err.refused.message)
         except Refusal as err:
             return answer_refusal(err.cause, str(err))
-        await self._settle()
+        except values.Refused as err:
+            return answer_refusal(Cause.TOO_BIG, str(err))
+        await self.settle()
         return answer_change(mutation, node)
 
     # --- feed
@@ -188,11 +234,26 @@ class Server:
                 frames[watcher.access] = wire.encode({"changes": told, "version": entry.position.sequence})
             watcher.add(frames[watcher.access])
 
-    async def _watch(self, stream: trio.SocketStream, access: Access) -> None:
+    def _told(self, told: list[values.Told]) -> None:
+        self._to_followers(wire.encode(feed.values(told)))
+
+    def tell_members(self) -> None:
+        """The cluster's standing has changed."""
+        self._to_followers(wire.encode(feed.members(self._standing())))
+
+    def _to_followers(self, frame: bytes) -> None:
+        for watcher in list(self._watchers):
+            if watcher.values:
+                watcher.add(frame)
+
+    async def _watch(self, stream: trio.SocketStream, watcher: _Watcher) -> None:
         """Send the snapshot and then every change, until the client goes or falls too far behind."""
-        watcher = _Watcher(access)
         # No await from here to the end of this block: the snapshot and the feed must meet.
-        snapshot = feed.snapshot(self._engine.tree, access)
+        snapshot = feed.snapshot(self._engine.tree, watcher.access)
+        first = []
+        if watcher.values:  # before the tree: whoever waits for that knows the cluster, too
+            first = [feed.members(self._standing()), feed.values((), all=True)]
+            first += [feed.values((told,)) for told in self._channel.all()]
         version = self._engine.tree.version
         self._watchers.append(watcher)
         try:
@@ -200,6 +261,8 @@ class Server:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(_end_with, stream, watcher.scope)
                     try:
+                        for message in first:
+                            await stream.send_all(wire.encode(message))
                         for frame in _snapshot_frames(snapshot, version):
                             await stream.send_all(frame)
                         await watcher.pump(stream)

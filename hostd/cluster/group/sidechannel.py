@@ -8,7 +8,8 @@ a server without certificate cannot complete a handshake without the key, and a 
 every certificate, so that nobody can talk it out of the key.
 
 The request is a Fetch, the answer a Transfer, or nothing where the daemon asked is not (any more, yet) in that session.
-Each is a length (8 bytes, big endian) and that many bytes.
+Or the request is empty, and the answer what the clock shows there (nanoseconds since 1970, 8 bytes). Each is a length
+(8 bytes, big endian) and that many bytes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import logging
 import ssl
 import struct
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -41,9 +43,13 @@ ANSWER_BYTES: Final = 1 << 30  # tree (128 MiB), journal and their frames, with 
 CALLERS: Final = 16  # connections at a time
 STEP_S: Final = 10.0  # without a byte from the other end
 LENGTH: Final = struct.Struct(">Q")
+CLOCK: Final = struct.Struct(">Q")
 
 Answer = Callable[[Fetch], Transfer | None]
 _Stream = trio.SSLStream[trio.SocketStream]
+
+
+wall_clock_ns = time.time_ns
 
 
 def derive(authkey: bytes) -> bytes:
@@ -98,6 +104,37 @@ async def _ask(address: str, context: ssl.SSLContext, fetch: Fetch) -> Transfer 
     return await trio.to_thread.run_sync(decode_transfer, answer) if answer else None
 
 
+async def ask_clock(addresses: Sequence[str], authkey: Path) -> tuple[float, float]:
+    """A node's clock minus this one's, and how far that may be off, both in seconds.
+
+    It was read there while the question was on its way there and back, so half of that time is the error. Raises as
+    ``ask`` does.
+    """
+    context = client_context(derive(authkey.read_bytes()))
+    for address in addresses:
+        try:
+            return await _ask_clock(address, context)
+        except (OSError, trio.BrokenResourceError, trio.TooSlowError) as err:
+            log.debug("%s does not tell its time: %s", address, err.__cause__ or err)
+    raise OSError(f"no answer from {', '.join(addresses)} port {PORT}")
+
+
+async def _ask_clock(address: str, context: ssl.SSLContext) -> tuple[float, float]:
+    with trio.fail_after(STEP_S):
+        stream: _Stream = trio.SSLStream(await trio.open_tcp_stream(address, PORT), context)
+        try:
+            await stream.do_handshake()
+            wall_ns, begin = wall_clock_ns(), time.monotonic()
+            await _send(stream, b"")
+            answer = await _receive(stream, CLOCK.size)
+            half_s = (time.monotonic() - begin) / 2
+        finally:
+            await trio.aclose_forcefully(stream)
+    if len(answer) != CLOCK.size:
+        raise ParseError(f"not a time: {answer!r}")
+    return (CLOCK.unpack(answer)[0] - wall_ns) / 1e9 - half_s, half_s
+
+
 async def listen(addresses: Sequence[str]) -> list[trio.SocketListener]:
     """Listen on the node's own addresses. Raises OSError, also while one of them is not there yet."""
     listeners: list[trio.SocketListener] = []
@@ -131,7 +168,11 @@ async def _serve_one(raw: trio.SocketStream, authkey: Path, answer: Answer) -> N
         peer = raw.socket.getpeername()[0]
         stream: _Stream = trio.SSLStream(raw, server_context(derive(authkey.read_bytes())), server_side=True)
         with trio.fail_after(STEP_S):
-            request = decode_fetch(await _receive(stream, REQUEST_BYTES))
+            asked = await _receive(stream, REQUEST_BYTES)
+        if not asked:
+            await _send(stream, CLOCK.pack(wall_clock_ns()))
+            return
+        request = decode_fetch(asked)
         transfer = answer(request)
         data = b"" if transfer is None else await trio.to_thread.run_sync(encode_transfer, transfer)
         await _send(stream, data)

@@ -16,6 +16,7 @@ from hostd.api.app import Api, create_app
 from hostd.api.context import Services
 from hostd.api.endpoint import collect
 from hostd.api.identity import Identity, RootVerdict
+from hostd.api.peers import Peers
 from hostd.cluster.store import MemoryStore
 from hostd.core.errors import NotAuthenticated
 from hostd.core.run import Result
@@ -47,15 +48,22 @@ class FixedSamples:
     node_values: dict[str, Any] = field(default_factory=dict)
     guest_values: dict[int, dict[str, Any]] = field(default_factory=dict)
     storage_values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    others: dict[str, FixedSamples] = field(default_factory=dict)
 
-    def node(self) -> dict[str, Any]:
-        return self.node_values
+    def _of(self, node: str) -> FixedSamples:
+        return self if node in ("", "alpha") else self.others.get(node, FixedSamples())
 
-    def guests(self) -> dict[int, dict[str, Any]]:
-        return self.guest_values
+    def known(self, node: str = "") -> bool:
+        return node in ("", "alpha") or node in self.others
 
-    def storages(self) -> dict[str, dict[str, Any]]:
-        return self.storage_values
+    def node(self, node: str = "") -> dict[str, Any]:
+        return self._of(node).node_values
+
+    def guests(self, node: str = "") -> dict[int, dict[str, Any]]:
+        return self._of(node).guest_values
+
+    def storages(self, node: str = "") -> dict[str, dict[str, Any]]:
+        return self._of(node).storage_values
 
 
 def no_programs(argv: Any, **_: Any) -> Result:
@@ -70,16 +78,16 @@ def password_is_secret(name: str, password: str) -> None:
 class Site:
     """The application with a client that is logged in as root@pam."""
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        key = tickets.make_key()
-        store = MemoryStore("alpha")
+    def __init__(self, files: Mapping[str, bytes], *, node: str = "alpha", key: bytes = b"") -> None:
+        key = key or tickets.make_key()
+        store = MemoryStore(node)
         keys_made = {keys.SIGNING: key, keys.VERIFYING: tickets.public_part(key), keys.CSRF: b"csrf"}
         for path, data in {**keys_made, "user.cfg": PEOPLE, **files}.items():
             store.write(path, data)
         self.store, self.mirror = store, store.mirror()
         self.tasks, self.samples = RecordedTasks(), FixedSamples()
         self.came_in: list[str] = []
-        host = Host(node="alpha", store=self.store, mirror=self.mirror, run=no_programs)
+        host = Host(node=node, store=self.store, mirror=self.mirror, run=no_programs)
         authority = Authority(self.mirror)
         services = Services(
             host=host,
@@ -96,7 +104,7 @@ class Site:
             ),
         )
         identify = Identity(self.mirror, authority, RootVerdict(store, self.mirror), clock=lambda: NOW)
-        self.api = Api(collect(ENDPOINT_MODULES), services, identify, None)
+        self.api = Api(collect(ENDPOINT_MODULES), services, identify, None, Peers(self.mirror))
         self.client: Client = Client(create_app(self.api), use_cookies=False)
         self.key = key
 

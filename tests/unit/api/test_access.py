@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from hostd.access import keys, passwords, tfa, tickets, tokens
+from hostd.cluster.store import File
+from hostd.core.errors import Unavailable
 from tests.unit.api.conftest import NOW, Site
 
 USERS = b"""user:root@pam:1:0::::::
@@ -111,6 +113,28 @@ def test_the_key_rotates_with_overlap(here: Site) -> None:
     )
     with pytest.raises(Exception, match="invalid PVE ticket"):  # the old key must not sign any more
         tickets.verify(public, before, now_s=NOW)
+
+
+def test_a_renewal_that_was_cut_off_is_put_right(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quorum was lost between the two writes: the public key is new, the one that signs is not."""
+    write = here.store.write
+
+    def lose_quorum(path: str, *args: Any, **kw: Any) -> File:
+        if path == keys.SIGNING:
+            raise Unavailable("the store is read-only: no quorum")
+        return write(path, *args, **kw)
+
+    renewed_s = here.store.read(keys.VERIFYING).mtime_s
+    with monkeypatch.context() as patched:
+        patched.setattr(here.store, "write", lose_quorum)
+        assert not keys.rotate_if_due(here.store, now_s=renewed_s + keys.ROTATE_S)
+    own = tickets.public_part(here.key)
+    assert here.store.read(keys.VERIFYING).data != own
+    cut_s = here.store.read(keys.VERIFYING).mtime_s
+    assert not keys.rotate_if_due(here.store, now_s=cut_s + 5)
+    assert here.store.read(keys.VERIFYING).data != own, "another node may be between its two writes"
+    assert not keys.rotate_if_due(here.store, now_s=cut_s + keys.MEND_S)
+    assert here.store.read(keys.VERIFYING).data == own
 
 
 def test_passwords_are_changed_by_their_owner_who_knows_the_present_one(here: Site) -> None:

@@ -15,7 +15,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from hostd.access import keys, tickets
 from hostd.api import events, prometheus
-from hostd.api.events import Hub, Watcher, of_change, of_task
+from hostd.api.eventkinds import of_change, of_task
+from hostd.api.events import Hub, Watcher
 from hostd.api.sockets import ELAPSED, REFUSAL
 from hostd.api.stream import Streams
 from hostd.cluster.store import Change, File, MemoryStore

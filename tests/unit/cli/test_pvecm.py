@@ -61,7 +61,7 @@ def test_commands_become_programs(shell: Shell, tmp_path: Path) -> None:
         (["expected", "0"], Invalid, "from 1 to"),
         (["expected"], Invalid, "usage: pvecm expected <expected>"),
         (["nodes", "--all"], Invalid, "usage: pvecm nodes"),
-        (["frob"], Invalid, "known: apiver, expected, keygen, nodes, status"),
+        (["frob"], Invalid, "known: add, addnode, apiver, create, delnode, expected, fingerprint"),
         (["nodes"], CommandFailed, "is corosync.service running?"),
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from hostd.cluster.fs.database import Fault, no_fault
 from hostd.cluster.fs.service import Settings, serve
 
 
@@ -23,6 +24,7 @@ class Daemon:
         self._stop: trio.Event | None = None
         self._token: trio.lowlevel.TrioToken | None = None
         self.error: BaseException | None = None
+        self.fault: Fault = no_fault
 
     @property
     def socket(self) -> str:
@@ -48,7 +50,7 @@ class Daemon:
     def _run(self, up: threading.Event) -> None:
         async def body() -> None:
             self._stop, self._token = trio.Event(), trio.lowlevel.current_trio_token()
-            await serve(self.settings, stop=self._stop, ready=up.set)
+            await serve(self.settings, stop=self._stop, ready=up.set, fault=lambda point: self.fault(point))
 
         try:
             trio.run(body)

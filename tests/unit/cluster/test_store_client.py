@@ -12,8 +12,9 @@ import pytest
 from conftest import Daemon  # type: ignore[attr-defined]
 
 from hostd.cluster import wire
+from hostd.cluster.fs import watch
 from hostd.cluster.memory import MemoryStore
-from hostd.cluster.requests import Access
+from hostd.cluster.requests import Access, BadRequest, publication_of
 from hostd.cluster.store import Change, Mirror, Store, local_lock
 from hostd.core.errors import Conflict, Denied, ParseError, Unavailable
 
@@ -273,3 +274,45 @@ def test_a_lock_is_waited_for(tmp_path: Path) -> None:
 def test_lock_names_are_file_names(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="lock name"), local_lock(name, directory=str(tmp_path)):
         pass
+
+
+@needs_root
+def test_a_mirror_that_comes_later_is_told_values_and_one_that_returns_forgets_those_that_are_gone(
+    daemon: Daemon,
+) -> None:
+    with Store(daemon.socket) as store:
+        store.publish("sample", b"1")
+        mirror, plain = Mirror(daemon.socket, values=True), Mirror(daemon.socket)
+        for one in (mirror, plain):
+            one.start()
+            one.wait_ready(10)
+        assert mirror.shared("sample")["pve1"].data == b"1", "known as soon as the tree is"
+        assert plain.shared("sample") == {}, "it did not ask for them"
+        daemon.stop()
+        daemon.start()
+        written = store.write("a", b"")
+        mirror.wait_for(written.version, 10)
+        assert mirror.shared("sample") == {}
+        mirror.stop()
+        plain.stop()
+
+
+def test_the_front_publishes_its_own_keys_only() -> None:
+    ask = {"op": "publish", "key": "api/x", "data": b"1"}
+    assert publication_of(ask, Access.PUBLIC, is_front=True) == ("api/x", b"1")
+    assert publication_of({**ask, "data": None}, Access.ALL, is_front=False) == ("api/x", None)
+    for request, is_front in ((ask, False), ({**ask, "key": "sample"}, True)):
+        with pytest.raises(BadRequest, match="only root may publish"):
+            publication_of(request, Access.PUBLIC, is_front=is_front)
+    for wrong in ({"data": "text"}, {"key": 1}):
+        with pytest.raises(BadRequest):
+            publication_of({**ask, **wrong}, Access.ALL, is_front=False)
+
+
+def test_a_change_that_takes_long_is_answered(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than what is left to a request when the daemon ends; in a cluster a node that dies makes all wait."""
+    monkeypatch.setattr(watch, "FINISH_S", 0.05)
+    daemon.fault = lambda point: time.sleep(0.2) if point == "written" else None
+    with Store(daemon.socket) as store:
+        assert store.write("slow", b"1").version == store.read("slow").version
+        assert store.write("slow", b"2").data == b"2"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from conftest import Daemon  # type: ignore[attr-defined]
@@ -31,7 +32,7 @@ def mirror(store: Store, request: pytest.FixtureRequest) -> Iterator[Mirror]:
         yield store.mirror()
         return
     daemon: Daemon = request.getfixturevalue("daemon")
-    mirror = Mirror(daemon.socket)
+    mirror = Mirror(daemon.socket, values=True)
     mirror.start()
     mirror.wait_ready(10)
     yield mirror
@@ -225,3 +226,36 @@ def test_a_failing_subscriber_stops_nobody(store: Store, mirror: Mirror, caplog:
     mirror.wait_for(last.version + 1)
     assert told[0] == "a"
     assert "a subscriber failed on a" in caplog.text
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+def test_values_are_told_to_mirrors(store: Store, mirror: Mirror) -> None:
+    assert mirror.shared("sample") == {}
+    store.publish("sample", b"1")
+    store.publish("tasks", b"")
+    eventually(lambda: "pve1" in mirror.shared("tasks"))
+    before = mirror.shared("sample")
+    assert {node: value.data for node, value in before.items()} == {"pve1": b"1"}
+    store.publish("sample", b"2")
+    store.publish("tasks", None)
+    eventually(lambda: "pve1" not in mirror.shared("tasks"))
+    assert mirror.shared("sample")["pve1"].data == b"2"
+    assert before["pve1"].data == b"1", "a reader's map stays as it was"
+    assert store.list("") == ["nodes", "priv"], "nothing of it is in the tree"
+
+
+def test_a_value_that_is_no_value_is_refused(store: Store) -> None:
+    with pytest.raises(Invalid, match="compressed"):
+        store.publish("sample", os.urandom(300_000))
+    with pytest.raises(Invalid):
+        store.publish("", b"")
+
+
+def test_a_host_without_a_cluster_has_no_members(mirror: Mirror) -> None:
+    assert mirror.members() is None

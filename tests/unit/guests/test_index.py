@@ -50,7 +50,7 @@ def mirror(store: MemoryStore) -> Mirror:
 
 def test_rows(mirror: Mirror) -> None:
     sample = {100: {"cpu": 0.5, "mem": 7, "uptime": 3}, 105: {"cpu": 1.0}}
-    rows = {row["vmid"]: row for row in index.list_guests(mirror, sample, "pve1")}
+    rows = {row["vmid"]: row for row in index.list_guests(mirror, {"pve1": sample}.get)}
     assert rows[100] == {
         "id": "qemu/100", "type": "qemu", "vmid": 100, "node": "pve1", "name": "web", "status": "running",
         "template": 0, "maxcpu": 4, "maxmem": 1024**3, "maxdisk": 8 * 1024**3, "tags": "a;b", "cpu": 0.5, "mem": 7,
@@ -61,7 +61,7 @@ def test_rows(mirror: Mirror) -> None:
 
 
 def test_a_broken_file_is_still_listed(mirror: Mirror) -> None:
-    row = next(r for r in index.list_guests(mirror, {105: {"cpu": 1.0}}, "pve1") if r["vmid"] == 105)
+    row = next(r for r in index.list_guests(mirror, {"pve1": {105: {"cpu": 1.0}}}.get) if r["vmid"] == 105)
     assert (row["name"], row["lock"], row["template"]) == ("VM105", "backup", 1)
     assert (row["status"], row["cpu"]) == ("unknown", 0)  # another node's guest, which we did not sample
 

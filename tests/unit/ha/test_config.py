@@ -58,6 +58,6 @@ def test_a_status_that_is_none_is_not_guessed_at(wire: dict[str, object]) -> Non
 
 def test_versions_in_order() -> None:
     ordered = ["8.4.1", "9.0.0~2", "9.0.0~16", "9.0", "9.0-5", "9.0.10", "9.1.2~1", "9.1.2"]
-    shuffled = [*ordered[1::2], *ordered[::2]]
-    assert sorted(shuffled, key=groups.version_key) == ordered
+    backwards = ordered[::-1]
+    assert sorted(backwards, key=groups.version_key) == ordered
     assert groups.version_key("9.0.0") == groups.version_key("9.0")

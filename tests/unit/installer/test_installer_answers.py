@@ -149,6 +149,33 @@ def test_first_boot_and_webhook() -> None:
     assert good.first_boot.ordering == "before-network"
 
 
+def test_a_cluster_is_begun_or_joined() -> None:
+    begun = parse_answers(MINIMAL + '[cluster]\ncreate = "rack-1"\n').cluster
+    assert begun is not None
+    assert (begun.create, begun.join) == ("rack-1", None)
+    joined = parse_answers(MINIMAL + '[cluster]\njoin = "token-of-a-cluster"\n').cluster
+    assert joined is not None
+    assert joined.join is not None
+    assert joined.join.reveal() == "token-of-a-cluster"
+    assert "token-of" not in repr(joined)
+    assert parse_answers(MINIMAL).cluster is None
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("", "cluster"),
+        ('create = "a"\njoin = "b"', "cluster"),
+        ('create = "rack 1"', "cluster.create"),
+        ('create = "-rack"', "cluster.create"),
+        ('create = "a-name-that-is-long"', "cluster.create"),
+        ('join = "two words"', "cluster.join"),
+    ],
+)
+def test_cluster_errors(table: str, key: str) -> None:
+    assert only(f"{MINIMAL}\n[cluster]\n{table}\n").key == key
+
+
 def test_pinning_errors_name_the_mac() -> None:
     text = MINIMAL.replace(
         "[disk-setup]", '[network.interface-name-pinning.mapping]\n"aa:bb:cc:00:11:22" = "0bad"\n[disk-setup]'

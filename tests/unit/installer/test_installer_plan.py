@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from installer.answer_file import AnswerError
 from installer.answers import parse_answers
 from installer.locales import Locales
 from installer.machine import Firmware, Machine, NetworkFacts, Nic, Route
-from installer.plan import boot, layout_zfs
+from installer.plan import boot, layout_zfs, system
 from installer.plan.ids import Ids
 from installer.plan.make import STAGES, make_plan
 
@@ -206,6 +207,20 @@ def test_refused_layouts(setup: str, said: str, machine: Machines, locales: Loca
 )
 def test_refused_extras(more: str, said: str, machine: Machines, locales: Locales) -> None:
     assert [said in problem for problem in refused(machine("vm-bios"), MINIMAL + more, locales)] == [True]
+
+
+def test_a_cluster_waits_for_the_first_boot(machine: Machines, locales: Locales) -> None:
+    plan = planned(machine("vm-bios"), MINIMAL + '[cluster]\njoin = "secret-token"\n', locales)
+    (written,) = (
+        action
+        for stage in plan.stages
+        for action in stage.actions
+        if isinstance(action, WriteFile) and action.path == system.FIRST_CLUSTER
+    )
+    assert json.loads(written.data) == {"join": "secret-token"}
+    assert written.mode == 0o600
+    assert "secret-token" not in plan.describe()
+    assert system.FIRST_CLUSTER not in planned(machine("vm-bios"), MINIMAL, locales).describe()
 
 
 def test_subscription_is_refused(machine: Machines, locales: Locales) -> None:

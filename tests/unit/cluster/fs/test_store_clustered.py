@@ -13,6 +13,7 @@ from hostd.cluster.corosync.votequorum import Flag, State, Votes
 from hostd.cluster.fs import special
 from hostd.cluster.fs.clustered import one_change
 from hostd.cluster.fs.service import is_configured
+from hostd.cluster.standing import Member, Standing, from_wire, to_wire
 
 
 def test_a_cluster_needs_configuration_and_key(tmp_path: Path) -> None:
@@ -68,9 +69,9 @@ def test_quorum_is_forced_where_fewer_votes_are_expected(expected: int, flags: F
 
 
 def test_members_tell_the_cluster() -> None:
-    there = special.Member("a", 1, "10.0.0.1", online=True)
-    away = special.Member("b", 2, "10.0.0.2", online=False)
-    standing = special.Standing(version=5, name="lab", config=3, quorate=False, members=(there, away))
+    there = Member("a", 1, "10.0.0.1", online=True)
+    away = Member("b", 2, "10.0.0.2", online=False)
+    standing = Standing(version=5, name="lab", config=3, quorate=False, members=(there, away))
     assert json.loads(special.members("a", standing)) == {
         "nodename": "a",
         "version": 5,
@@ -80,3 +81,16 @@ def test_members_tell_the_cluster() -> None:
             "b": {"id": 2, "online": 0, "ip": "10.0.0.2"},
         },
     }
+
+
+def test_the_standing_survives_the_wire() -> None:
+    there = Member("a", 1, "10.0.0.1", online=True, others=("10.1.0.1", "fd00::1"))
+    standing = Standing(
+        version=5, name="lab", config=3, quorate=True, members=(there, Member("b", 2, "", online=False))
+    )
+    assert from_wire(to_wire(standing)) == standing
+    assert from_wire(to_wire(None)) is None
+    assert there.addresses == ("10.0.0.1", "10.1.0.1", "fd00::1")
+    assert standing.members[1].addresses == ()
+    assert standing.member("b") is standing.members[1]
+    assert standing.member("c") is None

@@ -106,6 +106,31 @@ def test_who_holds_the_key_is_answered(authkey: Path, transfer: Transfer | None)
     assert got == [transfer]
 
 
+def test_the_clock_is_told_with_its_error(authkey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[tuple[float, float]] = []
+    clock = iter((1_000_000_000, 8_500_000_000))  # asked at, read there
+    monkeypatch.setattr(sidechannel, "wall_clock_ns", lambda: next(clock))
+
+    async def client() -> None:
+        got.append(await sidechannel.ask_clock(["127.0.0.1"], authkey))
+
+    assert trio.run(talk, authkey, SNAPSHOT, client) == [], "it is no question for the store"
+    ((offset_s, error_s),) = got
+    assert 0 < error_s < 2
+    assert offset_s == pytest.approx(7.5 - error_s)
+
+
+def test_the_clock_is_told_to_members_only(authkey: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"x" * 256)
+
+    async def client() -> None:
+        with pytest.raises(OSError, match="no answer"):
+            await sidechannel.ask_clock(["127.0.0.1"], other)
+
+    trio.run(talk, authkey, SNAPSHOT, client)
+
+
 def test_who_holds_another_key_gets_nothing(authkey: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_bytes(b"x" * 256)

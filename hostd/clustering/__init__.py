@@ -1,0 +1,1 @@
+"""How hosts become a cluster: beginning one, admitting and removing nodes, joining, leaving."""
