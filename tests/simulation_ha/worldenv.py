@@ -86,12 +86,21 @@ class _Side:
 
 
 class ManagerSide(_Side):
+    """Made anew for every step; ``staged`` is what goes into the store with the status."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        super().__init__(world, process)
+        self.staged: list[tuple[str, dict[str, object]]] = []
+
     def members(self) -> Mapping[str, bool]:
         return {name: self.world.is_online(name) and self.is_quorate() for name in self.world.nodes}
 
     def write_status(self, status: ManagerStatus) -> None:
+        staged, self.staged = self.staged, []
         self._check_write()
         self.world.status = status
+        for sid, changes in staged:
+            self.world.configure(sid, **changes)
 
     def read_publication(self, node: str) -> Publication | None:
         self._check()
@@ -133,12 +142,10 @@ class ManagerSide(_Side):
         return self.world.take_lock(name, self.node)
 
     def set_node(self, sid: str, node: str) -> None:
-        self._check_write()
-        self.world.configure(sid, node=node)
+        self.staged.append((sid, {"node": node}))
 
     def set_requested(self, sid: str, requested: Requested) -> None:
-        self._check_write()
-        self.world.configure(sid, requested=requested)
+        self.staged.append((sid, {"requested": requested}))
 
     def clear_lock(self, sid: str, kinds: Collection[str]) -> str | None:
         return None

@@ -317,3 +317,21 @@ def test_a_command_is_not_lost_in_a_round_that_could_not_be_written() -> None:
     site.crm.write_status = write  # type: ignore[method-assign]
     assert manager.step(memory, site.crm).status.services["vm:100"].target == "n2"
     assert site.world.commands == []
+
+
+def test_a_recovery_that_could_not_be_written_leaves_the_configuration_where_it_was() -> None:
+    site = Site(replace(VM, node="n3"), vm_100=replace(RUNS, node="n3", state=ServiceState.RECOVERY))
+    memory = manager.begin(site.world.status, site.crm)
+    site.power_off("n3")
+    write = site.crm._check_write
+
+    def fails() -> None:
+        raise StoreFailed("no answer")
+
+    site.crm._check_write = fails  # type: ignore[method-assign]
+    with pytest.raises(StoreFailed):
+        manager.step(memory, site.crm)
+    assert site.world.resources["vm:100"].node == "n3"
+    site.crm._check_write = write  # type: ignore[method-assign]
+    assert manager.step(memory, site.crm).status.services["vm:100"].state is ServiceState.STARTED
+    assert site.world.resources["vm:100"].node in ("n1", "n2")
