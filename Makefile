@@ -103,7 +103,7 @@ test-sim: tools ## The replicated store in a simulated cluster with faults, and 
 	@$(IN) python3 -m tests.simulation --runs $(RUNS) --seed $(SEED)
 
 # Fewer runs than of the store unless told: `make test` is to stay quick.
-HA_RUNS = $(if $(filter-out file,$(origin RUNS)),$(RUNS),500)
+HA_RUNS = $(if $(filter-out file,$(origin RUNS)),$(RUNS),300)
 .PHONY: test-ha-sim
 test-ha-sim: tools ## High availability in simulated clusters with faults, and planted mistakes (RUNS=, SEED=)
 	@$(IN) python3 -m pytest -q -p no:cacheprovider tests/simulation_ha

@@ -122,7 +122,8 @@ def _publish(agent: Agent, env: AgentEnvironment) -> bool:
     if not env.is_quorate():
         return False
     try:
-        env.publish(Publication(state=agent.state, mode=agent.mode, results=agent.jobs.results))
+        results, watched = agent.jobs.results, agent.has_watchdog
+        env.publish(Publication(state=agent.state, mode=agent.mode, results=results, watched=watched))
     except StoreFailed:
         env.tell(Kind.CFS_ERROR, op="write_lrm_status")
         return False
@@ -144,9 +145,11 @@ def _transition(agent: Agent, env: AgentEnvironment) -> Agent:
     match agent.state:
         case AgentState.WAIT_FOR_AGENT_LOCK:
             if doomed:
-                return _reset_if_uncovered(agent, env)
+                return _arm_if_uncovered(agent, env)
             if agent.mode is Mode.DISARM or not active:
                 return agent
+            if env.is_quorate():
+                agent = _arm_if_uncovered(agent, env)
             held = _take_lock(agent, env)
             return _enter(held, env, AgentState.ACTIVE) if held else agent
         case AgentState.LOST_AGENT_LOCK:
@@ -165,10 +168,12 @@ def _is_doomed(status: ManagerStatus, node: str) -> bool:
     return lost or status.nodes.get(node) is NodeState.FENCE
 
 
-def _reset_if_uncovered(agent: Agent, env: AgentEnvironment) -> Agent:
-    """Guests that this node left uncovered are wanted elsewhere: arm the watchdog, and never feed it.
+def _arm_if_uncovered(agent: Agent, env: AgentEnvironment) -> Agent:
+    """Arm the watchdog for guests that this node left uncovered, before anything else. (Ours.)
 
-    Otherwise the manager would wait for ever: it may not start them while they may run here. (Ours.)
+    Where they are wanted elsewhere nobody feeds it: the manager would wait for ever, as it may not start them while
+    they may run here. Where the lock is to be had again it is fed with the lock; the other way round, an answer that
+    never comes would leave a lock that others may take one day, and guests that nothing resets.
     """
     if agent.has_watchdog or not env.left_guests():
         return agent
@@ -250,7 +255,11 @@ def _work(agent: Agent, env: AgentEnvironment, fresh: bool) -> Agent:
 def _queue_and_run(
     agent: Agent, env: AgentEnvironment, states: Collection[ServiceState] = frozenset(ServiceState)
 ) -> Jobs:
-    resources = env.read_resources()
+    try:
+        resources = env.read_resources()
+    except StoreFailed:
+        env.tell(Kind.CFS_ERROR, op="round_aborted")
+        return agent.jobs
     return agentjobs.run(agentjobs.queue(agent.jobs, agent.status, resources, env.node, states), env)
 
 

@@ -9,14 +9,16 @@ from dataclasses import replace
 
 from hostd.ha.events import Kind
 from hostd.ha.round import Round
-from hostd.ha.states import DisarmMode, DisarmState, Move
+from hostd.ha.states import DisarmMode, DisarmState, Move, NodeState
 from hostd.ha.status import Disarm, Noted
 
 
-def apply(round: Round) -> None:
-    """Take what is queued, oldest first."""
-    for command in round.env.take_commands():
+def apply(round: Round) -> int:
+    """Follow what is queued, oldest first; how many there were."""
+    queued = list(round.env.read_commands())
+    for command in queued:
         follow(round, command)
+    return len(queued)
 
 
 def follow(round: Round, command: str) -> None:
@@ -27,7 +29,7 @@ def follow(round: Round, command: str) -> None:
         case ["stop", sid, seconds] if seconds.isdecimal():
             _stop(round, command, sid, int(seconds))
         case ["enable-node-maintenance", node]:
-            if round.is_online(node):
+            if round.state_of(node) in (NodeState.ONLINE, NodeState.MAINTENANCE):
                 round.maintenance.add(node)
             else:
                 round.tell(Kind.CRM_COMMAND_REJECTED, cmd=command, reason="node_not_online")

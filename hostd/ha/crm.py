@@ -47,9 +47,9 @@ def ask_to_end(crm: Crm, env: ManagerEnvironment) -> Crm:
 def step(crm: Crm, env: ManagerEnvironment) -> Crm:
     """One iteration: first the daemon's own state, then the work of that state."""
     fresh = env.refresh()
-    status = _read_status(env)
-    healthy = status is not None and _is_healthy(env, status, fresh)
-    crm = _transition(crm, env, status, healthy)
+    seen = _look(env)
+    healthy = seen is not None and _is_healthy(env, seen.status, fresh)
+    crm = _transition(crm, env, seen if healthy else None)
     match crm.state:
         case CrmState.WAIT_FOR_QUORUM | CrmState.SLAVE:
             return replace(crm, ended=crm.shutdown)
@@ -60,9 +60,17 @@ def step(crm: Crm, env: ManagerEnvironment) -> Crm:
             return replace(crm, ended=True) if crm.shutdown else _enter(crm, env, CrmState.WAIT_FOR_QUORUM)
 
 
-def _read_status(env: ManagerEnvironment) -> ManagerStatus | None:
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """What the store says before the daemon decides what it is."""
+
+    status: ManagerStatus
+    is_empty: bool
+
+
+def _look(env: ManagerEnvironment) -> _Seen | None:
     try:
-        return env.read_status()
+        return _Seen(status=env.read_status(), is_empty=not env.read_resources())
     except StoreFailed:
         env.tell(Kind.CFS_ERROR, op="read_manager_status")
         return None
@@ -74,33 +82,35 @@ def _is_healthy(env: ManagerEnvironment, status: ManagerStatus, fresh: bool) -> 
     return env.is_quorate() and fresh and not lost
 
 
-def _can_be_active(env: ManagerEnvironment, status: ManagerStatus) -> bool:
+def _can_be_active(env: ManagerEnvironment, seen: _Seen) -> bool:
     """Whether there is something to manage; leftovers only where nobody else manages them."""
-    if env.read_resources():
+    status = seen.status
+    if not seen.is_empty:
         return True
     others = status.master is not None and status.master != env.node and env.members().get(status.master, False)
     stuck = any(s is NodeState.MAINTENANCE and n not in status.maintenance for n, s in status.nodes.items())
     return not others and (stuck or env.has_commands() or bool(status.services) or status.disarm is not None)
 
 
-def _transition(crm: Crm, env: ManagerEnvironment, status: ManagerStatus | None, healthy: bool) -> Crm:
+def _transition(crm: Crm, env: ManagerEnvironment, seen: _Seen | None) -> Crm:
+    """``seen`` None: not healthy."""
     match crm.state:
         case CrmState.WAIT_FOR_QUORUM:
-            if status and healthy and _can_be_active(env, status):
-                master = _try_master(crm, env, status)
+            if seen and _can_be_active(env, seen):
+                master = _try_master(crm, env, seen.status)
                 return master or _enter(crm, env, CrmState.SLAVE)
             return crm
         case CrmState.SLAVE:
-            if not (status and healthy and _can_be_active(env, status)):
+            if not (seen and _can_be_active(env, seen)):
                 return _enter(crm, env, CrmState.WAIT_FOR_QUORUM)
-            return _try_master(crm, env, status) or crm
+            return _try_master(crm, env, seen.status) or crm
         case CrmState.LOST_MANAGER_LOCK:
-            return (_try_master(crm, env, status) if status and healthy else None) or crm
+            return (_try_master(crm, env, seen.status) if seen else None) or crm
         case CrmState.MASTER:
             held = _take_lock(crm, env, watch=not crm.disarmed)
             if held is None:
                 return _enter(replace(crm, memory=None), env, CrmState.LOST_MANAGER_LOCK)
-            return _count_idle(held, env, status if healthy else None)
+            return _count_idle(held, env, seen)
 
 
 def _take_lock(crm: Crm, env: ManagerEnvironment, *, watch: bool) -> Crm | None:
@@ -128,9 +138,8 @@ def _try_master(crm: Crm, env: ManagerEnvironment, status: ManagerStatus) -> Crm
     return replace(entered, memory=manager.begin(status, env))
 
 
-def _count_idle(crm: Crm, env: ManagerEnvironment, status: ManagerStatus | None) -> Crm:
-    """``status`` None: not healthy."""
-    if status is None or status.disarm is not None or status.services or env.read_resources():
+def _count_idle(crm: Crm, env: ManagerEnvironment, seen: _Seen | None) -> Crm:
+    if seen is None or seen.status.disarm is not None or seen.status.services or not seen.is_empty:
         return replace(crm, idle_rounds=0)
     if crm.idle_rounds < MANAGER_IDLE_ROUNDS:
         return replace(crm, idle_rounds=crm.idle_rounds + 1)

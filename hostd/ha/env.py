@@ -105,7 +105,11 @@ class ManagerEnvironment(Environment, Protocol):
     def members(self) -> Mapping[str, bool]:
         """All nodes of the cluster by name: whether each is online as this node's quorate partition sees it."""
 
-    def write_status(self, status: ManagerStatus) -> None: ...
+    def write_status(self, status: ManagerStatus) -> None:
+        """Ends a round. What ``set_node``, ``set_requested`` and ``clear_lock`` changed goes with it: all or nothing.
+
+        A configuration that moved alone would leave its service an error: no agent finds it where the status says.
+        """
 
     def read_publication(self, node: str) -> Publication | None: ...
 
@@ -115,8 +119,11 @@ class ManagerEnvironment(Environment, Protocol):
 
     def has_commands(self) -> bool: ...
 
-    def take_commands(self) -> Sequence[str]:
-        """Commands queued by users, oldest first; they are gone from the queue then."""
+    def read_commands(self) -> Sequence[str]:
+        """Commands queued by users, oldest first."""
+
+    def drop_commands(self, count: int) -> None:
+        """Take the oldest ones off the queue, after what follows from them was written."""
 
     def capacities(self) -> Mapping[str, Capacity]: ...
 

@@ -31,8 +31,9 @@ class Guests(Protocol):
         """Whether a move that an earlier process of this agent began has got through to the target."""
 
     def can_arrive(self, target: str) -> bool:
-        """Whether the target's agent holds its lock and feeds its watchdog, so that the guest is covered on arrival.
+        """Whether the target's agent holds its lock and has published that it is watched, so that the guest is covered.
 
+        The lock alone is not enough: an agent that was answered late has it, and no watchdog.
         False for as long as it is worth waiting; a move that then begins may still fail.
         """
 

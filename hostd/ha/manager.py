@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hostd.ha import balance, commands, disarm, fencing, groups, nodes, services
 from hostd.ha.budget import GROUPS_FIRST_ROUND
-from hostd.ha.env import ManagerEnvironment
+from hostd.ha.env import ManagerEnvironment, StoreFailed
 from hostd.ha.events import Kind
 from hostd.ha.round import Memory, Round
 from hostd.ha.states import Requested, Scheduler, ServiceState
@@ -16,7 +16,11 @@ from hostd.ha.status import ManagerStatus, Service
 
 def begin(status: ManagerStatus, env: ManagerEnvironment) -> Memory:
     """What a new master starts with: the stored status, and no idea when nodes were last seen."""
-    scheduler = env.read_options().scheduler
+    try:
+        scheduler = env.read_options().scheduler
+    except StoreFailed:
+        # Only not told: every round reads it anew.
+        scheduler = Scheduler.BASIC
     if scheduler is not Scheduler.BASIC:
         env.tell(Kind.SCHEDULER_MODE, mode=str(scheduler))
     return Memory(status=status, groups_wait=GROUPS_FIRST_ROUND)
@@ -33,7 +37,7 @@ def step(memory: Memory, env: ManagerEnvironment) -> Memory:
     if round.disarm is None:
         _follow_configuration(round)
     round.measure()
-    commands.apply(round)
+    followed = commands.apply(round)
     deferred = disarm.proceed(round)
     if round.disarm is None:
         balance.rebalance(round)
@@ -42,7 +46,17 @@ def step(memory: Memory, env: ManagerEnvironment) -> Memory:
         _settle(round, deferred)
     result = round.memory()
     env.write_status(result.status)
+    if followed:
+        _drop_commands(followed, env)
     return result
+
+
+def _drop_commands(followed: int, env: ManagerEnvironment) -> None:
+    try:
+        env.drop_commands(followed)
+    except StoreFailed:
+        # They are followed once more in the next round: better than lost, as an arm-ha would be.
+        env.tell(Kind.CFS_ERROR, op="round_aborted")
 
 
 def _follow_configuration(round: Round) -> None:

@@ -156,6 +156,7 @@ def recover(round: Round, sid: str, service: Service, resource: Resource) -> Non
     if lock := round.env.clear_lock(sid, STALE_LOCKS):
         round.tell(Kind.SERVICE_LOCK_CLEARED, sid=sid, lock=lock)
     round.env.set_node(sid, target)
+    round.resources[sid] = replace(resource, node=target)
     _go_on(round, sid, resource, target)
 
 

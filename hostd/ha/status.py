@@ -68,11 +68,15 @@ class ManagerStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """What an agent tells the manager: ``results`` of jobs by their id."""
+    """What an agent tells the manager: ``results`` of jobs by their id.
+
+    ``watched``: it has a watchdog, so guests may arrive (ours; the lock alone does not say so).
+    """
 
     state: AgentState = AgentState.WAIT_FOR_AGENT_LOCK
     mode: Mode = Mode.ACTIVE
     results: Mapping[str, int] = field(default_factory=dict)
+    watched: bool = False
 
 
 def to_wire(status: ManagerStatus) -> dict[str, Any]:

@@ -102,10 +102,12 @@ class ManagerSide(_Daemon):
     def has_commands(self) -> bool:
         return bool(self.cluster.commands)
 
-    def take_commands(self) -> Sequence[str]:
+    def read_commands(self) -> Sequence[str]:
         self.check_store()
-        taken, self.cluster.commands = self.cluster.commands, []
-        return taken
+        return list(self.cluster.commands)
+
+    def drop_commands(self, count: int) -> None:
+        del self.cluster.commands[:count]
 
     def capacities(self) -> Mapping[str, Capacity]:
         return {node: machine.capacity for node, machine in self.cluster.machines.items()}

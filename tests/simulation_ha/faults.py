@@ -24,6 +24,7 @@ class Fault(StrEnum):
     CABLE = "cable cut"
     NO_QUORUM = "network down"
     STORE = "store stuck"
+    FLAKY = "store flaky"
     SLOW_DISK = "slow disk"
     FROZEN = "daemons frozen"
     KILLED = "daemon killed"
@@ -127,6 +128,9 @@ def _schedule(world: World, fault: Fault) -> float:
             spell(lambda: _cable(world, list(world.nodes), False), lambda: _cable(world, list(world.nodes), True))
         case Fault.STORE:
             spell(lambda: setattr(node, "store_works", False), lambda: setattr(node, "store_works", True))
+        case Fault.FLAKY:
+            part = rng.choice((0.05, 0.3))
+            spell(lambda: setattr(node, "store_fails", part), lambda: setattr(node, "store_fails", 0.0))
         case Fault.SLOW_DISK:
             delay_s = rng.uniform(3, 70)
             spell(lambda: setattr(node, "slow_s", delay_s), lambda: setattr(node, "slow_s", 0.0))
@@ -163,10 +167,15 @@ def _cable(world: World, names: list[str], plugged: bool) -> None:
 
 
 def _command(world: World, time_s: float) -> None:
-    """A user moves services about, or puts a node into maintenance for a while."""
+    """A user moves services about, puts a node into maintenance or disarms everything for a while."""
     rng = world.rng
     name = rng.choice(list(world.nodes))
-    if rng.random() < 0.7:
+    kind = rng.random()
+    if kind < 0.15:
+        mode = rng.choice(("freeze", "ignore"))
+        world.at(time_s, lambda: world.commands.append(f"disarm-ha {mode}"))
+        world.at(time_s + rng.uniform(20, 150), lambda: world.commands.append("arm-ha"))
+    elif kind < 0.7:
         how, sid = rng.choice(("migrate", "relocate")), rng.choice(list(world.resources))
         world.at(time_s, lambda: world.commands.append(f"{how} {sid} {name}"))
     else:

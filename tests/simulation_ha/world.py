@@ -43,13 +43,17 @@ class Process:
 
 @dataclass
 class Node:
-    """``boots`` counts power cycles, so that what was under way before one is known to be gone."""
+    """``store_fails``: the part of calls that do.
+
+    ``boots`` counts power cycles, so that what was under way before one is known to be gone.
+    """
 
     name: str
     offset_s: float
     power: bool = True
     cable: bool = True
     store_works: bool = True
+    store_fails: float = 0.0
     slow_s: float = 0.0
     frozen_until_s: float = 0.0
     stays_off: bool = False
@@ -86,6 +90,8 @@ class World:
         self.drops_handles = False
         self.broken = ""
         self.log: list[str] = []
+        # Kept by ``change_membership``, outside of which neither power nor cables change.
+        self.quorate = True
         self.nodes = {name: Node(name, rng.uniform(-1e6, 1e6)) for name in names}
         self.resources = resources
         self.options = Options()
@@ -126,15 +132,13 @@ class World:
 
     def is_online(self, name: str) -> bool:
         node = self.nodes[name]
-        return node.power and node.cable and self.is_quorate()
-
-    def is_quorate(self) -> bool:
-        return sum(node.power and node.cable for node in self.nodes.values()) * 2 > len(self.nodes)
+        return self.quorate and node.power and node.cable
 
     def change_membership(self, change: Callable[[], None]) -> None:
         """Nodes that leave keep the store as they saw it last; nodes that come back have to watch locks anew."""
         before = {name for name in self.nodes if self.is_online(name)}
         change()
+        self.quorate = sum(node.power and node.cable for node in self.nodes.values()) * 2 > len(self.nodes)
         after = {name for name in self.nodes if self.is_online(name)}
         for name in before - after:
             self.nodes[name].seen = (self.status, self.resources)
@@ -320,7 +324,7 @@ class World:
     def _wants_lock(self, process: Process) -> bool:
         """Ask ahead only for what is held already: whether to ask for more is for the daemon to decide."""
         held = self.locks.get("ha_manager_lock" if process.kind == "crm" else f"ha_agent_{process.node}_lock")
-        return held is not None and held.owner == process.node
+        return held is not None and held.owner == process.node and not held.left_guests
 
     def _step(self, process: Process) -> None:
         from tests.simulation_ha.worldenv import AgentSide, ManagerSide

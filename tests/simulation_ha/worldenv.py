@@ -44,7 +44,8 @@ class _Side:
         return self.here.store_works
 
     def _check(self) -> None:
-        if not self.here.store_works:
+        fails = self.here.store_fails and self.world.rng.random() < self.here.store_fails
+        if fails or not self.here.store_works:
             raise StoreFailed(f"the store of {self.node} does not answer")
 
     def _check_write(self) -> None:
@@ -85,18 +86,28 @@ class _Side:
 
 
 class ManagerSide(_Side):
+    """Made anew for every step; ``staged`` is what goes into the store with the status."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        super().__init__(world, process)
+        self.staged: list[tuple[str, dict[str, object]]] = []
+
     def members(self) -> Mapping[str, bool]:
         return {name: self.world.is_online(name) and self.is_quorate() for name in self.world.nodes}
 
     def write_status(self, status: ManagerStatus) -> None:
+        staged, self.staged = self.staged, []
         self._check_write()
         self.world.status = status
+        for sid, changes in staged:
+            self.world.configure(sid, **changes)
 
     def read_publication(self, node: str) -> Publication | None:
         self._check()
         return self.world.publications.get(node)
 
     def read_rules(self) -> Sequence[Rule]:
+        self._check()
         return ()
 
     def read_groups(self) -> Mapping[str, Group]:
@@ -105,12 +116,13 @@ class ManagerSide(_Side):
     def has_commands(self) -> bool:
         return bool(self.world.commands)
 
-    def take_commands(self) -> Sequence[str]:
-        if not self.world.commands:
-            return ()
+    def read_commands(self) -> Sequence[str]:
+        self._check()
+        return list(self.world.commands)
+
+    def drop_commands(self, count: int) -> None:
         self._check_write()
-        taken, self.world.commands = self.world.commands, []
-        return taken
+        del self.world.commands[:count]
 
     def capacities(self) -> Mapping[str, Capacity]:
         return {}
@@ -130,12 +142,10 @@ class ManagerSide(_Side):
         return self.world.take_lock(name, self.node)
 
     def set_node(self, sid: str, node: str) -> None:
-        self._check_write()
-        self.world.configure(sid, node=node)
+        self.staged.append((sid, {"node": node}))
 
     def set_requested(self, sid: str, requested: Requested) -> None:
-        self._check_write()
-        self.world.configure(sid, requested=requested)
+        self.staged.append((sid, {"requested": requested}))
 
     def clear_lock(self, sid: str, kinds: Collection[str]) -> str | None:
         return None
@@ -209,8 +219,9 @@ class _Guests:
 
     def can_arrive(self, target: str) -> bool:
         held = self.world.locks.get(agent_lock(target))
-        covered = held is not None and held.owner == target and not held.left_guests
-        return covered or not self.world.is_online(target)
+        said = self.world.publications.get(target)
+        covered = held and held.owner == target and not held.left_guests and said and said.watched
+        return bool(covered) or not self.world.is_online(target)
 
     def move(self, sid: str, how: Move, target: str) -> bool:
         """The process arrives and the configuration follows, both or neither; that needs the store and the target."""

@@ -10,7 +10,7 @@ import pytest
 from hostd.ha import agent, agentjobs, crm, jobs, manager
 from hostd.ha.budget import MANAGER_LOCK, REPLY_S, agent_lock
 from hostd.ha.config import Options, Resource
-from hostd.ha.env import Job
+from hostd.ha.env import Job, StoreFailed
 from hostd.ha.states import (
     AgentState,
     Code,
@@ -49,6 +49,12 @@ class Site:
 
     def process(self, kind: str) -> Process:
         return self.world.nodes["n1"].daemons[kind]
+
+    def cut(self, name: str) -> None:
+        self.world.change_membership(lambda: setattr(self.world.nodes[name], "cable", False))
+
+    def power_off(self, name: str) -> None:
+        self.world.power_off(name, boots_after_s=None)
 
     def has_watchdog(self, kind: str) -> bool:
         return id(self.process(kind)) in self.world.watchdogs
@@ -105,7 +111,7 @@ def test_without_services_there_is_no_watchdog() -> None:
 def test_an_agent_with_services_does_not_end_without_its_lock() -> None:
     site = Site(VM, vm_100=RUNS)
     lost = replace(agent.Agent(), state=AgentState.LOST_AGENT_LOCK, shutdown=Shutdown.RESTART, has_watchdog=True)
-    site.world.nodes["n1"].cable = False
+    site.cut("n1")
     site.lrm.open_watchdog()
     now = agent.step(replace(lost, status=site.world.status), site.lrm)
     assert not now.ended
@@ -129,6 +135,29 @@ def _lock(site: Site) -> object:
     return site.world.locks[agent_lock("n1")]
 
 
+def test_uncovered_guests_are_covered_before_the_lock_is_asked_for() -> None:
+    site = Site(VM, vm_100=RUNS)
+    site.world.locks[agent_lock("n1")] = replace(_lock(site), left_guests=True)
+    take = site.lrm.take_lock
+
+    def late(name: str) -> bool:
+        site.world.time_s += REPLY_S + 1
+        return take(name)
+
+    site.lrm.take_lock = late  # type: ignore[method-assign]
+    now = agent.step(agent.Agent(), site.lrm)
+    assert now.state is AgentState.WAIT_FOR_AGENT_LOCK
+    assert now.has_watchdog
+    assert site.world.watchdogs[id(site.process("lrm"))][1] == 0.0, "fed by a late answer"
+
+
+def test_a_node_without_quorum_does_not_reset_itself_for_guests_that_it_left() -> None:
+    site = Site(VM, vm_100=RUNS)
+    site.world.locks[agent_lock("n1")] = replace(_lock(site), left_guests=True)
+    site.cut("n1")
+    assert not agent.step(agent.Agent(), site.lrm).has_watchdog
+
+
 @pytest.mark.parametrize(
     ("state", "left"), [(ServiceState.FREEZE, True), (ServiceState.STOPPED, False), (ServiceState.ERROR, True)]
 )
@@ -138,7 +167,7 @@ def test_a_lock_given_back_says_whether_guests_are_left(state: ServiceState, lef
     assert agent.step(ending, site.lrm).ended
     held = site.world.locks.get(agent_lock("n1"))
     assert bool(held and held.left_guests) is left
-    site.world.nodes["n1"].cable = False
+    site.cut("n1")
     site.world.time_s += 10_000
     assert site.world.take_lock(agent_lock("n1"), "n2") is not left
 
@@ -176,6 +205,8 @@ def test_a_guest_waits_until_the_target_is_covered() -> None:
     guests = site.lrm.guests()
     assert jobs.run(job, "n1", guests, site.lrm.tell) is Code.AGAIN
     site.world.take_lock(agent_lock("n2"), "n2")
+    assert jobs.run(job, "n1", guests, site.lrm.tell) is Code.AGAIN
+    site.world.publications["n2"] = Publication(watched=True)
     assert jobs.run(job, "n1", guests, site.lrm.tell) is Code.OK
     assert site.world.nodes["n2"].running == {"vm:100"}
     # Another process of the agent is asked for the same once more.
@@ -185,7 +216,7 @@ def test_a_guest_waits_until_the_target_is_covered() -> None:
 def test_a_guest_whose_source_died_after_it_had_arrived_is_not_recovered() -> None:
     moving = replace(RUNS, state=ServiceState.MIGRATE, node="n3", target="n2", running=False)
     site = Site(replace(VM, node="n2"), vm_100=moving)
-    site.world.nodes["n3"].power = False
+    site.power_off("n3")
     memory = manager.step(manager.begin(site.world.status, site.crm), site.crm)
     site.world.time_s += 100
     memory = manager.step(memory, site.crm)
@@ -198,12 +229,12 @@ def test_the_lock_of_a_node_off_by_a_fence_device_is_seized() -> None:
     site = Site(replace(VM, node="n3"), vm_100=replace(RUNS, node="n3"))
     site.world.fence_devices = True
     site.world.take_lock(agent_lock("n3"), "n3")
-    site.world.nodes["n3"].cable = False
+    site.cut("n3")
     memory = manager.step(manager.begin(site.world.status, site.crm), site.crm)
     site.world.time_s += 70
     memory = manager.step(memory, site.crm)
     assert memory.status.services["vm:100"].state is ServiceState.FENCE
-    site.world.nodes["n3"].power = False
+    site.power_off("n3")
     memory = manager.step(memory, site.crm)
     assert memory.status.services["vm:100"].node in ("n1", "n2")
     assert site.world.locks[agent_lock("n3")].owner == "n1"
@@ -212,7 +243,7 @@ def test_the_lock_of_a_node_off_by_a_fence_device_is_seized() -> None:
 def test_a_clock_that_went_back_does_not_keep_a_dead_node() -> None:
     site = Site(replace(VM, node="n3"), vm_100=replace(RUNS, node="n3"))
     memory = manager.step(manager.begin(site.world.status, site.crm), site.crm)
-    site.world.nodes["n3"].power = False
+    site.power_off("n3")
     site.world.time_s -= 5000
     memory = manager.step(memory, site.crm)
     site.world.time_s += 70
@@ -269,3 +300,38 @@ def test_a_stored_disarm_is_taken_over() -> None:
 def test_a_status_from_elsewhere_has_jobs_that_nobody_answered() -> None:
     found = from_wire({"service_status": {"vm:100": {"state": "started", "node": "n1"}}})
     assert found.services["vm:100"].job == "unknown-vm:100"
+
+
+def test_a_command_is_not_lost_in_a_round_that_could_not_be_written() -> None:
+    site = Site(VM, vm_100=RUNS)
+    site.world.commands.append("migrate vm:100 n2")
+    memory = manager.begin(site.world.status, site.crm)
+    write = site.crm.write_status
+
+    def fails(status: ManagerStatus) -> None:
+        raise StoreFailed("no answer")
+
+    site.crm.write_status = fails  # type: ignore[method-assign]
+    with pytest.raises(StoreFailed):
+        manager.step(memory, site.crm)
+    site.crm.write_status = write  # type: ignore[method-assign]
+    assert manager.step(memory, site.crm).status.services["vm:100"].target == "n2"
+    assert site.world.commands == []
+
+
+def test_a_recovery_that_could_not_be_written_leaves_the_configuration_where_it_was() -> None:
+    site = Site(replace(VM, node="n3"), vm_100=replace(RUNS, node="n3", state=ServiceState.RECOVERY))
+    memory = manager.begin(site.world.status, site.crm)
+    site.power_off("n3")
+    write = site.crm._check_write
+
+    def fails() -> None:
+        raise StoreFailed("no answer")
+
+    site.crm._check_write = fails  # type: ignore[method-assign]
+    with pytest.raises(StoreFailed):
+        manager.step(memory, site.crm)
+    assert site.world.resources["vm:100"].node == "n3"
+    site.crm._check_write = write  # type: ignore[method-assign]
+    assert manager.step(memory, site.crm).status.services["vm:100"].state is ServiceState.STARTED
+    assert site.world.resources["vm:100"].node in ("n1", "n2")
