@@ -171,6 +171,7 @@ def back(machines: list[Machine]) -> Machine:
     """The third machine, switched on again."""
     third = machines[2]
     config = str(third.folder / "config")
+    subprocess.run(["lxc-wait", "-n", third.container, "-s", "STOPPED", "-t", "90"], check=True)
     subprocess.run(["lxc-start", "-n", third.container, "-f", config, "-d", "--", "/sbin/init"], check=True)
     wait_for("it is up", lambda: third.ask("systemctl", "is-active", "hostd.service").code == 0, 120)
     return third
