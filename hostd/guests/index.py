@@ -100,27 +100,52 @@ Running = Mapping[int, Mapping[str, Any]]
 
 def list_guests(mirror: Mirror, running: Callable[[str], Running | None]) -> list[dict[str, object]]:
     """Every guest as ``/cluster/resources`` shows it. ``running``: live values by node; None where nothing is known."""
-    asked = functools.lru_cache(maxsize=None)(running)
-    return [_row(entry, asked(entry.where.node)) for entry in entries(mirror)]
+    tables: dict[str, Running | None] = {}
+    rows = []
+    for file in mirror.glob("nodes/"):
+        still = _still_row(file.path, file.data)
+        if still is None:
+            continue
+        node, vmid, row = still
+        if node not in tables:
+            tables[node] = running(node)
+        rows.append(_live_row(row, vmid, tables[node]))
+    return rows
 
 
-def _row(entry: Entry, running: Running | None) -> dict[str, object]:
-    where, summary = entry.where, entry.summary
-    sample = running.get(where.vmid, {}) if running is not None else {}
+def _live_row(still: Mapping[str, object], vmid: int, running: Running | None) -> dict[str, object]:
+    row = dict(still)
+    if running is None:
+        row["status"] = "unknown"
+    elif sample := running.get(vmid):
+        row["status"] = "running"
+        for name in LIVE:
+            row[name] = sample.get(name, 0)
+    return row
+
+
+@functools.lru_cache(maxsize=16384)
+def _still_row(path: str, data: bytes) -> tuple[str, int, Mapping[str, object]] | None:
+    """Node, id and row of a guest that does not run, from its file, which is read once; None for other files."""
+    where = parse_path(path)
+    if where is None:
+        return None
+    summary = summarize(where.kind, where.vmid, data)
     row: dict[str, object] = {
         "id": f"{where.kind}/{where.vmid}",
         "type": str(where.kind),
         "vmid": where.vmid,
         "node": where.node,
         "name": summary.name,
-        "status": "unknown" if running is None else "running" if sample else "stopped",
+        "status": "stopped",
         "template": int(summary.template),
         "maxcpu": summary.cpus,
         "maxmem": summary.memory,
         "maxdisk": summary.disk,
-        **live_values(sample),
+        **_STILL,
     }
-    return row | {k: v for k, v in (("tags", summary.tags), ("lock", summary.lock)) if v}
+    told = row | {k: v for k, v in (("tags", summary.tags), ("lock", summary.lock)) if v}
+    return where.node, where.vmid, told
 
 
 def used_ids(mirror: Mirror) -> set[int]:

@@ -113,8 +113,12 @@ def resources(ctx: Context, p: ResourcesParams) -> object:
     found = found if not p.type else []
     if p.type in ("", "vm"):
         rows = guests.list_guests(ctx.mirror, partial(members.running, ctx))
-        seen = (row for row in rows if ctx.may(f"/vms/{row['vmid']}", "VM.Audit"))
-        found += [row | ({"pool": owner[id]} if (id := int(str(row["vmid"]))) in owner else {}) for row in seen]
+        seen = [row for row in rows if ctx.may(f"/vms/{row['vmid']}", "VM.Audit")]
+        if owner:
+            for row in seen:
+                if (pool := owner.get(int(str(row["vmid"])))) is not None:
+                    row["pool"] = pool
+        found += seen
     if p.type in ("", "node"):
         found += [entry(ctx, member) for member in members.nodes(ctx)]
     if p.type in ("", "storage"):
