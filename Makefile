@@ -163,7 +163,7 @@ verify: ## Run every test target; commit, command, result and time go to the cac
 
 .PHONY: test
 test: ## All that CI runs (the long rest of virtual machines: test-vm, part of verify)
-	@tests/bin/verify check test-sim test-ha-sim test-contract test-netns conformance deb test-node test-ui iso test-smoke
+	@tests/bin/verify check test-sim test-ha-sim test-contract test-netns conformance deb test-node test-cluster test-ui iso test-smoke
 
 .PHONY: clean
 clean: ## Remove what builds left in the checkout (the cache stays)
