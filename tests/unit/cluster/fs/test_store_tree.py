@@ -25,7 +25,7 @@ from hostd.cluster.fs.mutations import (
     make_directories,
     new_inode,
 )
-from hostd.cluster.fs.tree import ROOT, Node, Outcome, Tree, apply, digest_of
+from hostd.cluster.fs.tree import ROOT, Effect, Node, Outcome, Tree, apply, digest_of
 
 
 def must(tree: Tree, mutation: Mutation, time_ns: int = 1) -> Node | None:
@@ -374,3 +374,13 @@ def test_drafts_and_trees_agree(steps: list[tuple[str, bytes]]) -> None:
 def test_outcomes_are_data(tree: Tree) -> None:
     outcome = apply(tree, write("a"), time_ns=1)
     assert replace(outcome, refused=Refused(Cause.FULL, "x")) != outcome
+
+
+def test_a_root_from_another_nodes_snapshot_replaces_ours() -> None:
+    """No directory lists the root, whatever its parent is said to be."""
+    tree = Tree()
+    root = tree.get(ROOT)
+    assert root is not None
+    other = replace(root, parent=0, version=5)
+    tree.absorb(Outcome(effects=(Effect(old=root, new=other),)))
+    assert tree.get(ROOT) == other
