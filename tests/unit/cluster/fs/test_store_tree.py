@@ -382,5 +382,5 @@ def test_a_root_from_another_nodes_snapshot_replaces_ours() -> None:
     root = tree.get(ROOT)
     assert root is not None
     other = replace(root, parent=0, version=5)
-    tree.absorb(Outcome(effects=(Effect(old=root, new=other),)))
+    tree.absorb(Outcome(effects=(Effect(old=root, new=other, old_path="", new_path=""),)))
     assert tree.get(ROOT) == other
