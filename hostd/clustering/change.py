@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from hostd.cluster.corosync.follow import replace
+from hostd.core import files
 from hostd.core.errors import Conflict
 
 FOLDER: Final = Path("/var/lib/hostd/cluster-change")
@@ -108,17 +108,13 @@ def commit(made: Path, *, folder: Path = FOLDER) -> None:
     """The point of no return: from here on the change is carried out, whatever happens."""
     os.sync()  # folders, too; rare enough
     made.rename(folder)
-    above = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(above)
-    finally:
-        os.close(above)
+    files.sync_folder(folder.parent)
 
 
 def admitted(conf: str, authkey: bytes, *, folder: Path = FOLDER) -> None:
     """Note the configuration and the key that the host is to have; ``is_admitted`` from then on."""
-    replace(folder / "authkey", authkey, 0o600)
-    replace(folder / "corosync.conf", conf.encode(), 0o600)
+    files.replace(folder / "authkey", authkey, mode=0o600)
+    files.replace(folder / "corosync.conf", conf.encode(), mode=0o600)
 
 
 def is_admitted(folder: Path = FOLDER) -> bool:
@@ -143,8 +139,8 @@ def own_files(folder: Path = FOLDER) -> list[tuple[str, bytes]]:
 def use_corosync(folder: Path = FOLDER, corosync: Path = COROSYNC) -> None:
     """Put key and configuration in place; the key last, as it is what makes the host a member."""
     corosync.mkdir(parents=True, exist_ok=True)
-    replace(corosync / "corosync.conf", (folder / "corosync.conf").read_bytes(), 0o644)
-    replace(corosync / "authkey", (folder / "authkey").read_bytes(), 0o400)
+    files.replace(corosync / "corosync.conf", (folder / "corosync.conf").read_bytes())
+    files.replace(corosync / "authkey", (folder / "authkey").read_bytes(), mode=0o400)
 
 
 def set_aside(kept: Path, *, database: Path = DATABASE) -> None:

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from hostd.cluster.corosync import conf as model
 from hostd.cluster.corosync.conf import ClusterConf, Node
-from hostd.cluster.corosync.follow import replace as replace_file
 from hostd.cluster.store import File, Mirror
 from hostd.clustering import change, inventory
 from hostd.clustering.carry import FAILED, NOT_BROUGHT, PROGRESS, WARNING
@@ -20,6 +19,7 @@ from hostd.clustering.change import Change, Kind
 from hostd.clustering.inventory import Inventory
 from hostd.clustering.remote import CONNECT_S, PORT, Remote
 from hostd.clustering.tokens import JoinToken
+from hostd.core import files as core_files
 from hostd.core.errors import Conflict, HostError, TimedOut
 from hostd.core.release import VERSION
 from hostd.node.addresses import own_addresses
@@ -156,7 +156,7 @@ def unreachable(conf: ClusterConf) -> Iterator[str]:
 
 def keep_token(word: str) -> None:
     """For ``join``: a token in a file that only root reads."""
-    replace_file(TOKEN, word.encode(), 0o600)
+    core_files.replace(TOKEN, word.encode(), mode=0o600)
 
 
 def take_token() -> JoinToken:

@@ -9,8 +9,8 @@ import time
 import zoneinfo
 from datetime import datetime
 
+from hostd.core import files
 from hostd.core.errors import Invalid
-from hostd.node import files
 
 ZONES = "/usr/share/zoneinfo"
 LOCALTIME = "/etc/localtime"

@@ -13,9 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hostd.core import digest
+from hostd.core import digest, files
 from hostd.core.errors import Invalid, ParseError
-from hostd.node import files
 from hostd.node.updates import parse_records
 
 FOLDER: Final = "/etc/apt"

@@ -6,9 +6,9 @@ import os
 from typing import Final
 
 from hostd.cluster.store import Store
+from hostd.core import files
 from hostd.core.errors import NotFound
 from hostd.core.run import Run
-from hostd.node import files
 
 AUTHORITY: Final = "pve-root-ca.pem"
 # Included by nginx's configuration; made at each boot and at each change.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import Final
 
 from hostd.cluster.corosync.conf import ClusterConf
+from hostd.core import files
 from hostd.core.errors import CommandFailed, Conflict, HostError
 from hostd.core.run import Run
 
@@ -32,22 +32,6 @@ def newer(local: str, stored: bytes, node: str) -> str | None:
     return wanted.format()
 
 
-def replace(place: Path, data: bytes, mode: int) -> None:
-    """Write a file so that it is there whole or not at all, whatever happens."""
-    beside = place.with_name(f".{place.name}.new")
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(place)
-    folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 class Follower:
     """Takes over what ``offer`` is given; says once what is wrong with it."""
 
@@ -64,7 +48,7 @@ class Follower:
             return False
         if text is None:
             return False
-        replace(self._place, text.encode(), 0o644)
+        files.replace(self._place, text.encode())
         try:
             self._run(list(RELOAD), timeout_s=30)
         except CommandFailed as err:

@@ -9,8 +9,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from hostd.core import files
 from hostd.core.errors import Invalid
-from hostd.node import files
 from hostd.node.network import interfaces
 from hostd.node.network.links import Link, Links, links
 from hostd.node.network.model import Configuration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from hostd.clustering import change
 from hostd.clustering.change import Change, Kind
+from hostd.core import files
 from hostd.core.errors import Conflict
 
 
@@ -50,13 +52,13 @@ def test_the_key_comes_last_and_goes_first(folder: Path, tmp_path: Path, monkeyp
     corosync, order = tmp_path / "corosync", []
     folder.mkdir()
     change.admitted("totem {\n}\n", b"key", folder=folder)
-    real = change.replace
+    real = files.replace
 
-    def seen(place: Path, data: bytes, mode: int) -> None:
+    def seen(place: Path, data: bytes, *, mode: int = 0o644) -> None:
         order.append((place.name, oct(mode)))
-        real(place, data, mode)
+        real(place, data, mode=mode)
 
-    monkeypatch.setattr(change, "replace", seen)
+    monkeypatch.setattr(files, "replace", seen)
     change.use_corosync(folder, corosync)
     assert order == [("corosync.conf", "0o644"), ("authkey", "0o400")]
     assert change.is_member(corosync)
@@ -78,7 +80,8 @@ def test_a_database_is_set_aside_with_its_log_in_it(tmp_path: Path) -> None:
     (tmp_path / "config.db-wal").write_bytes(log)  # as a daemon that was killed leaves it
     change.set_aside(kept, database=database)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["kept"]
-    assert sqlite3.connect(kept / "config.db").execute("SELECT x FROM t").fetchall() == [(7,)]
+    with contextlib.closing(sqlite3.connect(kept / "config.db")) as reader:
+        assert reader.execute("SELECT x FROM t").fetchall() == [(7,)]
     database.write_bytes(b"the cluster's")
     change.set_aside(kept, database=database)
     assert database.read_bytes() == b"the cluster's", "done already: the new one stays"

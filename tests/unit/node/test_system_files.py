@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from hostd.core import files
 from hostd.core.errors import Conflict, HostError, Invalid, NotFound
 from hostd.node import (
     certificate,
     clock,
-    files,
     journal,
     report,
     repositories,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+from pathlib import Path
 
 
-def replace(path: str, data: bytes, *, mode: int = 0o644) -> None:
-    """Give ``path`` new contents in one step. A link is followed; owner root.
+def replace(path: str | Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Give ``path`` new contents in one step, durably. A link is followed; owner root.
 
     Where the file itself is a mount (a container's /etc/hosts), it is written in place instead.
     """
@@ -22,9 +23,19 @@ def replace(path: str, data: bytes, *, mode: int = 0o644) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.rename(temporary, target)
+        sync_folder(os.path.dirname(target))
     except OSError as err:
         os.unlink(temporary)
         if err.errno != errno.EBUSY:
             raise
         with open(target, "wb") as file:
             file.write(data)
+
+
+def sync_folder(folder: str | Path) -> None:
+    """Have the names in a folder on disk: a file is there after a power cut only if its name is."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
