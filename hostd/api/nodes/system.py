@@ -8,13 +8,13 @@ from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, Check, array, endpoint, fields
 from hostd.api.nodes.params import NodeParams
 from hostd.api.option_params import given, with_options
-from hostd.core import optionfile
+from hostd.core import files, optionfile
 from hostd.core.digest import check_digest, digest
 from hostd.core.errors import HostError, Invalid, NotFound, Unsupported
 from hostd.core.kinds import BOOLEAN, CONFIG_ID_LIST, STRING
 from hostd.core.release import COMPATIBLE_RELEASE, COMPATIBLE_VERSION, VERSION
 from hostd.core.schema import Kind, param, spelled_out
-from hostd.node import clock, config, files, report, resolver, status, traffic, wake
+from hostd.node import clock, config, report, resolver, status, traffic, wake
 
 HOSTS = "/etc/hosts"
 ADDRESS = Kind(format="ip")
