@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from hostd.access import keys
 from hostd.cluster import membership
-from hostd.clustering import change
+from hostd.clustering import change, tokens
 from hostd.clustering.change import FOLDER, Change, Kind
 from hostd.clustering.remote import Remote
 from hostd.clustering.tokens import JoinToken
 from hostd.core.errors import Conflict, Denied, HostError, NotFound, TimedOut, Unavailable
+from hostd.node import tls
 from hostd.node.host import Host
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ MEMBERS: Final = Path("/etc/pve/.members")
 NOT_BROUGHT: Final = ("pve-ssl.pem", "pve-ssl.key", "lrm_status")
 # Of a cluster that a host has left: who holds them can sign for it.
 OF_THE_CLUSTER: Final = (
-    membership.PATH, "pve-root-ca.pem", "priv/pve-root-ca.key", "authkey.pub", "authkey.pub.old", "priv/authkey.key",
+    membership.PATH, tls.AUTHORITY, tls.AUTHORITY_KEY, keys.SIGNING, keys.VERIFYING, keys.PREVIOUS, keys.CSRF,
 )  # fmt: skip
 
 Say = Callable[[str], None]
@@ -114,6 +116,7 @@ def _leave(host: Host, wanted: Change, say: Say) -> None:
     for node in wanted.others:
         say(f"forgetting node '{node}'")
         _forget(host, f"nodes/{node}", wanted.actor)
+    _forget(host, tokens.FOLDER, wanted.actor)
     for path in (*OF_THE_CLUSTER, *(f"nodes/{wanted.node}/{name}" for name in NOT_BROUGHT)):
         _delete(host, path, wanted.actor)
     _certificate(host, say)

@@ -19,7 +19,6 @@ from hostd.node.addresses import own_addresses
 from hostd.node.banner import issue_text
 
 log = logging.getLogger(__name__)
-AUTHORITY, AUTHORITY_KEY = "pve-root-ca.pem", "priv/pve-root-ca.key"
 RENEW_DAYS = 30
 BANNER = "/run/issue.d/holdfast.issue"
 
@@ -27,12 +26,12 @@ BANNER = "/run/issue.d/holdfast.issue"
 def ensure_authority(store: Store, now: datetime.datetime) -> None:
     """The cluster's own certificate authority, made once."""
     try:
-        store.read(AUTHORITY)
+        store.read(tls.AUTHORITY)
     except NotFound:
         key = certificate.new_key()
         with contextlib.suppress(Conflict):
-            store.write(AUTHORITY_KEY, key, if_version=0, actor="hostd-setup")
-            store.write(AUTHORITY, certificate.make_authority(key, now=now), if_version=0, actor="hostd-setup")
+            store.write(tls.AUTHORITY_KEY, key, if_version=0, actor="hostd-setup")
+            store.write(tls.AUTHORITY, certificate.make_authority(key, now=now), if_version=0, actor="hostd-setup")
 
 
 def ensure_node_certificate(store: Store, node: str, now: datetime.datetime) -> bytes:
@@ -43,12 +42,12 @@ def ensure_node_certificate(store: Store, node: str, now: datetime.datetime) -> 
     place, key_place = f"nodes/{node}/pve-ssl.pem", f"nodes/{node}/pve-ssl.key"
     with contextlib.suppress(NotFound):
         current = store.read(place).data
-        issued = certificate.is_issued_by(current, store.read(AUTHORITY).data)
+        issued = certificate.is_issued_by(current, store.read(tls.AUTHORITY).data)
         if issued and not certificate.expires_within(current, RENEW_DAYS, now=now):
             return current
     key = certificate.new_key()
     names = list(dict.fromkeys([socket.getfqdn(), node, "localhost", "127.0.0.1", "::1", *own_addresses(run)]))
-    made = certificate.make_node(store.read(AUTHORITY).data, store.read(AUTHORITY_KEY).data, key, names, now=now)
+    made = certificate.make_node(store.read(tls.AUTHORITY).data, store.read(tls.AUTHORITY_KEY).data, key, names, now=now)
     store.write(key_place, key, actor="hostd-setup")
     store.write(place, made, actor="hostd-setup")
     log.info("made a certificate for %s", ", ".join(names))

@@ -11,6 +11,7 @@ from hostd.core.errors import NotFound
 from hostd.core.run import Run
 
 AUTHORITY: Final = "pve-root-ca.pem"
+AUTHORITY_KEY: Final = "priv/pve-root-ca.key"
 # Included by nginx's configuration; made at each boot and at each change.
 CHOICE: Final = "/run/hostd/tls.conf"
 MOUNT: Final = "/etc/pve"
