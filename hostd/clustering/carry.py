@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 PROGRESS: Final = Path("/run/hostd/cluster-change.log")
 """What is being done, a line each, for the task that shows it; the last one says FAILED where it came to nothing."""
 FAILED, WARNING = "FAILED: ", "WARNING: "
+ADMISSION: Final = "/cluster/config/admission"
 QUORUM_S: Final = 120.0
 PAUSE_S: Final = 0.5
 MEMBERS: Final = Path("/etc/pve/.members")
@@ -67,7 +68,7 @@ def _create(host: Host, wanted: Change, say: Say) -> None:
 
 def _join(host: Host, wanted: Change, say: Say) -> None:
     if not change.is_admitted():
-        _be_admitted(say)
+        be_admitted(say)
     kept = Path(wanted.kept)
     if not (kept / "config.db").exists():
         say("stopping the store of this host")
@@ -87,20 +88,33 @@ class Refused(HostError):
     """The cluster does not take this host; nothing has changed yet."""
 
 
-def _be_admitted(say: Say) -> None:
-    """Ask the cluster, which may have said yes before without being heard. Raises Refused; Unavailable to try again."""
-    asked = json.loads((FOLDER / "wish.json").read_bytes())
+def be_admitted(say: Say, *, folder: Path = FOLDER, at: Callable[[JoinToken], Remote] | None = None) -> None:
+    """Ask the cluster, which may have said yes before without being heard.
+
+    Raises Refused where it does not want this host, and HostError to be tried again where it cannot say: a member that
+    loses its quorum while it writes may have admitted the host, and giving up would leave the cluster with a node that
+    never comes.
+    """
+    asked = json.loads((folder / "wish.json").read_bytes())
     token = JoinToken.parse(asked["token"])
+    wish = {"id": token.id, "secret": token.secret.reveal(), **asked["wish"]}
+    remote = (at or _remote)(token)
     say("asking to be admitted")
     try:
-        answer = Remote(token.addresses, token.fingerprint).call(
-            "POST", "/cluster/config/admission", {"id": token.id, "secret": token.secret.reveal(), **asked["wish"]}
-        )
+        answer = remote.call("POST", ADMISSION, wish)
     except Unavailable:
         raise
-    except HostError as err:
+    except Denied as err:
         raise Refused(str(err)) from err
-    change.admitted(str(answer["corosync_conf"]), base64.b64decode(answer["corosync_authkey"]))
+    except HostError as err:
+        if remote.call("POST", ADMISSION, wish | {"check": 1})["refused"]:
+            raise Refused(str(err)) from err
+        raise
+    change.admitted(str(answer["corosync_conf"]), base64.b64decode(answer["corosync_authkey"]), folder=folder)
+
+
+def _remote(token: JoinToken) -> Remote:
+    return Remote(token.addresses, token.fingerprint)
 
 
 def _leave(host: Host, wanted: Change, say: Say) -> None:

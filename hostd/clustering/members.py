@@ -37,12 +37,13 @@ class Admission:
 
     conf: str
     authkey: bytes
+    warnings: tuple[str, ...] = ()
 
     def to_wire(self) -> dict[str, object]:
         return {
             "corosync_authkey": base64.b64encode(self.authkey).decode(),
             "corosync_conf": self.conf,
-            "warnings": [],
+            "warnings": list(self.warnings),
         }
 
 
@@ -100,7 +101,10 @@ def admit(host: Host, wish: Wish, *, actor: str, first: Callable[[], None] = lam
     authkey = (COROSYNC / "authkey").read_bytes()
     first()
     host.store.write(membership.PATH, changed.format().encode(), if_version=version, actor=actor)
-    wait_until_live(changed.version)
+    try:
+        wait_until_live(changed.version)
+    except Unavailable as err:  # it is a member all the same: it must hear so
+        return Admission(conf=changed.format(), authkey=authkey, warnings=(str(err),))
     return Admission(conf=changed.format(), authkey=authkey)
 
 

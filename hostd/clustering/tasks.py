@@ -14,7 +14,7 @@ from hostd.cluster.corosync import conf as model
 from hostd.cluster.corosync.conf import ClusterConf, Node
 from hostd.cluster.store import File, Mirror
 from hostd.clustering import change, inventory
-from hostd.clustering.carry import FAILED, NOT_BROUGHT, PROGRESS, WARNING
+from hostd.clustering.carry import ADMISSION, FAILED, NOT_BROUGHT, PROGRESS, WARNING
 from hostd.clustering.change import Change, Kind
 from hostd.clustering.inventory import Inventory
 from hostd.clustering.remote import CONNECT_S, PORT, Remote
@@ -130,7 +130,7 @@ def leave(host: Host, log: TaskLog, *, actor: str) -> None:
 
 def ask(remote: Remote, token: JoinToken, wish: dict[str, object]) -> Any:
     """Ask to be admitted; with ``check`` only whether that is possible. Raises as Remote.call."""
-    return remote.call("POST", "/cluster/config/admission", {"id": token.id, "secret": token.secret.reveal(), **wish})
+    return remote.call("POST", ADMISSION, {"id": token.id, "secret": token.secret.reveal(), **wish})
 
 
 def files(host: Host) -> list[File]:

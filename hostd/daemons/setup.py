@@ -47,7 +47,9 @@ def ensure_node_certificate(store: Store, node: str, now: datetime.datetime) -> 
             return current
     key = certificate.new_key()
     names = list(dict.fromkeys([socket.getfqdn(), node, "localhost", "127.0.0.1", "::1", *own_addresses(run)]))
-    made = certificate.make_node(store.read(tls.AUTHORITY).data, store.read(tls.AUTHORITY_KEY).data, key, names, now=now)
+    made = certificate.make_node(
+        store.read(tls.AUTHORITY).data, store.read(tls.AUTHORITY_KEY).data, key, names, now=now
+    )
     store.write(key_place, key, actor="hostd-setup")
     store.write(place, made, actor="hostd-setup")
     log.info("made a certificate for %s", ", ".join(names))

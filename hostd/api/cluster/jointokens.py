@@ -140,9 +140,10 @@ def admission(ctx: Context, p: AdmissionParams) -> object:
     record, version = presented(ctx, p, now_s)
     links, _ = members.links_of(p.link)
     wish = Wish(name=p.node, links=links, node_id=p.nodeid, votes=p.votes, replace=p.force)
+    again = members.already(ctx.host, wish) if record.node == p.node else None  # its answer may have been lost
     if p.check:
-        return outlook(ctx, wish, now_s)
-    if record.node == p.node and (again := members.already(ctx.host, wish)) is not None:
+        return outlook(ctx, wish, now_s, is_in=again is not None)
+    if again is not None:
         return again.to_wire()
 
     def use() -> None:
@@ -165,12 +166,14 @@ def presented(ctx: Context, p: AdmissionParams, now_s: float) -> tuple[Record, i
     return record, file.version
 
 
-def outlook(ctx: Context, wish: Wish, now_s: float) -> dict[str, object]:
-    """What a host has to know before it joins."""
+def outlook(ctx: Context, wish: Wish, now_s: float, *, is_in: bool) -> dict[str, object]:
+    """What a host has to know before it joins. ``is_in``: it is a node as it wants to be already."""
     conf = cluster(ctx)
     refused = []
     try:
-        if wish.links:
+        if is_in:
+            pass
+        elif wish.links:
             members.with_node(conf, wish)
         elif wish.name in {node.name for node in conf.nodes} and not wish.replace:
             raise Conflict(f"node '{wish.name}' is already defined in cluster '{conf.name}'")

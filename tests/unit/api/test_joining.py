@@ -65,6 +65,7 @@ def test_a_token_admits_one_node_and_answers_it_again(member: Site) -> None:
     assert base64.b64decode(first.json["data"]["corosync_authkey"]) == KEY
     assert ClusterConf.parse(first.json["data"]["corosync_conf"]).node("beta").node_id == 2
     assert knock(member, made).json["data"] == first.json["data"], "the first answer may have been lost"
+    assert knock(member, made, check=1).json["data"]["refused"] == [], "it is a node already, and may come"
     assert stored(member).version == 2
     refused = knock(member, made, node="gamma", link0="192.0.2.3")
     assert refused.status_code == 401
