@@ -51,16 +51,22 @@ class JoinInfoParams:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JoinParams:
+class WishParams:
+    """What this host wants to be in a cluster."""
+
+    force: bool = param(BOOLEAN, default=False, doc="Take the place of a node of this host's name.")
+    link: dict[str, str] = param(LINK, doc="Address of this host on link n.", indices=LINKS)
+    nodeid: int | None = param(NODE_ID, default=None, doc="Number of this node; by itself the lowest free one.")
+    votes: int = param(VOTES, default=1, doc="Votes of this node.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinParams(WishParams):
     """A cluster, by one of its nodes and root's password there."""
 
     hostname: str = param(Kind(), doc="Name or address of a node of the cluster.")
     fingerprint: str = param(FINGERPRINT, doc="SHA-256 fingerprint of that node's certificate.")
     password: str = param(Kind(max_length=128), doc="Password of root@pam there.")
-    force: bool = param(BOOLEAN, default=False, doc="Take the place of a node of this host's name.")
-    link: dict[str, str] = param(LINK, doc="Address of this host on link n.", indices=LINKS)
-    nodeid: int | None = param(NODE_ID, default=None, doc="Number of this node; by itself the lowest free one.")
-    votes: int = param(VOTES, default=1, doc="Votes of this node.")
 
 
 @dataclass(frozen=True, kw_only=True)

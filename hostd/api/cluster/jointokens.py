@@ -12,6 +12,7 @@ from hostd.api.cluster.config import (
     LINKS,
     NODE_ID,
     VOTES,
+    WishParams,
     cluster,
     fingerprint,
     start_joining,
@@ -49,14 +50,10 @@ class TokenIdParams:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JoinByTokenParams:
+class JoinByTokenParams(WishParams):
     """A token, and what this host wants to be in the cluster."""
 
     token: str = param(Kind(max_length=4096), doc="The token, as the cluster's node printed it.")
-    force: bool = param(BOOLEAN, default=False, doc="Take the place of a node of this host's name.")
-    link: dict[str, str] = param(LINK, doc="Address of this host on link n.", indices=LINKS)
-    nodeid: int | None = param(NODE_ID, default=None, doc="Number of this node; by itself the lowest free one.")
-    votes: int = param(VOTES, default=1, doc="Votes of this node.")
 
 
 @dataclass(frozen=True, kw_only=True)
