@@ -9,7 +9,6 @@ FULL: sqlite.org/pragma.html.
 from __future__ import annotations
 
 import contextlib
-import copy
 import fcntl
 import itertools
 import os
@@ -72,6 +71,9 @@ class _Journal:
     records: int
     content_bytes: int
 
+    def copy(self) -> _Journal:
+        return _Journal(self.chain, self.anchor, self.records, self.content_bytes)
+
 
 def no_fault(point: str) -> None:
     """Tests pass a function that ends the world at a named point."""
@@ -131,7 +133,7 @@ class Database:
         work = [entry for entry in entries if entry.outcome.effects]
         if not work and seed is None:
             return
-        state = copy.copy(self._journal)
+        state = self._journal.copy()
         self._fault("begin")
         with self._transaction():
             for entry in work:
@@ -188,7 +190,7 @@ class Database:
         lost = self.losses(transfer)
         if lost:
             self._keep_copy()
-        state = copy.copy(self._journal)
+        state = self._journal.copy()
         self._fault("begin")
         with self._transaction():
             if isinstance(transfer.content, Snapshot):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from hostd.cluster.fs import mount, seed, watch
-from hostd.cluster.fs.caches import Caches
+from hostd.cluster.fs.caches import Caches, Known
 from hostd.cluster.fs.channel import GROUP, Channel
 from hostd.cluster.fs.database import Database, Fault, no_fault
 from hostd.cluster.fs.engine import Engine, Refusal
@@ -209,8 +209,9 @@ async def _serve_mount(
     locks = LockTimes(engine.tree, boot_s)
     engine.listen(locks.published)
     contents = SpecialFiles(engine.tree, engine.node, start_s=int(time.time()), standing=standing)
-    caches = Caches()
-    files = Filesystem(engine, contents, locks, caches, gid=group_id(READERS_GROUP) or 0)
+    known = Known()
+    caches = Caches(known)
+    files = Filesystem(engine, contents, locks, caches, known, gid=group_id(READERS_GROUP) or 0)
     kernel = Kernel(mountpoint)
     caches.attach(kernel)
     try:
