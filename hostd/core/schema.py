@@ -125,9 +125,9 @@ _OPAQUE = ("password",)
 class Option:
     """What a line of a configuration file may say, a row of a table by name.
 
-    ``indices`` > 0: the keys are ``name0`` … ``name<indices-1>``; where the table knows a key without number as well, the
-    numbered one is called ``name[n]`` there. ``default``: what counts where the key is absent,
-    as the schema tells it.
+    ``indices`` > 0: the keys are ``name0`` … ``name<indices-1>``; where the table knows a key without number as well,
+    the numbered one is called ``name[n]`` there. ``default``: what counts where the key is absent, as the schema
+    tells it.
     """
 
     kind: Kind

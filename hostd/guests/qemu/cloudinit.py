@@ -271,7 +271,11 @@ def context(config: Mapping[str, str], vmid: int, resolver: Resolver) -> str:
     """OpenNebula's ``context.sh``: variables of a shell, each in single quotes."""
     name = config.get("name") or default_name(vmid)
     host, _dot, domain = name.partition(".")
-    values = {"SET_HOSTNAME": host, "DOMAIN": domain or config.get("searchdomain", ""), "USERNAME": config.get("ciuser", "")}
+    values = {
+        "SET_HOSTNAME": host,
+        "DOMAIN": domain or config.get("searchdomain", ""),
+        "USERNAME": config.get("ciuser", ""),
+    }
     values |= {"CRYPTED_PASSWORD": config.get("cipassword", ""), "SSH_PUBLIC_KEY": "\n".join(ssh_keys(config))}
     for number, card in enumerate(addresses(config)):
         values[f"ETH{number}_MAC"] = card.mac
@@ -282,7 +286,10 @@ def context(config: Mapping[str, str], vmid: int, resolver: Resolver) -> str:
             values[f"ETH{number}_GATEWAY"] = card.gateway
         if card.ip6 and card.ip6 not in ("dhcp", "auto"):
             place6 = ipaddress.IPv6Interface(card.ip6)
-            values |= {f"ETH{number}_IP6": str(place6.ip), f"ETH{number}_IP6_PREFIX_LENGTH": str(place6.network.prefixlen)}
+            values |= {
+                f"ETH{number}_IP6": str(place6.ip),
+                f"ETH{number}_IP6_PREFIX_LENGTH": str(place6.network.prefixlen),
+            }
             values[f"ETH{number}_GATEWAY6"] = card.gateway6
         values |= {f"ETH{number}_DNS": " ".join(servers(config, resolver))}
         values |= {f"ETH{number}_SEARCH_DOMAIN": " ".join(domains(config, resolver))}

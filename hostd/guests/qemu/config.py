@@ -163,7 +163,9 @@ _DEVICES: Final[Mapping[str, Option]] = {
         bus: _parts(f"A drive on bus {bus}.", _DISK, f"inline:{bus}", disk.FORMATS[bus], count)
         for bus, count in disk.BUSES.items()
     },
-    "cdrom": _plain("Old name of ide2.", _CDROM, Kind(format="pve-qm-ide", check=CDROM_FORMAT.check, typetext="<volume>")),
+    "cdrom": _plain(
+        "Old name of ide2.", _CDROM, Kind(format="pve-qm-ide", check=CDROM_FORMAT.check, typetext="<volume>")
+    ),
     "tpmstate0": _parts("Volume of the TPM's state.", _DISK, "inline:tpmstate0", TPM_FORMAT),
     "unused": _parts("A disk that is attached to nothing.", _DISK, "inline:unused", UNUSED_FORMAT, UNUSED_COUNT),
     "audio0": _parts("Sound card.", _HARDWARE, "inline:audio0", Format(name="inline:audio0")),
@@ -194,6 +196,7 @@ NOT_YET: Final[tuple[str, ...]] = (
     "hugepages", "watchdog", "vmstate", "affinity", "arch",
 )  # fmt: skip
 _UNUSED = re.compile(r"unused\d+\Z")
+_OLD_VOLUME: Final = {"volume": propstring.Alias(to="file")}
 
 
 def known_keys() -> set[str]:
@@ -248,6 +251,18 @@ def boot_disk_bytes(config: Mapping[str, str]) -> int:
         return 0
     first = next((d for slot in order for d in drives if d.slot == slot), drives[0] if drives else None)
     return first.size_bytes if first else 0
+
+
+def state_volumes(config: Mapping[str, str]) -> dict[str, str]:
+    """Key → volume id of everything that a snapshot keeps a state of, in the order in which that is done."""
+    slots = [f"{bus}{n}" for bus in ("ide", "scsi", "virtio", "sata") for n in range(disk.BUSES[bus])]
+    found: dict[str, str] = {}
+    for key in [*slots, "efidisk0", "tpmstate0"]:
+        values = propstring.parse(config.get(key, ""), default_key="file", aliases=_OLD_VOLUME)
+        file = values.get("file", "")
+        if ":" in file and not file.startswith("/") and values.get("media") != "cdrom":
+            found[key] = file
+    return found
 
 
 def volumes(config: Mapping[str, str], *, unused: bool) -> dict[str, str]:
