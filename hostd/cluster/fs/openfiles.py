@@ -18,7 +18,6 @@ import trio
 from hostd.cluster.fs import paths
 from hostd.cluster.fs.tree import Node
 
-
 READERS: Final = 0  # the handle that all have who opened a file to read while nothing of it was buffered
 
 
