@@ -120,9 +120,13 @@ class Catalog:
     def free(self, volume: VolumeId) -> None:
         """Delete a volume. Raises NotFound when it is not there."""
         with self._changing(volume.storage) as driver:
-            if clones := self._clones(driver, volume):
-                raise Conflict(f"base '{volume}' is still in use by linked clones: {', '.join(clones)}")
+            self.require_no_clones(volume)
             driver.delete(volume.name)
+
+    def require_no_clones(self, volume: VolumeId) -> None:
+        """Conflict, naming them, while linked clones stand on the volume."""
+        if clones := self._clones(self.driver(volume.storage), volume):
+            raise Conflict(f"base '{volume}' is still in use by linked clones: {', '.join(clones)}")
 
     def _clones(self, driver: Driver, volume: VolumeId) -> list[str]:
         base = driver.parse(volume.name)

@@ -101,3 +101,12 @@ def _source(driver: Driver, source: VolumeId, format: str, snapshot: str, stack:
     driver.activate_snapshot(source.name, snapshot)
     stack.callback(driver.deactivate_snapshot, source.name, snapshot)
     return Source(path=driver.snapshot_path(source.name, snapshot), format=format)
+
+
+def empty_copy(catalog: Catalog, source: VolumeId, storage: str, vmid: int, *, format: str = "") -> VolumeId:
+    """A new volume as large as ``source``, in its format where the storage can hold it, for a running guest to fill."""
+    target = catalog.require(storage, "images")
+    volume = catalog.volume(source)
+    formats = target.info.formats
+    wanted = format or (volume.format if volume.format in formats else formats[0])
+    return catalog.allocate(storage, VolumeSpec(vmid=vmid, size_bytes=volume.size_bytes, format=wanted), "images")
