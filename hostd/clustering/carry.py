@@ -34,7 +34,8 @@ MEMBERS: Final = Path("/etc/pve/.members")
 NOT_BROUGHT: Final = ("pve-ssl.pem", "pve-ssl.key", "lrm_status")
 # Of a cluster that a host has left: who holds them can sign for it.
 OF_THE_CLUSTER: Final = (
-    membership.PATH, qdevice.PATH, tls.AUTHORITY, tls.AUTHORITY_KEY, keys.SIGNING, keys.VERIFYING, keys.PREVIOUS, keys.CSRF,
+    membership.PATH, qdevice.PATH, tls.AUTHORITY, tls.AUTHORITY_KEY, keys.SIGNING, keys.VERIFYING, keys.PREVIOUS,
+    keys.CSRF,
 )  # fmt: skip
 
 Say = Callable[[str], None]

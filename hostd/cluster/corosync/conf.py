@@ -150,14 +150,14 @@ def create(
 
 
 def add_node(conf: ClusterConf, node: Node) -> ClusterConf:
-    """The cluster with one node more. Raises Conflict where the QDevice stands against it, Invalid for what does not fit."""
+    """The cluster with one node more. Raises Conflict where the QDevice forbids it, Invalid for what does not fit."""
     _refuse_qdevice(conf, "add a node")
     nodes = conf.file.section("nodelist")
     return _next(conf, conf.file.with_section(replace(nodes, items=(*nodes.items, _section(node)))))
 
 
 def remove_node(conf: ClusterConf, name: str) -> ClusterConf:
-    """The cluster without that node. Raises NotFound, Conflict for the last node and where the QDevice stands against it."""
+    """The cluster without that node. Raises NotFound, Conflict for the last node and where the QDevice forbids it."""
     conf.node(name)
     _refuse_qdevice(conf, "remove a node")
     if len(conf.nodes) == 1:

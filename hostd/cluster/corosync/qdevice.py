@@ -1,7 +1,7 @@
 """A witness's vote on this node: what there is to do (pure), and doing it: certificates in place, daemon on or off.
 
-The cluster's certificate and key lie in the tree as one private file, so that every node, also one that joins later, has
-them without anybody logging in to it. Corosync's own configuration says whether there is a witness, and where.
+The cluster's certificate and key lie in the tree as one private file, so that every node, also one that joins later,
+has them without anybody logging in to it. Corosync's own configuration says whether there is a witness, and where.
 Source: corosync-qdevice(8), and corosync-qdevice-net-certutil, whose database this makes: an empty password, the
 authority as ``QNet CA``, the cluster's certificate as ``Cluster Cert``.
 """
@@ -135,7 +135,7 @@ class Certificates:
             return None
 
     def install(self, bundle: Bundle) -> None:
-        """Made beside the place, then put there. Certificates of somebody else's making are kept as ``nssdb.before``."""
+        """Made beside the place, then put there. Those of somebody else's making are kept as ``nssdb.before``."""
         made = self._folder / "nssdb.new"
         make_database(made, bundle.authority, self._run)
         identity = made / "qdevice-net-node.p12"

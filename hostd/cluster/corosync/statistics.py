@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from hostd.cluster.corosync import cmap
 from hostd.cluster.corosync.library import Missing
 from hostd.cluster.corosync.running import nodes_of
-from hostd.cluster.corosync.votequorum import VoteQuorum, Votes
-from hostd.cluster.health import LINK_FIELDS, Reading, links_of
+from hostd.cluster.corosync.votequorum import Flag, VoteQuorum, Votes
+from hostd.cluster.health import LINK_FIELDS, Reading, Witness, links_of
 
 TOKEN = "runtime.config.totem.token"  # ms, what each node adds included
+WITNESS = "quorum.device.model"
 RESENT, TOKENS_LOST = "stats.srp.mcast_retx", "stats.srp.operational_token_lost"
 
 
@@ -20,8 +21,15 @@ def reading_of(
     token_ms: cmap.Value,
     counters: Mapping[str, cmap.Value],
     votes: Votes,
+    has_witness: bool = False,
 ) -> Reading:
-    """Pure; the maps as Corosync has them."""
+    """Pure; the maps as Corosync has them. ``has_witness``: its configuration names one."""
+    witness = Witness(
+        votes=votes.qdevice_votes,
+        registered=bool(votes.flags & Flag.QDEVICE_REGISTERED),
+        alive=bool(votes.flags & Flag.QDEVICE_ALIVE),
+        casts=bool(votes.flags & Flag.QDEVICE_CAST_VOTE),
+    )
     return Reading(
         own=own,
         names={node.node_id: node.name for node in nodes_of(nodes)},
@@ -32,6 +40,7 @@ def reading_of(
         votes=votes.total,
         votes_needed=votes.quorum,
         votes_expected=votes.expected,
+        witness=witness if has_witness else None,
     )
 
 
@@ -63,7 +72,8 @@ class Statistics:
         keys = [f"stats.knet.node{node_id}.link{link}.{field}" for node_id, link in links for field in LINK_FIELDS]
         votes = self._quorum.votes(self._own)
         counters = self._some([RESENT, TOKENS_LOST, *keys])
-        return reading_of(self._own, nodes, self._map.get(TOKEN), counters, votes)
+        has_witness = bool(self._map.keys(WITNESS))
+        return reading_of(self._own, nodes, self._map.get(TOKEN), counters, votes, has_witness)
 
     def _some(self, keys: Iterable[str]) -> dict[str, cmap.Value]:
         found = {}
