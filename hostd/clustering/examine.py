@@ -125,7 +125,7 @@ def certificates(tree: Tree, node: str, now: datetime.datetime) -> Iterator[Find
     anew = "pvecm updatecerts --force"
     authority, pem = _stored(tree, tls.AUTHORITY), _stored(tree, tls.own(node))
     key = _stored(tree, tls.own(node).removesuffix(".pem") + ".key")
-    if tree.version == 0:
+    if tree.entries == 0:  # a host that has just been installed
         return
     if authority is None or pem is None or key is None:
         names = ((tls.AUTHORITY, authority), (tls.own(node), pem), (tls.own(node).removesuffix(".pem") + ".key", key))

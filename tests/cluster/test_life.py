@@ -122,7 +122,7 @@ def test_a_lost_database_comes_from_the_others(machines: list[Machine]) -> None:
     )
     wait_for("it has the tree", lambda: second.ask("cat", "/etc/pve/written").text == "by the cluster")
     wait_for("it takes changes", lambda: second.write("again", "x"))
-    assert second.run("python3", "-m", "hostd.daemons.clusterd", "check").endswith(": ok\n")
+    assert second.run("hostd-clusterd", "check").endswith(": ok\n")
 
 
 def test_a_changed_configuration_is_live_everywhere_and_a_wrong_one_nowhere(machines: list[Machine]) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import copy
 import fcntl
 import itertools
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hostd.cluster.fs import epochs, journal, paths
+from hostd.cluster.fs import copies, epochs, journal, paths
 from hostd.cluster.fs.journal import Record
 from hostd.cluster.fs.replicate import Durable, Entry, Epoch, Position
 from hostd.cluster.fs.transfer import Snapshot, Transfer, lost_records, replay
@@ -46,6 +47,7 @@ PUT_NODE: Final = """INSERT INTO node VALUES(?,?,?,?,?,?,?) ON CONFLICT(inode) D
     name=excluded.name, content=excluded.content, digest=excluded.digest, version=excluded.version,
     mtime_ns=excluded.mtime_ns"""
 
+log = logging.getLogger(__name__)
 Fault = Callable[[str], None]
 
 
@@ -230,6 +232,7 @@ class Database:
         elif version > SCHEMA_VERSION:
             raise HostError(f"database '{self.path}' has schema {version}, made by a newer release; update this node")
         elif version < SCHEMA_VERSION:
+            log.info("schema %d becomes %d; a copy as it was: %s", version, SCHEMA_VERSION, copies.keep(self.path))
             self._db.executescript(f"BEGIN; {epochs.UPGRADE} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
         with self._transaction():
             epochs.name_database(self._db)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from hostd.cluster.fs import repair
+from hostd.cluster.fs import copies, repair
 from hostd.cluster.fs.database import Database, check_file
 from hostd.cluster.fs.examine import Examined, Repair, Severity, examine, is_in_use, space
 from hostd.cluster.fs.mutations import make_directories
@@ -21,10 +22,12 @@ from tests.unit.cluster.fs.test_store_database import survivors, write
 FILES = {f"nodes/a/qemu-server/{vmid}.conf": f"name: m{vmid}\n".encode() * 40 for vmid in range(100, 400)}
 
 
-def fill(place: Path, files: dict[str, bytes], *, close: bool = True) -> Database:
+def fill(
+    place: Path, files: dict[str, bytes], *, folders: Sequence[str] = ("nodes/a/qemu-server",), close: bool = True
+) -> Database:
     database = Database(place)
     tree = database.load()
-    steps = [make_directories("nodes/a/qemu-server"), *(write(p, d) for p, d in files.items())]
+    steps = [*(make_directories(folder) for folder in folders), *(write(p, d) for p, d in files.items())]
     for start in range(0, len(steps), 50):
         origin = Origin(node="a", time_ns=1, actor="root@pam", task="")
         proposals = [Proposal(id=n, mutation=m, origin=origin) for n, m in enumerate(steps[start : start + 50])]
@@ -200,12 +203,12 @@ def test_text_is_no_database(tmp_path: Path) -> None:
 
 
 def test_copies_are_bounded_private_and_durable_before_anything_changes(place: Path) -> None:
-    for day in range(repair.KEPT + 3):
-        copy = repair.keep(place, now_s=day * 86_400.0)
-    kept = sorted((place.parent / repair.FOLDER).iterdir())
-    assert len(kept) == repair.KEPT
+    for day in range(copies.KEPT + 3):
+        copy = copies.keep(place, now_s=day * 86_400.0)
+    kept = sorted((place.parent / copies.FOLDER).iterdir())
+    assert len(kept) == copies.KEPT
     assert copy == kept[-1], "the oldest ones went"
-    assert repair.keep(place, now_s=day * 86_400.0).name.endswith(".2"), "one of the same second is not replaced"
+    assert copies.keep(place, now_s=day * 86_400.0).name.endswith(".2"), "one of the same second is not replaced"
     assert copy.stat().st_mode & 0o777 == 0o700
     assert (copy / "config.db").stat().st_mode & 0o777 == 0o600
 
@@ -221,7 +224,7 @@ def test_a_full_disk_leaves_everything_as_it_was(place: Path, monkeypatch: pytes
     with pytest.raises(OSError, match="no space"):
         repair.salvage(place)
     assert place.read_bytes() == before
-    assert list((place.parent / repair.FOLDER).iterdir()) == []
+    assert list((place.parent / copies.FOLDER).iterdir()) == []
 
 
 def test_a_repair_that_was_killed_is_finished(place: Path) -> None:
