@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from hostd.cli.methods import Method, Methods
 from hostd.cli.program import Reader, Surroundings, completions, run_method, usage
-from hostd.core.errors import Invalid
+from hostd.core.errors import Invalid, Unsupported
 
 LOCAL_NODE = "{node}"  # in ``fixed``: the name of this node
 
@@ -17,7 +17,7 @@ class Command:
     """``words`` call ``verb path``. ``fixed`` parameters are given by the command, ``readers`` read others' values.
 
     ``always``: readers that run also when their option is not given (a password is asked for). ``pick``: print that
-    field of the answer only.
+    field of the answer only. ``refused``: options of the reference's that cannot be had here, and why.
     """
 
     words: str
@@ -28,6 +28,7 @@ class Command:
     readers: Mapping[str, Reader] = field(default_factory=dict)
     always: Sequence[str] = ()
     pick: str = ""
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def method(self, methods: Methods) -> Method | None:
         return methods.get(self.verb, self.path)
@@ -129,6 +130,9 @@ class Suite:
         if rest[:1] in (["--help"], ["-h"]):
             around.out.write(usage(f"{self.name} {words}", method, row.positional, verbose=True))
             return 0
+        for arg in rest:
+            if (reason := row.refused.get(arg.lstrip("-").partition("=")[0])) and arg.startswith("-"):
+                raise Unsupported(reason)
         fixed = {key: around.node if value == LOCAL_NODE else value for key, value in row.fixed.items()}
         asked = [a for a in row.always if not any(r.lstrip("-").partition("=")[0] == a for r in rest)]
         rest = [*rest, *(f"--{name}=" for name in asked)] if "--" not in rest else rest

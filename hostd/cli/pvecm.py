@@ -133,6 +133,10 @@ def read_token(given: str) -> str:
     return getpass.getpass("Join token: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
 
 
+NO_SSH = (
+    "--use_ssh: nodes do not log in to each other by SSH here; use root's password there (pvecm add HOST --fingerprint …) "
+    "or a token (there: pvecm token create; here: pvecm join -)"
+)
 _JOIN, _NODE = "/cluster/config/join", "/cluster/config/nodes/{node}"
 _TOKEN = "/cluster/config/jointoken"
 ROWS = (
@@ -145,6 +149,7 @@ ROWS = (
         positional=["hostname"],
         readers={"password": ask_once},
         always=["password"],
+        refused={"use_ssh": NO_SSH, "use-ssh": NO_SSH},
     ),
     Command(words="join", verb="PUT", path=_JOIN, positional=["token"], readers={"token": read_token}),
     Command(words="addnode", verb="POST", path=_NODE, positional=["node"]),

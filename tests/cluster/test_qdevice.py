@@ -139,6 +139,19 @@ def test_who_was_away_does_not_win(trio: Trio) -> None:
     wait_for("A has what B wrote", lambda: a.read("turns") == "of B alone")
 
 
+def test_the_store_ends_at_once_while_corosync_waits_for_the_witness(trio: Trio) -> None:
+    """At a change of the ring Corosync answers nobody until the witness has spoken, or for 30 s."""
+    first, second, host = trio
+    host.run("systemctl", "stop", "corosync-qnetd.service")
+    second.ask("systemctl", "stop", "corosync.service")
+    first.shell("sleep 1; timeout 8 systemctl stop hostd-clusterd.service")
+    host.run("systemctl", "start", "corosync-qnetd.service")
+    second.shell("systemctl start corosync.service; systemctl start hostd-clusterd.service")
+    first.run("systemctl", "start", "hostd-clusterd.service")
+    wait_for("both are there", lambda: first.online() == second.online() == 2, 120)
+    wait_for("changes are taken", lambda: first.write("on", "x"), 60)
+
+
 def test_it_is_removed_from_all_nodes(trio: Trio) -> None:
     first, second, _ = trio
     wait_for("the witness counts", lambda: votes(first) == votes(second) == 3)

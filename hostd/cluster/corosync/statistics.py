@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 
 from hostd.cluster.corosync import cmap
@@ -49,6 +50,7 @@ class Statistics:
 
     def __init__(self, own: int) -> None:
         self._own = own
+        self._lock = threading.Lock()  # nothing is closed while it is looked at
         self._opened: list[cmap.Cmap | VoteQuorum] = []
         try:
             self._map = self._keep(cmap.Cmap())
@@ -65,6 +67,10 @@ class Statistics:
 
     def look(self) -> Reading:
         """Asks for what is needed only: of all that there is, 16 nodes with eight links would have 5,000 values."""
+        with self._lock:
+            return self._look()
+
+    def _look(self) -> Reading:
         nodes = self._map.items("nodelist.node.")
         links = (
             (node.node_id, link) for node in nodes_of(nodes) if node.node_id != self._own for link in sorted(node.links)
@@ -85,6 +91,7 @@ class Statistics:
         return found
 
     def close(self) -> None:
-        for opened in self._opened:
-            opened.close()
-        self._opened.clear()
+        with self._lock:
+            for opened in self._opened:
+                opened.close()
+            self._opened.clear()

@@ -8,6 +8,7 @@ import trio
 
 from hostd.cluster.corosync import follow as corosync
 from hostd.cluster.corosync import qdevice
+from hostd.cluster.fs import patience
 from hostd.cluster.fs.engine import Engine
 from hostd.cluster.fs.replicate import Entry
 from hostd.cluster.fs.tree import Node
@@ -36,7 +37,7 @@ async def follow(engine: Engine, follower: corosync.Follower, witness: qdevice.F
         versions = (_version(conf), _version(bundle))
         if conf is not None and conf.data is not None and versions != seen:
             seen = versions
-            await trio.to_thread.run_sync(offer, conf.data, bundle.data if bundle else None)
+            await patience.ask(offer, conf.data, bundle.data if bundle else None)
         await changed.wait()
         changed = trio.Event()
 
