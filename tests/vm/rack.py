@@ -112,7 +112,7 @@ class Rack:
 
     def start(self, number: int) -> Host:
         """Start a host whose disk is what `install` made."""
-        host = self.lab.start(self._spec(number, self._disk(number)))
+        host = self.lab.start(replace(self._spec(number, self._disk(number)), cpus=2))
         self.hosts[number] = host
         return host
 
@@ -185,6 +185,11 @@ def online(host: Host) -> int:
     return int(values["Nodes"]) if values.get("Quorate", "").strip() == "Yes" else 0
 
 
+def settled(host: Host) -> bool:
+    """Whether the wish of the answer file is fulfilled, and its token gone."""
+    return host.ssh("ls /var/lib/hostd/first-cluster.json /var/lib/hostd/cluster-change", check=False) == ""
+
+
 def check_units(host: Host) -> None:
     """The host has come up, and no unit has failed."""
     state = host.ssh("systemctl is-system-running --wait", check=False, timeout_s=600).strip()
@@ -221,7 +226,7 @@ def form(rack: Rack, iso: Path) -> None:
         host.wait_for_api()
         host.wait_for_ssh()
         until(
-            lambda host=host, number=number: online(host) == number,  # type: ignore[misc]
+            lambda host=host, number=number: settled(host) and online(host) == number,  # type: ignore[misc]
             JOIN_LIMIT_S,
             f"{name(number)} is a member",
         )
@@ -229,5 +234,4 @@ def form(rack: Rack, iso: Path) -> None:
     rack.wait_until_whole()
     for host in rack.hosts.values():
         check_units(host)
-        host.ssh("test ! -e /var/lib/hostd/first-cluster.json")  # the token was in it
     rack.switch_off()
