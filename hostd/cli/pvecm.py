@@ -134,8 +134,8 @@ def read_token(given: str) -> str:
 
 
 NO_SSH = (
-    "--use_ssh: nodes do not log in to each other by SSH here; use root's password there (pvecm add HOST --fingerprint …) "
-    "or a token (there: pvecm token create; here: pvecm join -)"
+    "--use_ssh: nodes do not log in to each other by SSH here; use root's password there "
+    "(pvecm add HOST --fingerprint …) or a token (there: pvecm token create; here: pvecm join -)"
 )
 _JOIN, _NODE = "/cluster/config/join", "/cluster/config/nodes/{node}"
 _TOKEN = "/cluster/config/jointoken"

@@ -133,7 +133,8 @@ def test_storages_are_added_changed_and_forgotten(stores: Site, tmp_path: Path) 
     assert section == f"\tpath {tmp_path}/more\n\tcontent iso"
     assert data(stores.call("DELETE", "/storage/more")) is None
     assert "used by guests 100" in stores.call("DELETE", "/storage/local").status
-    assert "nfs: far\n\texport /data\n\tpath /mnt/far\n\tserver 10.0.0.1\n" in stores.store.read("storage.cfg").data.decode()
+    written = stores.store.read("storage.cfg").data.decode()
+    assert "nfs: far\n\texport /data\n\tpath /mnt/far\n\tserver 10.0.0.1\n" in written
 
 
 def test_storages_that_cannot_be_added(stores: Site) -> None:
