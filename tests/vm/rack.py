@@ -207,7 +207,7 @@ def formed(lab: Lab, iso: Path) -> Path:
     if done.is_dir():
         return done
     lab.clear_outdated("cluster-*")
-    folder = lab.folder / f"{done.name}.partial"
+    folder = lab.folder / "cluster.partial"  # one name: what an interrupted run leaves is found
     rack = Rack(lab, folder)
     try:
         form(rack, iso)
