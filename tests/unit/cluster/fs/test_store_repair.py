@@ -148,7 +148,8 @@ def test_a_file_whose_contents_changed_is_lost_alone_and_named(place: Path) -> N
     flip(place, data.index(b"name: m234\n"), 3)
     assert "do not match their digest" in only(examine(place, member=False))[1]
     report = repair.salvage(place)
-    assert report.lost == ("the contents of '234.conf' are lost",)
+    assert report.lost[0] == "the contents of '234.conf' are lost"
+    assert "'nodes/a/qemu-server/234.conf', are kept as" in report.lost[1], "as they are now"
     assert set(FILES) - set(contents(place)) == {"nodes/a/qemu-server/234.conf"}
 
 
