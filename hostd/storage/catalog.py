@@ -23,6 +23,7 @@ from hostd.storage.interface import (
     has_feature,
 )
 from hostd.storage.listing import of_guest
+from hostd.storage.retention import Backup
 from hostd.storage.volume import Content, VolumeId
 
 # Names must not be raced for while a volume is made; making one may take a while.
@@ -41,6 +42,11 @@ class Listed:
 
     id: VolumeId
     volume: Volume
+
+    def as_backup(self) -> Backup:
+        """As the rules of retention see it."""
+        v = self.volume
+        return Backup(volid=str(self.id), ctime_s=v.ctime_s or 0, vmid=v.vmid, protected=v.protected)
 
 
 class Catalog:
