@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from hostd.core.errors import CommandFailed, ParseError
@@ -51,3 +52,8 @@ def _is_guests(name: str) -> bool:
     except ParseError:
         return False
     return True
+
+
+def zfs_is_here() -> bool:
+    """Whether the kernel has ZFS and its tools are installed."""
+    return os.path.exists("/dev/zfs") and any(os.access(f"{f}/zpool", os.X_OK) for f in ("/usr/sbin", "/sbin"))
