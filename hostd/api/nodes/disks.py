@@ -57,7 +57,12 @@ class WipeParams(NodeParams):
 
 
 @endpoint(
-    "GET", "/nodes/{node}/disks", params=NodeParams, returns=array(fields(name="string"), child="name"), allow=ALL
+    "GET",
+    "/nodes/{node}/disks",
+    params=NodeParams,
+    returns=array(fields(name="string"), child="name"),
+    allow=ALL,
+    runs_on="node",
 )
 def index(ctx: Context, p: NodeParams) -> object:
     """What can be asked about disks."""

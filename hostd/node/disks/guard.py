@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from hostd.core.errors import Conflict
+import json
+from typing import Final
+
+from hostd.core.errors import Conflict, ParseError
 from hostd.core.run import Run
 from hostd.node.disks.gather import Wanted, find, list_disks
 from hostd.node.disks.inventory import Disk, is_disk
+
+_TABLES: Final = ("gpt", "PMBR", "dos")
 
 
 def unused(run: Run, path: str, wanted: Wanted = is_disk) -> Disk:
     """The disk or partition at a path; Conflict saying what it is used for."""
     disk = find(run, path, wanted)
-    if reason := why_used(disk, list_disks(run, smart=False, partitions=True, wanted=wanted)):
+    known = list_disks(run, smart=False, partitions=True, wanted=wanted)
+    if reason := why_used(disk, known) or ", ".join(contents(run, disk.devpath)):
         raise Conflict(f"'{disk.devpath}' is in use ({reason}); wipe it first if nobody needs what is on it")
     return disk
+
+
+def contents(run: Run, device: str) -> list[str]:
+    """What is written on a device itself, looked at now: udev may not have seen it yet. Tables alone are nothing."""
+    found = parse_signatures(run(["wipefs", "--no-act", "--json", "--", device]).stdout)
+    return [kind for kind in found if kind not in _TABLES]
+
+
+def parse_signatures(out: str) -> list[str]:
+    """Kinds of contents from ``wipefs --json``, in order; no output for none. Source: wipefs(8)."""
+    try:
+        return [row["type"] for row in json.loads(out)["signatures"]] if out.strip() else []
+    except (ValueError, KeyError, TypeError) as err:
+        raise ParseError(f"wipefs: unexpected output: {err}") from err
 
 
 def why_used(disk: Disk, all: list[Disk]) -> str:
