@@ -17,6 +17,7 @@ from hostd.storage import config as storages
 from hostd.storage.catalog import Catalog, Listed
 from hostd.storage.drivers import INFO
 from hostd.storage.interface import Notes, StorageConfig
+from hostd.storage.naming import free_disk_name
 from hostd.storage.upload import CHECKSUMS, target_path
 from hostd.storage.volume import Content, VolumeId
 
@@ -82,7 +83,7 @@ class AllocateParams:
     node: str = param(NODE, doc="Cluster node.")
     storage: str = param(STORAGE_ID, doc="Storage id.")
     vmid: int = param(VMID, doc="Guest that will own it.")
-    filename: str = param(Kind(max_length=255), doc="Name of the disk.")
+    filename: str = param(Kind(max_length=255), doc="Name of the disk; empty: the lowest free one.")
     size: str = param(_SIZE, doc="Size: KiB, or with M or G.")
     format: str = param(Kind(enum=("raw", "qcow2", "subvol", "vmdk")), default="", doc="Image format.")
 
@@ -273,7 +274,7 @@ def size_bytes(text: str) -> int:
 )
 def allocate(ctx: Context, p: AllocateParams) -> object:
     """Make a disk for a guest; answers its volume id."""
-    name = p.filename.rpartition("/")[2]
+    name = p.filename.rpartition("/")[2] or _free_name(ctx, p)
     suffix = re.search(r"\.(raw|qcow2|vmdk|subvol)\Z", name)
     format = p.format or (suffix.group(1) if suffix else "raw")
     if suffix and suffix.group(1) != format:
@@ -286,6 +287,14 @@ def allocate(ctx: Context, p: AllocateParams) -> object:
     args = {"vmid": p.vmid, "name": name, "size_bytes": size_bytes(p.size), "format": format}
     wait_for(ctx.spawn("imgalloc", p.storage, storage=p.storage, **args), _ALLOCATE_S)
     return str(driver_volume(catalog(ctx), p.storage, p.vmid, name))
+
+
+def _free_name(ctx: Context, p: AllocateParams) -> str:
+    """A name for a disk that the caller did not name; two such calls at once may want the same, and one fails."""
+    here = catalog(ctx)
+    found = here.volumes(p.storage, {"images", "rootdir"}, {}, p.vmid)
+    type = here.file.get(p.storage).type
+    return free_disk_name(type, p.vmid, p.format or "raw", (v.id.name for v in found), suffix=False)
 
 
 def driver_volume(here: Catalog, storage: str, vmid: int, name: str) -> VolumeId:
