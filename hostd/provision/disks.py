@@ -181,9 +181,7 @@ def make_pool(
         if len({disk.devpath for disk in disks}) != len(disks):
             raise Conflict(f"devices are named twice: {', '.join(devices)}")
         stable = [disk.by_id or disk.devpath for disk in disks]
-        argv = commands.pool_argv(
-            name, level, stable, ashift=ashift, compression=compression, data=data, spares=spares
-        )
+        argv = commands.pool_argv(name, level, stable, ashift=ashift, compression=compression, data=data, spares=spares)
         log.info(f"making pool '{name}': {' '.join(argv)}")
         host.run(argv, timeout_s=_SLOW_S)
         undo.add(host.run, ["zpool", "destroy", "-f", name], check=False)
@@ -215,9 +213,7 @@ def remove_folder(
 
 
 @task("lvmremove")
-def remove_group(
-    host: Host, log: TaskLog, *, name: str, clean_config: bool = False, clean_disks: bool = False
-) -> None:
+def remove_group(host: Host, log: TaskLog, *, name: str, clean_config: bool = False, clean_disks: bool = False) -> None:
     """A volume group; Conflict while there are volumes in it."""
     with local_lock("disks", _LOCK_S):
         devices = _members(host.run, name)
@@ -265,9 +261,7 @@ def _others(run: Run, group: str, pool: str) -> list[str]:
 
 
 @task("zfsremove")
-def remove_pool(
-    host: Host, log: TaskLog, *, name: str, clean_config: bool = False, clean_disks: bool = False
-) -> None:
+def remove_pool(host: Host, log: TaskLog, *, name: str, clean_config: bool = False, clean_disks: bool = False) -> None:
     """A ZFS pool with everything in it."""
     with local_lock("disks", _LOCK_S):
         out = host.run(["zpool", "list", "-HPLv", "-o", "name", "--", name]).stdout

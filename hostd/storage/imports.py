@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import tarfile
 from collections.abc import Iterator
@@ -88,3 +89,16 @@ def extract(path: str, name: str, target: str) -> None:
             shutil.copyfileobj(source, file, _CHUNK)
             file.flush()
             os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def extracted(path: str, name: str) -> Iterator[str]:
+    """One disk of an OVA archive as a file beside the archive, which is gone afterwards."""
+    folder, archive = os.path.split(path)
+    target = f"{folder}/.{archive}.{secrets.token_hex(4)}{os.path.splitext(name)[1]}"
+    try:
+        extract(path, name, target)
+        yield target
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(target)

@@ -22,7 +22,7 @@ _ASK_S: Final = 15.0
 
 @cache
 def types() -> Mapping[str, bool]:
-    """Types of the installed drivers of others, and whether each has snapshots (extra ``snapshots`` of its entry point).
+    """Types of the installed drivers of others, and whether each has snapshots (extra of its entry point).
 
     The entry points alone are read: none of their code is loaded.
     """
@@ -179,9 +179,7 @@ class PluginDriver:
         return [str(state) for state in self._ask("list_snapshots", name=name)]
 
     def snapshot_path(self, name: str, snapshot: str) -> str:
-        raise Unsupported(
-            f"storage '{self.storage.id}': states of volumes cannot be read; roll back first"
-        )
+        raise Unsupported(f"storage '{self.storage.id}': states of volumes cannot be read; roll back first")
 
     def activate_snapshot(self, name: str, snapshot: str) -> None:
         self.parse(name)
@@ -211,6 +209,4 @@ def make(storage: StorageConfig, run: Run) -> PluginDriver:
 def _numbers(found: object, storage: StorageConfig) -> tuple[int, int, int]:
     if isinstance(found, list) and len(found) == 3 and all(isinstance(n, int) and n >= 0 for n in found):
         return found[0], found[1], found[2]
-    raise Unavailable(
-        f"storage '{storage.id}': driver '{storage.type}' tells no usage (total, used, available)"
-    )
+    raise Unavailable(f"storage '{storage.id}': driver '{storage.type}' tells no usage (total, used, available)")

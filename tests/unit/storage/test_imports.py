@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hostd.core.errors import NotFound, ParseError
-from hostd.storage.imports import extract, read_machine
+from hostd.storage.imports import extract, extracted, read_machine
 
 RASD = 'xmlns:rasd="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData"'
 ENVELOPE = """<?xml version="1.0"?>
@@ -70,6 +70,10 @@ def test_an_archive(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_bytes() == disk()
     with pytest.raises(NotFound):
         extract(str(path), "other.vmdk", str(tmp_path / "none"))
+    with extracted(str(path), "disk.vmdk") as file:
+        assert Path(file).suffix == ".vmdk"
+        assert Path(file).read_bytes() == disk()
+    assert not Path(file).exists()
 
 
 def test_disks_stay_where_they_are(tmp_path: Path) -> None:
