@@ -27,15 +27,20 @@ from hostd.api.nodes import (
     apt,
     certificates,
     console,
+    disks,
+    disks_pools,
     index,
     journal,
     lxc,
     network,
     qemu,
+    scan,
     services,
     statistics,
+    storage_content,
     system,
     tasks,
+    urls,
 )
 from hostd.api.nodes import storage as node_storage
 from hostd.api.peers import Peers
@@ -52,6 +57,7 @@ ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
     backup_info, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal, apt,
     certificates, network, statistics, tasks, console, qemu, lxc, storage, node_storage,
+    storage_content, scan, urls, disks, disks_pools,
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from hostd.guests import console, images
 from hostd.guests.lxc import tasks as lxc_tasks
 from hostd.guests.qemu import tasks as qemu_tasks
 from hostd.node import services, updates
+from hostd.provision import disks
 from hostd.tasks import eventlog
 from hostd.tasks.archive import Archive
 from hostd.tasks.client import SOCKET
@@ -23,7 +24,9 @@ from hostd.tasks.scopes import SystemdScopes
 from hostd.tasks.spawn import Spawner, serve
 
 # Every module that declares tasks.
-TASK_MODULES: tuple[ModuleType, ...] = (qemu_tasks, lxc_tasks, images, console, services, updates, clustering_tasks)
+TASK_MODULES: tuple[ModuleType, ...] = (
+    qemu_tasks, lxc_tasks, images, disks, console, services, updates, clustering_tasks,
+)  # fmt: skip
 
 
 def main() -> None:
