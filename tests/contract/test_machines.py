@@ -176,8 +176,20 @@ def test_a_machine_lives(host: Host) -> None:
         {"cpu": "max", "kvm": "0", "sockets": "2", "cores": "2", "vcpus": "3", "balloon": "0", "tablet": "0"},
         {"cpu": "host,flags=+aes", "args": "-device virtio-rng-pci,addr=0x1d", "cpulimit": "0.5", "cpuunits": "200"},
         {"scsihw": "pvscsi", "scsi0": "local:1", "machine": "pc-i440fx-9.1+pve0", "localtime": "1", "acpi": "0"},
+        {
+            "machine": "q35,viommu=virtio", "agent": "1", "vga": "std,clipboard=vnc", "rng0": "source=/dev/urandom",
+            "watchdog": "i6300esb,action=reset", "audio0": "device=ich9-intel-hda,driver=none", "numa": "1",
+            "sockets": "2", "ivshmem": "size=1,name=x", "scsihw": "virtio-scsi-single", "scsi0": "local:1,iothread=1",
+            "scsi30": "local:1", "virtio0": "local:1", "virtio15": "local:1", "ostype": "l26", "sata5": "local:1",
+            "allow-ksm": "0",
+        },
+        {"machine": "q35,viommu=intel", "vga": "vmware", "agent": "1"},
+        {
+            "agent": "1", "audio0": "device=AC97", "watchdog": "ib700", "virtio6": "local:1", "scsi7": "local:1",
+            "machine": "pc-i440fx-7.0", "ostype": "win10", "usb0": "host=1-9", "cpu": "EPYC,phys-bits=40,level=13",
+        },
     ],
-    ids=["uefi", "secure-boot", "serial", "processors", "arguments", "pinned"],
+    ids=["uefi", "secure-boot", "serial", "processors", "arguments", "pinned", "q35", "iommu", "devices"],
 )  # fmt: skip
 def test_definitions_are_accepted(host: Host, values: dict[str, str]) -> None:
     log = ListLog()
@@ -209,7 +221,7 @@ def test_uefi_variables_on_a_block_device(host: Host, tmp_path: Path) -> None:
 
 
 def test_libvirts_reason_reaches_the_user(host: Host) -> None:
-    lifecycle.create(host, ListLog(), 100, {"memory": "64", "machine": "pc-i440fx-99.1"})
+    lifecycle.create(host, ListLog(), 100, {"memory": "64", "args": "-no-such-argument"})
     with pytest.raises(HostError, match="start failed"):
         lifecycle.start(host, ListLog(), 100)
     assert LibvirtMachines().state(100) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -19,9 +20,13 @@ from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu import process, sockets
 from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
 from hostd.guests.qemu.devices import display, firmware, net
+from hostd.guests.qemu.devices.cpu import parse_models
 from hostd.guests.qemu.devices.disk import Source
+from hostd.guests.qemu.devices.hostdevices import HostDevices
+from hostd.guests.qemu.devices.machine import parse_version
 from hostd.guests.qemu.domain_xml import domain_xml, to_text
 from hostd.guests.qemu.facts import Firmware, MachineFacts
+from hostd.guests.qemu.refusals import refuse
 from hostd.node import kvm_probe
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
@@ -32,6 +37,7 @@ from hostd.tasks.log import TaskLog
 SHUTDOWN_S = 60
 _STOP_S = 30
 _CREATE_LOCK = "create"
+_CPU_MODELS = "virtual-guest/cpu-models.conf"
 
 
 def where(host: Host, vmid: int) -> GuestPath:
@@ -62,19 +68,14 @@ def start(host: Host, log: TaskLog, vmid: int, *, machines: Machines | None = No
         if guest.file.pending:
             guest = _settle(host, log, guest)
         config = keys.with_old_names(guest.file.current)
+        refuse(config, os.uname().machine)
         catalog = catalog_of(host)
         volumes = [VolumeId.parse(v) for v in keys.volumes(config, unused=False).values()]
         catalog.activate(volumes)
         verdict = kvm_probe.verdict(host.run)
         if not verdict.usable and config.get("kvm", "1") == "1":
             log.info(f"no hardware virtualization, this machine will be slow: {verdict.reason}")
-        facts = MachineFacts(
-            vmid=vmid,
-            kvm=verdict.usable,
-            sockets=sockets.folder(vmid),
-            sources=sources_of(catalog, config),
-            bridge_mtus=bridge_mtus(config),
-        )
+        facts = facts_of(host, vmid, config, kvm=verdict.usable, qemu=machines.qemu_version())
         xml = to_text(domain_xml(config, facts))
         with Undo() as undo:
             sockets.prepare(vmid)
@@ -82,6 +83,44 @@ def start(host: Host, log: TaskLog, vmid: int, *, machines: Machines | None = No
             machines.start(xml)
             undo.keep()
     log.info(f"VM {vmid} started")
+
+
+def facts_of(host: Host, vmid: int, config: Mapping[str, str], *, kvm: bool, qemu: str) -> MachineFacts:
+    """What a definition depends on besides its configuration, on this node; the volumes must be active."""
+    try:
+        models = host.store.read(_CPU_MODELS).data.decode()
+    except NotFound:
+        models = ""
+    return MachineFacts(
+        vmid=vmid,
+        kvm=kvm,
+        sockets=sockets.folder(vmid),
+        sources=sources_of(catalog_of(host), config),
+        bridge_mtus=bridge_mtus(config),
+        arch=os.uname().machine,
+        cpu_vendor=cpu_vendor(),
+        qemu=parse_version(qemu),
+        cpu_models=parse_models(models),
+        devices=HostDevices(usb_ports=usb_ports()),
+    )
+
+
+def usb_ports(folder: str = "/sys/bus/usb/devices") -> dict[str, int]:
+    """What is plugged in where: port (``1-2.1``) → number on its bus."""
+    found = {}
+    with contextlib.suppress(FileNotFoundError):  # a node without USB
+        for port in os.listdir(folder):
+            if ":" not in port and "-" in port:
+                with open(f"{folder}/{port}/devnum", encoding="ascii") as file:
+                    found[port] = int(file.read())
+    return found
+
+
+def cpu_vendor() -> str:
+    """The processor's maker as CPUID spells it; "" where the kernel tells none."""
+    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+        line = next((line for line in file if line.startswith("vendor_id")), "")
+    return line.partition(":")[2].strip()
 
 
 def _settle(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
@@ -245,7 +284,7 @@ def allocate(host: Host, log: TaskLog, vmid: int, plan: planning.Plan, undo: Und
         found = catalog.volume(volume)
         if found.vmid not in (None, vmid):
             raise Conflict(f"{key}: volume '{volume}' belongs to guest {found.vmid}")
-        if key != "efidisk0":
+        if key not in ("efidisk0", "tpmstate0"):
             values[key] = planning.with_volume(key, values[key], volume, found.size_bytes)
     return values
 

@@ -14,8 +14,8 @@ from typing import Final
 from hostd.core.errors import HostError, Invalid, ParseError
 from hostd.core.formats import propstring
 from hostd.core.units import GIB, format_size
-from hostd.guests.qemu.devices import disk, firmware, net
-from hostd.guests.qemu.facts import Firmware
+from hostd.guests.qemu.devices import disk, firmware, net, platform
+from hostd.guests.qemu.facts import OVMF_2M, Firmware
 from hostd.storage.volume import VolumeId
 
 _NEW = re.compile(r"([a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]):(\d+(?:\.\d+)?)\Z")
@@ -62,6 +62,8 @@ def plan_values(values: Mapping[str, str], random: Callable[[int], bytes]) -> Pl
                 _plan_volume(key, disk.parse_disk(key, value).values, new, existing)
             elif key == "efidisk0":
                 _plan_volume(key, firmware.parse_efidisk(value), new, existing)
+            elif key == "tpmstate0":
+                _plan_volume(key, platform.parse_tpm(value), new, existing)
             elif re.fullmatch(r"net\d+", key):
                 planned[key] = with_mac(key, value, random)
             elif key == "vmgenid" and value == "1":
@@ -88,7 +90,9 @@ def _plan_volume(key: str, values: Mapping[str, str], new: list[NewVolume], exis
     if values.get("media") == "cdrom":
         raise ParseError("a CD drive needs an ISO image or none")
     efi = firmware.efi_firmware(values) if key == "efidisk0" else None
-    size = efi.size_bytes if efi else int(float(match.group(2)) * GIB)
+    if efi is OVMF_2M:
+        raise ParseError("only efitype=4m is supported; Debian has no 2 MB build of UEFI any more")
+    size = efi.size_bytes if efi else platform.TPM_BYTES if key == "tpmstate0" else int(float(match.group(2)) * GIB)
     if not size:
         raise ParseError("a new disk needs a size, in GiB")
     new.append(NewVolume(key=key, storage=match.group(1), size_bytes=size, format=values.get("format", ""), efi=efi))
@@ -102,9 +106,10 @@ def with_mac(key: str, value: str, random: Callable[[int], bytes]) -> str:
 
 def with_volume(key: str, value: str, volume: VolumeId, size_bytes: int | None) -> str:
     """A drive's value that names an allocated volume and its size."""
-    if key == "efidisk0":
+    if key in ("efidisk0", "tpmstate0"):
         dropped = ("file", "format", "size")
-        values = {k: v for k, v in firmware.parse_efidisk(value).items() if k not in dropped}
+        parsed = firmware.parse_efidisk(value) if key == "efidisk0" else platform.parse_tpm(value)
+        values = {k: v for k, v in parsed.items() if k not in dropped}
         return propstring.format({**values, "file": str(volume), **_size(size_bytes)}, default_key="file")
     return disk.parse_disk(key, value).with_volume(volume, size_bytes).text()
 
@@ -132,7 +137,7 @@ def first_values(
 
 def owned_volume(key: str, value: str, vmid: int) -> str:
     """The volume that a guest owns by this line: its disks and UEFI variables, detached ones too; not ISO images."""
-    if not value or not (disk.parse_slot(key) or key == "efidisk0" or re.fullmatch(r"unused\d+", key)):
+    if not value or not (disk.parse_slot(key) or key in ("efidisk0", "tpmstate0") or re.fullmatch(r"unused\d+", key)):
         return ""
     try:
         values = propstring.parse(value, default_key="file", aliases={"volume": propstring.Alias(to="file")})
