@@ -275,22 +275,35 @@ def letters(number: int) -> str:
 _MEGABYTE = 1024 * 1024
 
 
-def _limits(disk: Disk) -> Element | None:
-    """``<iotune>`` from MB/s and operations per second."""
-    rows = []
+def _rates() -> dict[str, tuple[str, float]]:
+    """Part of a drive → libvirt's name and the factor between them: MB/s, bytes/s, operations/s."""
+    found: dict[str, tuple[str, float]] = {}
     for suffix, kind in (("", "total"), ("_rd", "read"), ("_wr", "write")):
-        for key, name in ((f"mbps{suffix}", f"{kind}_bytes_sec"), (f"mbps{suffix}_max", f"{kind}_bytes_sec_max")):
-            if key in disk.values:
-                rows.append(element(name, text=int(float(disk.values[key]) * _MEGABYTE)))
-        for key, name in (
-            (f"bps{suffix}", f"{kind}_bytes_sec"),
-            (f"iops{suffix}", f"{kind}_iops_sec"),
-            (f"iops{suffix}_max", f"{kind}_iops_sec_max"),
-            (f"bps{suffix}_max_length", f"{kind}_bytes_sec_max_length"),
-            (f"iops{suffix}_max_length", f"{kind}_iops_sec_max_length"),
-        ):
-            if key in disk.values:
-                rows.append(element(name, text=disk.values[key]))
+        found[f"mbps{suffix}"] = (f"{kind}_bytes_sec", _MEGABYTE)
+        found[f"mbps{suffix}_max"] = (f"{kind}_bytes_sec_max", _MEGABYTE)
+        found[f"bps{suffix}"] = (f"{kind}_bytes_sec", 1)
+        found[f"iops{suffix}"] = (f"{kind}_iops_sec", 1)
+        found[f"iops{suffix}_max"] = (f"{kind}_iops_sec_max", 1)
+        found[f"bps{suffix}_max_length"] = (f"{kind}_bytes_sec_max_length", 1)
+        found[f"iops{suffix}_max_length"] = (f"{kind}_iops_sec_max_length", 1)
+    return found
+
+
+LIMITS: Final = _rates()
+
+
+def limits(disk: Disk) -> dict[str, int]:
+    """Limits by libvirt's names; those that the drive does not have are 0, which is no limit."""
+    found = dict.fromkeys((name for name, _ in LIMITS.values()), 0)
+    for key, (name, factor) in LIMITS.items():
+        if key in disk.values:
+            found[name] = int(float(disk.values[key]) * factor)
+    return found
+
+
+def _limits(disk: Disk) -> Element | None:
+    """``<iotune>``."""
+    rows = [element(name, text=value) for name, value in limits(disk).items() if value]
     return element("iotune", *rows) if rows else None
 
 
