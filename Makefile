@@ -121,6 +121,9 @@ test-netns: tools ## Nodes with real Corosync in namespaces: cables cut, daemons
 conformance: tools ## Recorded cases of the shared facts, through tests/bin/conformance-adapter and tests/bin/ha-simulator
 	@facts="$${HOLDFAST_SHARED:-../shared}/conformance"; if [ -d "$$facts" ]; then \
 	  $(IN) python3 "$$facts/check.py" --adapter tests/bin/conformance-adapter installer access-control schema network-interfaces && \
+	  for family in 'vm-*' 'pending-*' 'snapshot-*' 'cloudinit-*' 'restore-*'; do \
+	    $(IN) python3 "$$facts/check.py" --adapter tests/bin/conformance-adapter --family "$$family" guest-config || exit 1; \
+	  done && \
 	  $(IN) python3 "$$facts/ha/check.py" --simulator tests/bin/ha-simulator "$$facts/ha/cases" "$$facts/ha/rules" "$$facts/ha/fence"; \
 	else echo "SKIPPED: the shared facts are not here (HOLDFAST_SHARED)"; fi
 

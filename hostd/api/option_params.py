@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from hostd.core.schema import Option, param, rows
 
 T = TypeVar("T")
 _PREFIX = "option_"
+_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
 def with_options(table: Mapping[str, Option]) -> Callable[[type[T]], type[T]]:
@@ -22,10 +24,10 @@ def with_options(table: Mapping[str, Option]) -> Callable[[type[T]], type[T]]:
             if name in own:
                 continue
             field = param(
-                option.kind, doc=option.doc, default=None, name=name, indices=option.indices,
+                option.kind, doc=option.doc, default=None, name=name.removesuffix("[n]"), indices=option.indices,
                 shown_default=option.default,
             )  # fmt: skip
-            added.append((_PREFIX + name.replace("-", "_"), Any, field))
+            added.append((_PREFIX + _IN_NAMES.sub("_", name), Any, field))
         made = dataclasses.make_dataclass(cls.__name__, added, bases=(cls,), frozen=True, kw_only=True)
         made.__doc__, made.__module__ = cls.__doc__, cls.__module__
         return made

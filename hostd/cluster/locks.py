@@ -18,8 +18,10 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
 
 
 @contextlib.contextmanager
-def local_lock(name: str, timeout_s: float = 10, directory: str = DIRECTORY) -> Iterator[None]:
+def local_lock(name: str, timeout_s: float = 10, directory: str = DIRECTORY, *, shared: bool = False) -> Iterator[None]:
     """Hold the lock ``name`` of this node; a holder that dies lets go of it (flock(2)). Not reentrant.
+
+    ``shared``: together with others that hold it so.
 
     Waits up to ``timeout_s`` seconds, then raises Conflict. Threads of one process exclude each other as well.
     """
@@ -32,7 +34,7 @@ def local_lock(name: str, timeout_s: float = 10, directory: str = DIRECTORY) -> 
         deadline_s = time.monotonic() + timeout_s
         while True:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
                 break
             except BlockingIOError as err:
                 if time.monotonic() >= deadline_s:

@@ -125,8 +125,9 @@ _OPAQUE = ("password",)
 class Option:
     """What a line of a configuration file may say, a row of a table by name.
 
-    ``indices`` > 0: the keys are ``name0`` … ``name<indices-1>``. ``default``: what counts where the key is absent,
-    as the schema tells it.
+    ``indices`` > 0: the keys are ``name0`` … ``name<indices-1>``; where the table knows a key without number as well,
+    the numbered one is called ``name[n]`` there. ``default``: what counts where the key is absent, as the schema
+    tells it.
     """
 
     kind: Kind
@@ -142,7 +143,8 @@ def spelled_out(table: Mapping[str, AnyOption]) -> dict[str, AnyOption]:
     """Every key that the table knows, numbered ones one by one, with its row."""
     found: dict[str, AnyOption] = {}
     for name, option in table.items():
-        found |= {f"{name}{n}": option for n in range(option.indices)} if option.indices else {name: option}
+        stem = name.removesuffix("[n]")
+        found |= {f"{stem}{n}": option for n in range(option.indices)} if option.indices else {name: option}
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from hostd.core.errors import Conflict
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.guests.options import sort_key
 
@@ -85,9 +86,15 @@ def _volumes(current: Mapping[str, str], owned: Owned) -> set[str]:
 def _keep_unused(current: dict[str, str], volume: str, owned: Owned) -> None:
     if volume in _volumes(current, owned):
         return
-    free = next((f"unused{n}" for n in range(_UNUSED_SLOTS) if f"unused{n}" not in current), None)
-    if free is not None:
-        current[free] = volume
+    current[free_unused(current)] = volume
+
+
+def free_unused(values: Mapping[str, str]) -> str:
+    """The first free key ``unused<n>``. Conflict where all are taken: a disk must never be forgotten."""
+    free = next((f"unused{n}" for n in range(_UNUSED_SLOTS) if f"unused{n}" not in values), None)
+    if free is None:
+        raise Conflict(f"all {_UNUSED_SLOTS} places for unused disks are taken; remove some first")
+    return free
 
 
 def _without_waiting(pending: Mapping[str, str], keys: set[str]) -> dict[str, str]:

@@ -129,9 +129,9 @@ def require_free(mirror: Mirror, kind: GuestKind, vmid: int) -> None:
         raise Conflict(f"unable to create {kind.label} {vmid} - {what}")
 
 
-def lock(vmid: int, timeout_s: float = LOCK_S) -> AbstractContextManager[None]:
-    """The node's lock on a guest, held by whatever changes its file or state."""
-    return locks.local_lock(f"vm-{vmid}", timeout_s, locks.DIRECTORY)
+def lock(vmid: int, timeout_s: float = LOCK_S, *, shared: bool = False) -> AbstractContextManager[None]:
+    """The node's lock on a guest, held by whatever changes its file or state; ``shared``: by who only reads it."""
+    return locks.local_lock(f"vm-{vmid}", timeout_s, locks.DIRECTORY, shared=shared)
 
 
 def check_digest(guest: StoredGuest, wanted: str) -> None:

@@ -52,3 +52,8 @@ def sort_key(key: str) -> tuple[str, int]:
     match = re.fullmatch(r"(.*?)(\d*)", key)
     name, number = match.groups() if match else (key, "")
     return name, int(number or 0)
+
+
+def is_unused(key: str) -> bool:
+    """``unused<n>``: a disk that is attached to nothing."""
+    return key.startswith("unused") and key.removeprefix("unused").isdecimal()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
 from hostd.cluster import locks
@@ -12,7 +12,16 @@ from hostd.core.errors import Conflict, NotFound, Unavailable, Unsupported
 from hostd.core.run import Run
 from hostd.storage.config import PATH, StorageFile, parse_storage_cfg
 from hostd.storage.drivers import DRIVERS
-from hostd.storage.interface import Driver, StorageConfig, Volume, VolumeSpec
+from hostd.storage.interface import (
+    Driver,
+    Feature,
+    Snapshots,
+    StorageConfig,
+    Templates,
+    Volume,
+    VolumeSpec,
+    has_feature,
+)
 from hostd.storage.volume import Content, VolumeId
 
 # Names must not be raced for while a volume is made; making one may take a while.
@@ -110,10 +119,84 @@ class Catalog:
 
     def free(self, volume: VolumeId) -> None:
         """Delete a volume. Raises NotFound when it is not there."""
-        driver = self.driver(volume.storage)
-        driver.activate()
-        with self._lock(f"storage-{volume.storage}", _LOCK_S):
+        with self._changing(volume.storage) as driver:
+            self.require_no_clones(volume)
             driver.delete(volume.name)
+
+    def require_no_clones(self, volume: VolumeId) -> None:
+        """Conflict, naming them, while linked clones stand on the volume."""
+        if clones := self._clones(self.driver(volume.storage), volume):
+            raise Conflict(f"base '{volume}' is still in use by linked clones: {', '.join(clones)}")
+
+    def _clones(self, driver: Driver, volume: VolumeId) -> list[str]:
+        base = driver.parse(volume.name)
+        if not base.is_base:
+            return []
+        names = (v.name for v in driver.volumes({Content.IMAGES, Content.ROOTDIR}))
+        found = ((name, driver.parse(name)) for name in names)
+        return [name for name, own in found if (own.base, own.base_vmid) == (base.name, base.vmid)]
+
+    @contextmanager
+    def _changing(self, id: str) -> Iterator[Driver]:
+        """The driver of a storage that is ready, its lock held."""
+        driver = self.driver(id)
+        driver.activate()
+        with self._lock(f"storage-{id}", _LOCK_S):
+            yield driver
+
+    # --- what can be done with volumes
+
+    def can(self, volume: VolumeId, feature: Feature, snapshot: str = "") -> bool:
+        return has_feature(self.driver(volume.storage), volume.name, feature, snapshot)
+
+    def resize(self, volume: VolumeId, size_bytes: int) -> int:
+        """Grow a volume to at least that size; returns the size that it has now. Conflict when it would shrink.
+
+        An image file that QEMU has open is grown by QEMU instead (see ``Info.image_files``).
+        """
+        with self._changing(volume.storage) as driver:
+            now = driver.volume(volume.name).size_bytes
+            if size_bytes < now:
+                raise Conflict(f"volume '{volume}' has {now} bytes; shrinking it to {size_bytes} is not possible")
+            driver.resize(volume.name, size_bytes)
+            return driver.volume(volume.name).size_bytes
+
+    def rename(self, volume: VolumeId, vmid: int, name: str = "") -> VolumeId:
+        """Give a volume to another guest; ``name`` empty: the lowest free one."""
+        with self._changing(volume.storage) as driver:
+            return VolumeId(volume.storage, driver.rename(volume.name, vmid, name))
+
+    def snapshots(self, volume: VolumeId) -> Snapshots:
+        """The storage as one that keeps states; Unsupported where it cannot, for this volume."""
+        driver = self.driver(volume.storage)
+        if not isinstance(driver, Snapshots) or not has_feature(driver, volume.name, Feature.SNAPSHOT):
+            raise Unsupported(f"volume '{volume}' cannot have snapshots: storage type and format do not support them")
+        return driver
+
+    def snapshot(self, volume: VolumeId, snapshot: str) -> None:
+        self.snapshots(volume).snapshot(volume.name, snapshot)
+
+    def rollback(self, volume: VolumeId, snapshot: str) -> None:
+        self.snapshots(volume).rollback(volume.name, snapshot)
+
+    def delete_snapshot(self, volume: VolumeId, snapshot: str) -> None:
+        self.snapshots(volume).delete_snapshot(volume.name, snapshot)
+
+    def make_base(self, volume: VolumeId) -> VolumeId:
+        """Turn a volume into a base for linked clones; its new id. A base stays what it is."""
+        with self._changing(volume.storage) as driver:
+            if driver.parse(volume.name).is_base:
+                return volume
+            if not isinstance(driver, Templates) or not has_feature(driver, volume.name, Feature.TEMPLATE):
+                raise Unsupported(f"volume '{volume}' cannot become a base: its storage has no linked clones")
+            return VolumeId(volume.storage, driver.make_base(volume.name))
+
+    def clone(self, volume: VolumeId, vmid: int, snapshot: str = "") -> VolumeId:
+        """A linked clone for a guest. Unsupported where the volume (or that state of it) cannot carry one."""
+        with self._changing(volume.storage) as driver:
+            if not isinstance(driver, Templates) or not has_feature(driver, volume.name, Feature.CLONE, snapshot):
+                raise Unsupported(f"volume '{volume}' cannot carry linked clones; make a full copy")
+            return VolumeId(volume.storage, driver.clone(volume.name, vmid, snapshot))
 
     def activate(self, volumes: Iterable[VolumeId]) -> None:
         """Make volumes usable, their storages first."""

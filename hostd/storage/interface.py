@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import ClassVar, Protocol, runtime_checkable
 
 from hostd.core.formats.sections import SectionOption
@@ -36,9 +37,37 @@ class StorageConfig:
         return not self.disabled and (self.nodes is None or node in self.nodes)
 
 
+class Feature(StrEnum):
+    """What can be done with a volume. Texts are those that clients ask for."""
+
+    SNAPSHOT = "snapshot"
+    CLONE = "clone"
+    COPY = "copy"
+    TEMPLATE = "template"
+    RESIZE = "resize"
+    RENAME = "rename"
+    SPARSE = "sparseinit"
+
+
+class State(StrEnum):
+    """Which state of a volume a feature is asked for."""
+
+    CURRENT = "current"
+    BASE = "base"
+    SNAPSHOT = "snapshot"
+
+
+# By feature and state: the formats that can do it.
+Features = Mapping[Feature, Mapping[State, frozenset[str]]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Info:
     """A driver's abilities as data. ``formats``: the first one is the default.
+
+    ``image_files``: formats that are files with an image inside. While QEMU has one open, QEMU alone may grow it, and
+    those whose snapshots lie inside (``qcow2``) are snapshot by it as well; everything else is done by the driver at
+    any time.
 
     ``container_format``: what a container's root becomes here (``subvol``: a directory or dataset; ``raw``: a block
     device with a file system that the caller makes). ``shared``: every node sees the same data. ``aio``: how QEMU
@@ -53,6 +82,8 @@ class Info:
     shared: bool = False
     aio: str = "io_uring"
     options: Mapping[str, SectionOption] = field(default_factory=dict)
+    image_files: frozenset[str] = frozenset()
+    features: Features = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +126,7 @@ class Driver(Protocol):
     """
 
     info: ClassVar[Info]
+    storage: StorageConfig
 
     def activate(self) -> None:
         """Make the storage usable; twice does nothing. Raises Unavailable with the reason."""
@@ -121,6 +153,12 @@ class Driver(Protocol):
 
     def deactivate_volume(self, name: str) -> None: ...
 
+    def resize(self, name: str, size_bytes: int) -> None:
+        """Grow a volume, rounded up to what the storage can do. The caller has checked that it becomes no smaller."""
+
+    def rename(self, name: str, vmid: int, wished: str = "") -> str:
+        """Give a volume to another guest (or another name) and return its new name; the storage's lock is held."""
+
 
 @runtime_checkable
 class Files(Protocol):
@@ -128,3 +166,47 @@ class Files(Protocol):
 
     def file_path(self, content: str, filename: str) -> str:
         """Where a file of that content belongs; ParseError for a name that is not allowed."""
+
+
+@runtime_checkable
+class Snapshots(Protocol):
+    """A storage that keeps states of volumes. Ask ``has_feature`` first: not every format can do it."""
+
+    def snapshot(self, name: str, snapshot: str) -> None: ...
+
+    def rollback(self, name: str, snapshot: str) -> None:
+        """Back to a state, which stays. Conflict where newer states are in the way (see ``blocking``)."""
+
+    def blocking(self, name: str, snapshot: str) -> list[str]:
+        """Newer snapshots that a rollback to this one would need to delete first; mostly none."""
+
+    def delete_snapshot(self, name: str, snapshot: str) -> None:
+        """Forget a state; one that is not there is no error, so that a half-done deletion can be repeated."""
+
+    def snapshots(self, name: str) -> list[str]:
+        """Names of the states of a volume, oldest first."""
+
+    def snapshot_path(self, name: str, snapshot: str) -> str:
+        """Where a state can be read once ``activate_snapshot`` was called. Unsupported where it lies in an image."""
+
+    def activate_snapshot(self, name: str, snapshot: str) -> None: ...
+
+    def deactivate_snapshot(self, name: str, snapshot: str) -> None: ...
+
+
+@runtime_checkable
+class Templates(Protocol):
+    """A storage whose volumes can become bases of linked clones."""
+
+    def make_base(self, name: str) -> str:
+        """Turn a volume into a base, which is never written again; its new name. The storage's lock is held."""
+
+    def clone(self, name: str, vmid: int, snapshot: str = "") -> str:
+        """A volume that shares a base's (or a snapshot's) data; its name. The storage's lock is held."""
+
+
+def has_feature(driver: Driver, name: str, feature: Feature, snapshot: str = "") -> bool:
+    """Whether a volume (or its snapshot) can do something, from its name alone."""
+    parsed = driver.parse(name)
+    state = State.SNAPSHOT if snapshot else State.BASE if parsed.is_base else State.CURRENT
+    return parsed.format in driver.info.features.get(feature, {}).get(state, frozenset())

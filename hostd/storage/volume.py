@@ -185,3 +185,11 @@ def check_disk_name(name: str, vmid: int) -> None:
     """A wished name must be of this guest: ``vm-<vmid>-…`` or ``subvol-<vmid>-…``, one part. ParseError otherwise."""
     if not re.match(rf"(?:vm|subvol)-{vmid}-[a-zA-Z0-9_.+-]+\Z", name):
         raise ParseError(f"illegal name '{name}': it should look like 'vm-{vmid}-…'")
+
+
+def base_name(name: str) -> str:
+    """What a guest's volume is called once it is a base: ``vm-…`` becomes ``base-…``, ``subvol-…`` ``basevol-…``."""
+    for prefix, base in (("vm-", "base-"), ("subvol-", "basevol-")):
+        if name.startswith(prefix):
+            return base + name.removeprefix(prefix)
+    raise ParseError(f"'{name}' is no volume that could become a base")

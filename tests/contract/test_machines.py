@@ -24,7 +24,7 @@ from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.run import run
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.qemu import lifecycle, process, sockets
+from hostd.guests.qemu import lifecycle, making, process, sockets
 from hostd.guests.qemu.connection import LibvirtMachines, MachineState
 from hostd.guests.qemu.devices import firmware
 from hostd.guests.qemu.devices.disk import Source
@@ -125,7 +125,7 @@ def connect(path: str) -> socket.socket:
 
 def test_a_machine_lives(host: Host) -> None:
     log, machines = ListLog(), LibvirtMachines()
-    lifecycle.create(host, log, 100, VALUES)
+    making.create(host, log, 100, VALUES)
     lifecycle.start(host, log, 100)
     assert machines.state(100) is MachineState.RUNNING
     assert process.is_running(100)
@@ -145,17 +145,17 @@ def test_a_machine_lives(host: Host) -> None:
     assert values["qmpstatus"] == "running"
     assert int(str(values["memhost"])) > 0
     lifecycle.reset(host, log, 100)
-    lifecycle.change(host, log, 100, Change(values={"memory": "96", "name": "renamed"}))
+    making.change(host, log, 100, Change(values={"memory": "96", "name": "renamed"}))
     file = files.load(host.store, lifecycle.where(host, 100)).file
     assert (file.current["memory"], file.pending["memory"], file.current["name"]) == ("64", "96", "renamed")
     with pytest.raises(Conflict, match="is running"):
-        lifecycle.destroy(host, log, 100)
+        making.destroy(host, log, 100)
     with pytest.raises(HostError, match="did not shut down"):  # there is no system inside that could hear
         lifecycle.shutdown(host, log, 100, timeout_s=1)
     lifecycle.shutdown(host, log, 100, timeout_s=1, force_stop=True)
     assert machines.state(100) is None
     assert not process.is_running(100)
-    lifecycle.destroy(host, log, 100)
+    making.destroy(host, log, 100)
     with pytest.raises(NotFound):
         files.load(host.store, lifecycle.where(host, 100))
     assert not list(Path("/var/tmp/holdfast-contract/images").rglob("*disk*"))
@@ -193,11 +193,11 @@ def test_a_machine_lives(host: Host) -> None:
 )  # fmt: skip
 def test_definitions_are_accepted(host: Host, values: dict[str, str]) -> None:
     log = ListLog()
-    lifecycle.create(host, log, 100, {"memory": "128", **values})
+    making.create(host, log, 100, {"memory": "128", **values})
     lifecycle.start(host, log, 100)
     assert LibvirtMachines().state(100) is MachineState.RUNNING
     lifecycle.stop(host, log, 100)
-    lifecycle.destroy(host, log, 100)
+    making.destroy(host, log, 100)
 
 
 def test_uefi_variables_on_a_block_device(host: Host, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_uefi_variables_on_a_block_device(host: Host, tmp_path: Path) -> None:
 
 
 def test_libvirts_reason_reaches_the_user(host: Host) -> None:
-    lifecycle.create(host, ListLog(), 100, {"memory": "64", "args": "-no-such-argument"})
+    making.create(host, ListLog(), 100, {"memory": "64", "args": "-no-such-argument"})
     with pytest.raises(HostError, match="start failed"):
         lifecycle.start(host, ListLog(), 100)
     assert LibvirtMachines().state(100) is None
@@ -231,7 +231,7 @@ def test_libvirts_reason_reaches_the_user(host: Host) -> None:
 def test_a_machine_outlives_libvirts_daemon(host: Host, libvirt: Daemons) -> None:
     """The connection is made anew, and the machine is still known."""
     machines = LibvirtMachines()
-    lifecycle.create(host, ListLog(), 100, {"memory": "64"})
+    making.create(host, ListLog(), 100, {"memory": "64"})
     lifecycle.start(host, ListLog(), 100)
     pid = process.read_pid(100)
     libvirt.end("libvirtd", signal.SIGKILL)

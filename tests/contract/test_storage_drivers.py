@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from hostd.core.errors import Conflict, NotFound, ParseError
+from hostd.core.errors import Conflict, HostError, NotFound, ParseError
 from hostd.core.run import run
+from hostd.storage.catalog import Catalog
 from hostd.storage.config import parse_storage_cfg
+from hostd.storage.copying import copy
 from hostd.storage.drivers import DRIVERS
-from hostd.storage.interface import Driver, Files, VolumeSpec
+from hostd.storage.interface import Driver, Feature, Files, Snapshots, State, Templates, VolumeSpec, has_feature
+from hostd.storage.volume import VolumeId
 
 MIB = 1024**2
 NAME = "hfcontract"
@@ -28,6 +33,19 @@ def missing(what: str, reason: str) -> None:
     if what in os.environ.get("REQUIRE", "").split(","):
         pytest.fail(f"required but not here: {reason}")
     pytest.skip(reason)
+
+
+def section(driver: Driver) -> str:
+    """The storage as storage.cfg has it."""
+    storage = driver.storage
+    lines = "".join(f"\t{key} {value}\n" for key, value in storage.options.items())
+    return f"{storage.type}: {storage.id}\n{lines}"
+
+
+def locking() -> Callable[[str, float], AbstractContextManager[object]]:
+    """A lock between the threads of this test, as node_lock is one between processes."""
+    lock = threading.Lock()
+    return lambda name, timeout_s: lock
 
 
 def loop_device(folder: Path, stack: ExitStack) -> str:
@@ -182,3 +200,160 @@ def test_files(driver: Driver) -> None:
     assert [(v.name, v.content, v.size_bytes) for v in every.volumes({"iso"})] == [("iso/x.iso", "iso", 5)]
     every.delete("iso/x.iso")
     assert every.volumes({"iso"}) == []
+
+
+def write(driver: Driver, name: str, text: bytes) -> None:
+    """At the beginning of the guest's disk, or into a file of the container's root."""
+    driver.activate_volume(name)
+    path = driver.path(name)
+    if os.path.isdir(path):
+        Path(path, "text").write_bytes(text)
+    elif name.endswith((".qcow2", ".vmdk")):
+        run(["qemu-io", "-f", name.rpartition(".")[2], "-c", f"write -P {text[0]} 0 {len(text)}", path])
+    else:
+        with open(path, "r+b") as volume:
+            volume.write(text)
+            volume.flush()
+            os.fsync(volume.fileno())
+
+
+def holds(driver: Driver, name: str, text: bytes, path: str = "") -> bool:
+    driver.activate_volume(name)
+    path = path or driver.path(name)
+    if os.path.isdir(path):
+        return Path(path, "text").read_bytes() == text
+    if name.endswith((".qcow2", ".vmdk")):
+        pattern = ["qemu-io", "-r", "-f", name.rpartition(".")[2], "-c", f"read -P {text[0]} 0 {len(text)}", path]
+        return "verification failed" not in run(pattern).stdout
+    with open(path, "rb") as volume:
+        return volume.read(len(text)) == text
+
+
+def of_format(driver: Driver, format: str, size_bytes: int = 8 * MIB, vmid: int = 100) -> str:
+    """A volume; a folder whose size cannot be limited is made without one."""
+    unlimited = format == "subvol" and driver.info.container_format != "subvol"
+    return driver.create(VolumeSpec(vmid=vmid, size_bytes=0 if unlimited else size_bytes, format=format))
+
+
+def formats(driver: Driver, feature: Feature, state: State = State.CURRENT) -> list[str]:
+    found = sorted(driver.info.features.get(feature, {}).get(state, frozenset()))
+    if not found:
+        pytest.skip(f"no {feature} of a {state} volume here")
+    return found
+
+
+def test_volumes_grow(driver: Driver) -> None:
+    for format in formats(driver, Feature.RESIZE):
+        name = of_format(driver, format)
+        write(driver, name, b"A" * 512)
+        if format == "subvol" and driver.info.container_format != "subvol":
+            continue
+        driver.resize(name, 16 * MIB)
+        assert 16 * MIB <= driver.volume(name).size_bytes < 24 * MIB
+        driver.resize(name, 16 * MIB)
+        assert holds(driver, name, b"A" * 512)
+
+
+def test_states_are_kept_and_come_back(driver: Driver) -> None:
+    for format in formats(driver, Feature.SNAPSHOT):
+        assert isinstance(driver, Snapshots)
+        every = cast(Driver, driver)
+        name = of_format(every, format)
+        write(every, name, b"A" * 512)
+        driver.snapshot(name, "first")
+        write(every, name, b"B" * 512)
+        assert driver.snapshots(name) == ["first"]
+        assert driver.blocking(name, "first") == []
+        if format != "qcow2":
+            driver.activate_snapshot(name, "first")
+            assert holds(every, name, b"A" * 512, driver.snapshot_path(name, "first"))
+            driver.deactivate_snapshot(name, "first")
+        driver.rollback(name, "first")
+        assert holds(every, name, b"A" * 512)
+        driver.rollback(name, "first")
+        assert [v.name for v in every.volumes({"images"}) if v.name == name] == [name]
+        driver.delete_snapshot(name, "first")
+        driver.delete_snapshot(name, "first")
+        assert driver.snapshots(name) == []
+        with pytest.raises(ParseError):
+            driver.snapshot(name, "-rf")
+        driver.snapshot(name, "second")
+        every.delete(name)
+        assert every.volumes({"images"}) == []
+
+
+def test_linked_clones(driver: Driver) -> None:
+    for format in formats(driver, Feature.TEMPLATE):
+        assert isinstance(driver, Templates)
+        every = cast(Driver, driver)
+        name = of_format(every, format)
+        write(every, name, b"A" * 512)
+        assert not has_feature(every, name, Feature.CLONE) or driver.info.type == "btrfs"
+        base = driver.make_base(name)
+        assert every.parse(base).is_base
+        assert [v.name for v in every.volumes({"images"})] == [base]
+        if not has_feature(every, base, Feature.CLONE):
+            every.delete(base)
+            continue
+        clones = [driver.clone(base, vmid) for vmid in (200, 200, 201)]
+        assert len(set(clones)) == 3
+        assert {v.name for v in every.volumes({"images"})} == {base, *clones}
+        write(every, clones[0], b"B" * 512)
+        assert holds(every, clones[1], b"A" * 512)
+        assert every.volume(clones[0]).size_bytes == every.volume(base).size_bytes
+        for made in (*clones, base):
+            every.delete(made)
+
+
+def test_volumes_change_hands(driver: Driver) -> None:
+    for format in formats(driver, Feature.RENAME):
+        name = of_format(driver, format)
+        write(driver, name, b"A" * 512)
+        driver.deactivate_volume(name)
+        new = driver.rename(name, 300)
+        assert driver.volume(new).vmid == 300
+        assert holds(driver, new, b"A" * 512)
+        with pytest.raises(NotFound):
+            driver.volume(name)
+        driver.delete(new)
+
+
+def test_full_copies(driver: Driver, tmp_path: Path) -> None:
+    """Out to a folder as qcow2 and back, and of a state."""
+    other = tmp_path / "other"
+    catalog = Catalog(
+        f"dir: other\n\tpath {other}\n\tcontent images,rootdir\n\n{section(driver)}".encode(),
+        node="n", run=run, lock=lambda name, timeout_s: nullcontext(),
+    )  # fmt: skip
+    for format in formats(driver, Feature.COPY):
+        name = of_format(driver, format)
+        write(driver, name, b"A" * 512)
+        source, content = VolumeId(NAME, name), sorted(set(driver.storage.content) & {"images", "rootdir"})[0]
+        out = copy(catalog, run, source, "other", 400, format="subvol" if format == "subvol" else "qcow2")
+        back = copy(catalog, run, out, NAME, 401, content=content, format=format)
+        assert holds(driver, back.name, b"A" * 512)
+        if has_feature(driver, name, Feature.COPY, "s"):
+            catalog.snapshot(source, "s")
+            write(driver, name, b"B" * 512)
+            assert holds(driver, copy(catalog, run, source, NAME, 402, content=content, snapshot="s").name, b"A" * 512)
+
+
+def test_many_at_once(driver: Driver) -> None:
+    """The storage's lock is what keeps names apart; everything else runs side by side."""
+    catalog = Catalog(section(driver).encode(), node="n", run=run, lock=locking())
+    with ThreadPoolExecutor(20) as pool:
+        made = list(
+            pool.map(lambda n: catalog.allocate(NAME, VolumeSpec(vmid=100, size_bytes=4 * MIB), "images"), range(20))
+        )
+        assert len(set(made)) == 20
+        assert len(driver.volumes({"images"})) == 20
+        list(pool.map(catalog.free, made))
+    assert driver.volumes({"images"}) == []
+
+
+def test_what_does_not_fit_is_refused_and_leaves_nothing(driver: Driver) -> None:
+    if driver.info.type not in ("lvm",):
+        pytest.skip("space is taken as it is written here")
+    with pytest.raises(HostError):
+        driver.create(VolumeSpec(vmid=100, size_bytes=8 * 1024 * MIB))
+    assert driver.volumes({"images"}) == []

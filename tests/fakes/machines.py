@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from xml.etree import ElementTree
 
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.guests.qemu.connection import MachineState, MachineStats
+from hostd.guests.qemu.devices.disk import Source
 from hostd.guests.qemu.domain_xml import vmid_of
 
 
@@ -62,6 +65,44 @@ class FakeMachines:
 
     def stats(self) -> list[MachineStats]:
         return []
+
+    def definition(self, vmid: int) -> str:
+        self._running(vmid, "definition")
+        return self.xml[vmid]
+
+    def save_memory(self, vmid: int, path: str) -> None:
+        self._running(vmid, "save_memory")
+        with open(path, "wb") as file:
+            file.write(b"memory")
+
+    def start_saved(self, path: str, xml: str) -> None:
+        self.calls.append(f"start_saved {path}")
+        self.start(xml)
+
+    def freeze(self, vmid: int) -> None:
+        self._running(vmid, "freeze")
+
+    def thaw(self, vmid: int) -> None:
+        self._running(vmid, "thaw")
+
+    def monitor(self, vmid: int, command: str, arguments: Mapping[str, object]) -> Any:
+        self._running(vmid, f"monitor {command}")
+        if command == "query-block":
+            sources = ElementTree.fromstring(self.xml[vmid]).iterfind("devices/disk/source")
+            paths = [s.get("file", "") for s in sources]
+            return [{"inserted": {"file": p, "node-name": f"node-{n}"}} for n, p in enumerate(paths)]
+        return None
+
+    def resize_disk(self, vmid: int, path: str, size_bytes: int) -> None:
+        self._running(vmid, f"resize_disk {size_bytes}")
+        with open(path, "r+b") as file:
+            file.truncate(size_bytes)
+
+    def copy_disk(
+        self, vmid: int, path: str, target: Source, limit_bps: int, progress: Callable[[float], object]
+    ) -> None:
+        self._running(vmid, f"copy_disk {target.path}")
+        progress(1.0)
 
     def qemu_version(self) -> str:
         return "10.0.2"

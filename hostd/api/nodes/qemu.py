@@ -17,7 +17,7 @@ from hostd.guests import changes, index
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.index import Entry
-from hostd.guests.qemu import lifecycle, plan
+from hostd.guests.qemu import lifecycle, making, plan
 from hostd.guests.qemu.config import OPTIONS, known_keys, with_old_names
 from hostd.tasks.log import ListLog
 
@@ -323,7 +323,7 @@ def update(ctx: Context, p: ChangeParams) -> object:
     """Change a machine's configuration and wait; on a running machine what touches it waits for the next start."""
     change, direct = _prepare(ctx, p)
     if direct:
-        lifecycle.change(ctx.host, ListLog(), p.vmid, change, digest=p.digest, skip_lock=p.skiplock)
+        making.change(ctx.host, ListLog(), p.vmid, change, digest=p.digest, skip_lock=p.skiplock)
     else:
         shared.wait_for(_spawn_change(ctx, p, change), _CHANGE_S)
     return None

@@ -32,7 +32,7 @@ from hostd.cluster.fs.mutations import (
     Write,
     new_inode,
 )
-from hostd.cluster.fs.openfiles import Handle, OpenFile, OpenFiles, State
+from hostd.cluster.fs.openfiles import READERS, Handle, OpenFile, OpenFiles, State
 from hostd.cluster.fs.replicate import Entry
 from hostd.cluster.fs.tree import ROOT, Node, apply
 
@@ -104,8 +104,8 @@ class Filesystem:
 
     def _published(self, entry: Entry, _from_mount: bool) -> None:
         for effect in entry.outcome.effects:
-            if effect.new is None and effect.old is not None and (file := self._open.files.get(effect.old.inode)):
-                file.last = effect.old
+            if effect.new is None and effect.old is not None:
+                self._open.removed(effect.old)
 
     # --- names and attributes
 
@@ -163,6 +163,8 @@ class Filesystem:
         node = self._tree.get(inode)
         if file is not None and (file.buffer is not None or node is None):
             return self._file_attributes(file)
+        if node is None and (kept := self._open.kept.get(inode)):
+            return self._file_attributes(OpenFile(inode, last=kept))
         if node is None:
             raise FUSEError(errno.ENOENT)
         return self._node_attributes(node, self._tree.path(inode))
@@ -343,6 +345,19 @@ class Filesystem:
             raise FUSEError(errno.EISDIR)
         return OpenFile(inode, actor, last=node)
 
+    def open_to_read(self, inode: int) -> bool:
+        """Open the plain way, with the handle READERS: False where ``open`` must decide."""
+        node = self._tree.get(inode)
+        if node is None or node.is_directory or inode in self._open.files:
+            return False
+        readers = self._open.readers
+        readers[inode] = readers.get(inode, 0) + 1
+        return True
+
+    def close_after_read(self, inode: int) -> None:
+        """Undo ``open_to_read``."""
+        self._open.close_reader(inode)
+
     @answers
     async def open(self, inode: int, flags: int, ctx: Context) -> Opened:
         writes = bool(flags & (WRITING | os.O_TRUNC))
@@ -389,7 +404,11 @@ class Filesystem:
         return information, self._attributes_of(file.inode)
 
     @answers
-    async def read(self, fh: int, offset: int, size: int) -> bytes:
+    async def read(self, inode: int, fh: int, offset: int, size: int) -> bytes:
+        if fh == READERS:
+            file = self._open.files.get(inode) or OpenFile(inode, last=self._open.kept.get(inode))
+            content = self._committed(file) if file.buffer is None else file.buffer
+            return bytes(content[offset : offset + size])
         handle = self._open.handles[fh]
         if handle.file is None:
             return handle.content[offset : offset + size]

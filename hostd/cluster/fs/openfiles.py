@@ -11,11 +11,14 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Final
 
 import trio
 
 from hostd.cluster.fs import paths
 from hostd.cluster.fs.tree import Node
+
+READERS: Final = 0  # the handle that all have who opened a file to read while nothing of it was buffered
 
 
 class State(Enum):
@@ -116,12 +119,17 @@ class Handle:
 
 @dataclass(slots=True)
 class OpenFiles:
-    """All open files by inode, all handles by number, and those not in the tree yet by place."""
+    """All open files by inode, all handles by number, and those not in the tree yet by place.
+
+    ``readers``: how many hold the handle READERS, by inode; ``kept``: what was removed from the tree under them.
+    """
 
     files: dict[int, OpenFile] = field(default_factory=dict)
     handles: dict[int, Handle] = field(default_factory=dict)
     pending: dict[tuple[int, str], OpenFile] = field(default_factory=dict)
-    _next: int = 1
+    readers: dict[int, int] = field(default_factory=dict)
+    kept: dict[int, Node] = field(default_factory=dict)
+    _next: int = READERS + 1
 
     def add(self, handle: Handle) -> int:
         """Register a handle; returns its number."""
@@ -142,6 +150,21 @@ class OpenFiles:
                 if file.place is not None:
                     self.pending.pop(file.place, None)
         return file
+
+    def close_reader(self, inode: int) -> None:
+        """One holder of the handle READERS less."""
+        if (left := self.readers[inode] - 1) > 0:
+            self.readers[inode] = left
+        else:
+            del self.readers[inode]
+            self.kept.pop(inode, None)
+
+    def removed(self, node: Node) -> None:
+        """A file went from the tree; who has it open reads on."""
+        if file := self.files.get(node.inode):
+            file.last = node
+        if node.inode in self.readers:
+            self.kept[node.inode] = node
 
     def expect(self, file: OpenFile) -> None:
         """Show a file at its place though the tree does not have it yet."""

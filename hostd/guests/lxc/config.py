@@ -250,3 +250,11 @@ def allowed_raw(raw: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]
 def without_forbidden(file: GuestFile) -> GuestFile:
     """As the file is written back: without LXC settings that are never taken from it."""
     return replace(file, raw=allowed_raw(file.raw))
+
+
+def state_volumes(config: Mapping[str, str]) -> dict[str, str]:
+    """Key → volume id of everything that a snapshot keeps a state of: no folders and devices of the host."""
+    keys = ["rootfs", *(f"mp{n}" for n in range(mounts.COUNT))]
+    parts = {key: propstring.parse(config[key], default_key="volume") for key in keys if key in config}
+    found = {key: values.get("volume", "") for key, values in parts.items()}
+    return {key: volume for key, volume in found.items() if ":" in volume and not volume.startswith("/")}

@@ -6,15 +6,20 @@ A connection belongs to the process that opened it; the task daemon's workers op
 from __future__ import annotations
 
 import contextlib
+import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Protocol
+from xml.etree import ElementTree
+from xml.sax.saxutils import quoteattr
 
 import libvirt
+import libvirt_qemu
 
 from hostd.core.errors import Conflict, HostError, NotFound, Unavailable
+from hostd.guests.qemu.devices.disk import Source
 from hostd.guests.qemu.domain_xml import domain_name, vmid_of
 
 URI: Final = "qemu:///system"
@@ -85,6 +90,31 @@ class Machines(Protocol):
         """Whether the domain was gone in time."""
 
     def stats(self) -> list[MachineStats]: ...
+
+    def definition(self, vmid: int) -> str:
+        """The running domain's XML."""
+
+    def save_memory(self, vmid: int, path: str) -> None:
+        """Write the memory of a machine that is held still; it stays so."""
+
+    def start_saved(self, path: str, xml: str) -> None:
+        """Start a transient domain that goes on from saved memory."""
+
+    def freeze(self, vmid: int) -> None:
+        """Have the guest's agent write everything to its disks and hold writes."""
+
+    def thaw(self, vmid: int) -> None: ...
+
+    def monitor(self, vmid: int, command: str, arguments: Mapping[str, object]) -> Any:
+        """A command of QEMU's monitor (QMP); its answer."""
+
+    def resize_disk(self, vmid: int, path: str, size_bytes: int) -> None:
+        """Tell a running machine (and its image file) the new size of the disk at ``path``."""
+
+    def copy_disk(
+        self, vmid: int, path: str, target: Source, limit_bps: int, progress: Callable[[float], object]
+    ) -> None:
+        """Copy the disk at ``path`` to a volume that is there while the machine runs, and go on with the copy."""
 
     def qemu_version(self) -> str: ...
 
@@ -192,6 +222,94 @@ class LibvirtMachines:
             found = connection.getAllDomainStats(wanted, flags)
             pairs = [(vmid_of(domain.name()), values) for domain, values in found]
         return [to_stats(vmid, values) for vmid, values in pairs if vmid is not None]
+
+    def definition(self, vmid: int) -> str:
+        with _translated(f"VM {vmid}"):
+            return str(self._domain(vmid).XMLDesc(0))
+
+    def save_memory(self, vmid: int, path: str) -> None:
+        """A snapshot of libvirt's with memory alone: its file is what ``restore`` reads, and the domain stays."""
+        domain = self._domain(vmid)
+        with _translated(f"VM {vmid}"):
+            targets = [
+                d.get("dev", "") for d in ElementTree.fromstring(domain.XMLDesc(0)).iterfind("devices/disk/target")
+            ]
+            disks = "".join(f"<disk name={quoteattr(target)} snapshot='no'/>" for target in targets)
+            memory = f"<memory snapshot='external' file={quoteattr(path)}/>"
+            xml = f"<domainsnapshot>{memory}<disks>{disks}</disks></domainsnapshot>"
+            domain.snapshotCreateXML(xml, libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA)
+
+    def start_saved(self, path: str, xml: str) -> None:
+        connection = self._open()
+        with _translated("restore"):
+            connection.restoreFlags(path, xml, libvirt.VIR_DOMAIN_SAVE_RUNNING)
+
+    def freeze(self, vmid: int) -> None:
+        with _translated(f"VM {vmid}"):
+            self._domain(vmid).fsFreeze()
+
+    def thaw(self, vmid: int) -> None:
+        with _translated(f"VM {vmid}"):
+            self._domain(vmid).fsThaw()
+
+    def monitor(self, vmid: int, command: str, arguments: Mapping[str, object]) -> Any:
+        request = json.dumps({"execute": command, "arguments": dict(arguments)})
+        with _translated(f"VM {vmid}"):
+            answer = json.loads(libvirt_qemu.qemuMonitorCommand(self._domain(vmid), request, 0))
+        if "error" in answer:
+            raise HostError(f"VM {vmid}: {command}: {answer['error'].get('desc', 'failed')}")
+        return answer.get("return")
+
+    def _disk(self, domain: Any, path: str) -> str:
+        """libvirt's name (``sda``) of the disk whose source is ``path``."""
+        for disk in ElementTree.fromstring(domain.XMLDesc(0)).iterfind("devices/disk"):
+            source, target = disk.find("source"), disk.find("target")
+            if source is not None and target is not None and path in (source.get("file"), source.get("dev")):
+                return target.get("dev", "")
+        raise NotFound(f"no disk of the running machine lies at '{path}'")
+
+    def resize_disk(self, vmid: int, path: str, size_bytes: int) -> None:
+        domain = self._domain(vmid)
+        with _translated(f"VM {vmid}"):
+            domain.blockResize(self._disk(domain, path), size_bytes, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+
+    def copy_disk(
+        self, vmid: int, path: str, target: Source, limit_bps: int, progress: Callable[[float], object]
+    ) -> None:
+        domain = self._domain(vmid)
+        kind, place = ("block", "dev") if target.block else ("file", "file")
+        driver = f"<driver name='qemu' type={quoteattr(target.format)}/>"
+        xml = f"<disk type='{kind}'><source {place}={quoteattr(target.path)}/>{driver}</disk>"
+        flags = libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
+        with _translated(f"VM {vmid}"):
+            disk = self._disk(domain, path)
+            domain.blockCopy(disk, xml, {"bandwidth": limit_bps} if limit_bps else {}, flags)
+            try:
+                self._wait_copied(domain, disk, progress)
+                domain.blockJobAbort(disk, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
+            except BaseException:
+                with contextlib.suppress(libvirt.libvirtError):
+                    domain.blockJobAbort(disk, 0)
+                raise
+
+    def _wait_copied(self, domain: Any, disk: str, progress: Callable[[float], object]) -> None:
+        """Until the copy holds all that the original does and follows it."""
+        while True:
+            job = domain.blockJobInfo(disk, 0)
+            if not job:
+                raise HostError(f"copying '{disk}' ended; see libvirt's log of the machine")
+            done, end = job.get("cur", 0), job.get("end", 0)
+            progress(done / end if end else 0.0)
+            xml = ElementTree.fromstring(domain.XMLDesc(0))
+            mirrors = {
+                t.get("dev"): d.find("mirror")
+                for d in xml.iterfind("devices/disk")
+                if (t := d.find("target")) is not None
+            }
+            mirror = mirrors.get(disk)
+            if mirror is not None and mirror.get("ready") == "yes":
+                return
+            time.sleep(_POLL_S)
 
     def qemu_version(self) -> str:
         connection = self._open()

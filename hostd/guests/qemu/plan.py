@@ -13,25 +13,35 @@ from typing import Final
 
 from hostd.core.errors import HostError, Invalid, ParseError
 from hostd.core.formats import propstring
-from hostd.core.units import GIB, format_size
-from hostd.guests.qemu.devices import disk, firmware, net, platform
+from hostd.core.units import GIB, MIB, format_size
+from hostd.guests.options import is_unused
+from hostd.guests.qemu.devices import disk, firmware, net
 from hostd.guests.qemu.facts import OVMF_2M, Firmware
 from hostd.storage.volume import VolumeId
 
-_NEW = re.compile(r"([a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]):(\d+(?:\.\d+)?)\Z")
+_NEW = re.compile(r"([a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]):(\d+(?:\.\d+)?|cloudinit)\Z")
+CLOUDINIT_BYTES: Final = 4 * MIB
+TPM_BYTES: Final = 4 * MIB
+_OLD_VOLUME: Final = {"volume": propstring.Alias(to="file")}
 # Locally administered, and what KVM guests are known by.
 _MAC_PREFIX: Final = "52:54:00"
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewVolume:
-    """A volume to allocate for a key. ``format`` empty: the storage's own choice. ``efi``: filled with variables."""
+    """A volume to allocate for a key. ``format`` empty: the storage's own choice. ``efi``: filled with variables.
+
+    ``cloudinit``: it gets the seed of cloud-init. ``source``: a volume or path whose contents are copied, whose size
+    then counts.
+    """
 
     key: str
     storage: str
     size_bytes: int
     format: str = ""
     efi: Firmware | None = None
+    cloudinit: bool = False
+    source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +72,8 @@ def plan_values(values: Mapping[str, str], random: Callable[[int], bytes]) -> Pl
                 _plan_volume(key, disk.parse_disk(key, value).values, new, existing)
             elif key == "efidisk0":
                 _plan_volume(key, firmware.parse_efidisk(value), new, existing)
-            elif key == "tpmstate0":
-                _plan_volume(key, platform.parse_tpm(value), new, existing)
+            elif key == "tpmstate0" or is_unused(key):
+                _plan_volume(key, propstring.parse(value, default_key="file", aliases=_OLD_VOLUME), new, existing)
             elif re.fullmatch(r"net\d+", key):
                 planned[key] = with_mac(key, value, random)
             elif key == "vmgenid" and value == "1":
@@ -81,21 +91,33 @@ def _plan_volume(key: str, values: Mapping[str, str], new: list[NewVolume], exis
         if file.startswith("/"):
             raise ParseError("paths on the host are not supported; use a volume of a storage")
         return
-    if "import-from" in values:
-        raise ParseError("import-from is not supported yet")
+    source = values.get("import-from", "")
     match = _NEW.match(file)
     if match is None:
+        if source:
+            raise ParseError("import-from needs a new volume: write <storage>:0")
         existing[key] = VolumeId.parse(file)
+        return
+    storage, wanted = match.groups()
+    if wanted == "cloudinit":
+        if disk.parse_slot(key) is None:
+            raise ParseError("a cloud-init drive belongs on ide, sata or scsi")
+        new.append(NewVolume(key=key, storage=storage, size_bytes=CLOUDINIT_BYTES, format="raw", cloudinit=True))
         return
     if values.get("media") == "cdrom":
         raise ParseError("a CD drive needs an ISO image or none")
+    if is_unused(key):
+        raise ParseError("an unused disk must be there already")
     efi = firmware.efi_firmware(values) if key == "efidisk0" else None
     if efi is OVMF_2M:
         raise ParseError("only efitype=4m is supported; Debian has no 2 MB build of UEFI any more")
-    size = efi.size_bytes if efi else platform.TPM_BYTES if key == "tpmstate0" else int(float(match.group(2)) * GIB)
-    if not size:
+    size = efi.size_bytes if efi else TPM_BYTES if key == "tpmstate0" else int(float(wanted) * GIB)
+    if not size and not source:
         raise ParseError("a new disk needs a size, in GiB")
-    new.append(NewVolume(key=key, storage=match.group(1), size_bytes=size, format=values.get("format", ""), efi=efi))
+    if source and float(wanted):
+        raise ParseError("import-from takes the size of what is imported: write <storage>:0")
+    format = "raw" if key == "tpmstate0" else values.get("format", "")
+    new.append(NewVolume(key=key, storage=storage, size_bytes=size, format=format, efi=efi, source=source))
 
 
 def with_mac(key: str, value: str, random: Callable[[int], bytes]) -> str:
@@ -107,10 +129,12 @@ def with_mac(key: str, value: str, random: Callable[[int], bytes]) -> str:
 def with_volume(key: str, value: str, volume: VolumeId, size_bytes: int | None) -> str:
     """A drive's value that names an allocated volume and its size."""
     if key in ("efidisk0", "tpmstate0"):
-        dropped = ("file", "format", "size")
-        parsed = firmware.parse_efidisk(value) if key == "efidisk0" else platform.parse_tpm(value)
-        values = {k: v for k, v in parsed.items() if k not in dropped}
+        dropped = ("file", "format", "import-from", "size")
+        old = propstring.parse(value, default_key="file", aliases=_OLD_VOLUME)
+        values = {k: v for k, v in old.items() if k not in dropped}
         return propstring.format({**values, "file": str(volume), **_size(size_bytes)}, default_key="file")
+    if is_unused(key):
+        return str(volume)
     return disk.parse_disk(key, value).with_volume(volume, size_bytes).text()
 
 
@@ -137,10 +161,10 @@ def first_values(
 
 def owned_volume(key: str, value: str, vmid: int) -> str:
     """The volume that a guest owns by this line: its disks and UEFI variables, detached ones too; not ISO images."""
-    if not value or not (disk.parse_slot(key) or key in ("efidisk0", "tpmstate0") or re.fullmatch(r"unused\d+", key)):
+    if not value or not (disk.parse_slot(key) or key in ("efidisk0", "tpmstate0") or is_unused(key)):
         return ""
     try:
-        values = propstring.parse(value, default_key="file", aliases={"volume": propstring.Alias(to="file")})
+        values = propstring.parse(value, default_key="file", aliases=_OLD_VOLUME)
         volume = VolumeId.parse(values.get("file", ""))
     except ParseError:
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hostd.guests.changes import Change
-from hostd.guests.qemu import lifecycle
+from hostd.guests.qemu import cloning, disks, lifecycle, making, snapshot_operations
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
 from hostd.tasks.registry import task
@@ -14,7 +14,7 @@ from hostd.tasks.registry import task
 @task("qmcreate")
 def create(host: Host, log: TaskLog, *, vmid: int, values: Mapping[str, str], start: bool = False) -> None:
     """Make a machine and perhaps start it."""
-    lifecycle.create(host, log, vmid, values, start_after=start)
+    making.create(host, log, vmid, values, start_after=start)
 
 
 @task("qmstart")
@@ -46,7 +46,7 @@ def reset(host: Host, log: TaskLog, *, vmid: int, skip_lock: bool = False) -> No
 @task("qmdestroy")
 def destroy(host: Host, log: TaskLog, *, vmid: int, unreferenced: bool = False, skip_lock: bool = False) -> None:
     """Remove a machine and its disks."""
-    lifecycle.destroy(host, log, vmid, unreferenced=unreferenced, skip_lock=skip_lock)
+    making.destroy(host, log, vmid, unreferenced=unreferenced, skip_lock=skip_lock)
 
 
 @task("qmconfig")
@@ -63,4 +63,98 @@ def configure(
 ) -> None:
     """Change a configuration; disks are allocated and removed on the way."""
     change = Change(values=values, delete=delete, revert=revert)
-    lifecycle.change(host, log, vmid, change, digest=digest, skip_lock=skip_lock)
+    making.change(host, log, vmid, change, digest=digest, skip_lock=skip_lock)
+
+
+@task("qmsnapshot")
+def snapshot(host: Host, log: TaskLog, *, vmid: int, name: str, comment: str = "", memory: bool = False) -> None:
+    """Keep a machine's present state."""
+    snapshot_operations.take(host, log, vmid, name, comment=comment, memory=memory)
+
+
+@task("qmdelsnapshot")
+def delete_snapshot(host: Host, log: TaskLog, *, vmid: int, name: str, force: bool = False) -> None:
+    """Forget a state."""
+    snapshot_operations.remove(host, log, vmid, name, force=force)
+
+
+@task("qmrollback")
+def roll_back(host: Host, log: TaskLog, *, vmid: int, name: str, start: bool = False) -> None:
+    """Go back to a state."""
+    snapshot_operations.go_back(host, log, vmid, name, start=start)
+
+
+@task("qmclone")
+def clone(
+    host: Host,
+    log: TaskLog,
+    *,
+    vmid: int,
+    newid: int,
+    name: str = "",
+    description: str | None = None,
+    full: bool = True,
+    snapshot: str = "",
+    storage: str = "",
+    format: str = "",
+    limit_kib: int = 0,
+) -> None:
+    """Make a copy of a machine."""
+    wanted = cloning.Wanted(
+        vmid=newid,
+        name=name,
+        description=description,
+        full=full,
+        snapshot=snapshot,
+        storage=storage,
+        format=format,
+        limit_kib=limit_kib,
+    )
+    cloning.clone(host, log, vmid, wanted)
+
+
+@task("qmtemplate")
+def template(host: Host, log: TaskLog, *, vmid: int, disk: str = "") -> None:
+    """Turn a machine into a template."""
+    cloning.make_template(host, log, vmid, only=disk)
+
+
+@task("qmmove")
+def move(
+    host: Host,
+    log: TaskLog,
+    *,
+    vmid: int,
+    disk: str,
+    storage: str,
+    format: str = "",
+    delete: bool = False,
+    digest: str = "",
+    limit_kib: int = 0,
+) -> None:
+    """Move a disk to another storage."""
+    disks.move(host, log, vmid, disk, storage, format=format, delete=delete, digest=digest, limit_kib=limit_kib)
+
+
+@task("qmreassign")
+def reassign(
+    host: Host,
+    log: TaskLog,
+    *,
+    vmid: int,
+    disk: str,
+    target_vmid: int,
+    target_disk: str,
+    digest: str = "",
+    target_digest: str = "",
+) -> None:
+    """Give a disk to another machine."""
+    disks.reassign(host, log, vmid, disk, target_vmid, target_disk, digest=digest, target_digest=target_digest)
+
+
+@task("resize")
+def resize(
+    host: Host, log: TaskLog, *, vmid: int, disk: str, size: str, digest: str = "", skip_lock: bool = False
+) -> None:
+    """Grow a disk."""
+    disks.resize(host, log, vmid, disk, size, digest=digest, skip_lock=skip_lock)

@@ -11,14 +11,17 @@ from typing import ClassVar, Final
 from hostd.core.errors import Conflict, NotFound, ParseError, Unavailable, Unsupported
 from hostd.core.formats.sections import SectionOption
 from hostd.core.run import Run
-from hostd.storage.drivers import qcow2
+from hostd.storage.drivers import image_files, qcow2, vmdk
+from hostd.storage.drivers.abilities import check_snapshot, every
+from hostd.storage.drivers.image_files import SLOW_S
 from hostd.storage.drivers.options import COMMON, FILES, PATH
-from hostd.storage.interface import Info, StorageConfig, Usage, Volume, VolumeSpec
+from hostd.storage.interface import Info, State, StorageConfig, Usage, Volume, VolumeSpec
 from hostd.storage.volume import (
     Content,
     VolumeName,
     archive_format,
     backup_time,
+    base_name,
     check_disk_name,
     free_name,
     parse_file_name,
@@ -34,16 +37,17 @@ _SUBDIRS: Final = {
     "snippets": "snippets",
     "import": "import",
 }
+_IMAGES: Final = ("raw", "qcow2", "vmdk")
+FEATURES: Final = every(
+    (*_IMAGES, "subvol"),
+    snapshot=("qcow2",),
+    clone={State.BASE: _IMAGES},
+    copy_snapshots=("qcow2",),
+    template=True,
+)
 _EMPTY_IMAGE_MODE = 0o640
+_BASE_MODE = 0o444
 _FOLDER_MODE = 0o755
-
-
-def create_argv(path: str, format: str, size_bytes: int, preallocation: str) -> list[str]:
-    """An image file; ``preallocation`` off, metadata, falloc or full as far as the format knows the word."""
-    if format == "raw" and preallocation == "metadata":
-        preallocation = "off"
-    options = ["-o", f"preallocation={preallocation}"] if format in ("raw", "qcow2") else []
-    return ["qemu-img", "create", "-q", "-f", format, *options, path, str(size_bytes)]
 
 
 def content_path(storage: StorageConfig, content: str) -> str:
@@ -63,6 +67,8 @@ class Dir:
         default_content=frozenset(("images", "rootdir")),
         formats=("raw", "qcow2", "vmdk", "subvol"),
         container_format="raw",
+        image_files=frozenset(_IMAGES),
+        features=FEATURES,
         options={"path": SectionOption(kind=PATH, doc="The folder.", fixed=True, required=True), **COMMON, **FILES},
     )
 
@@ -139,7 +145,7 @@ class Dir:
             stat = os.stat(path)
         except (ParseError, OSError):
             return None
-        header = _header(path) if parsed.format == "qcow2" else None
+        header = _header(path, parsed.format) if parsed.format in ("qcow2", "vmdk") else None
         directory = parsed.format == "subvol"
         image = parsed.content is Content.IMAGES
         return Volume(
@@ -165,17 +171,7 @@ class Dir:
     def create(self, spec: VolumeSpec) -> str:
         if spec.format not in self.info.formats:
             raise Unsupported(f"storage '{self.storage.id}' cannot hold format '{spec.format}'")
-        folder = f"{content_path(self.storage, 'images')}/{spec.vmid}"
-        suffix = f".{spec.format}"
-        if spec.name:
-            check_disk_name(spec.name, spec.vmid)
-        wished = spec.name + ("" if not spec.name or spec.name.endswith(suffix) else suffix)
-        filename = wished or free_name(spec.vmid, spec.format, _listdir(folder), suffix=True, subvols=True)
-        name = f"{spec.vmid}/{filename}"
-        path = self.path(name)
-        if os.path.lexists(path):
-            raise Conflict(f"volume '{self.storage.id}:{name}' already exists")
-        make_folders(folder)
+        name, path = self._new(spec.vmid, spec.format, spec.name)
         if spec.format == "subvol":
             if spec.size_bytes:
                 raise Unsupported(f"storage '{self.storage.id}' cannot limit the size of a folder; use size 0 or raw")
@@ -183,13 +179,29 @@ class Dir:
             return name
         try:
             preallocation = self.storage.text("preallocation", "metadata")
-            self.run(create_argv(path, spec.format, spec.size_bytes, preallocation), timeout_s=600)
+            self.run(image_files.create_argv(path, spec.format, spec.size_bytes, preallocation), timeout_s=SLOW_S)
             os.chmod(path, _EMPTY_IMAGE_MODE)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(path)
             raise
         return name
+
+    def _new(self, vmid: int, format: str, wished: str = "") -> tuple[str, str]:
+        """Name and path of a volume to come, its folder made. Conflict when there is one of a wished name."""
+        folder = f"{content_path(self.storage, 'images')}/{vmid}"
+        suffix = f".{format}"
+        if wished:
+            check_disk_name(wished, vmid)
+            filename = wished + ("" if wished.endswith(suffix) else suffix)
+        else:
+            filename = free_name(vmid, format, _listdir(folder), suffix=True, subvols=True)
+        name = f"{vmid}/{filename}"
+        path = self.path(name)
+        if os.path.lexists(path):
+            raise Conflict(f"volume '{self.storage.id}:{name}' already exists")
+        make_folders(folder)
+        return name, path
 
     def delete(self, name: str) -> None:
         parsed, path = self.parse(name), self.path(name)
@@ -209,6 +221,100 @@ class Dir:
 
     def deactivate_volume(self, name: str) -> None:
         self.parse(name)
+
+    def resize(self, name: str, size_bytes: int) -> None:
+        volume, path = self.volume(name), self.path(name)
+        if volume.format not in ("raw", "qcow2"):
+            raise Unsupported(f"volume '{self.storage.id}:{name}': a {volume.format} cannot be resized")
+        self.run(image_files.resize_argv(path, volume.format, round_up(size_bytes)), timeout_s=SLOW_S)
+
+    def rename(self, name: str, vmid: int, wished: str = "") -> str:
+        parsed, old = self.parse(name), self.path(name)
+        new, path = self._new(vmid, parsed.format, wished)
+        _move(old, path)
+        with contextlib.suppress(OSError):  # not empty: other disks of the guest
+            os.rmdir(os.path.dirname(old))
+        return f"{parsed.base_vmid}/{parsed.base}/{new}" if parsed.base else new
+
+    # --- states inside of images
+
+    def snapshot(self, name: str, snapshot: str) -> None:
+        self.run(image_files.snapshot_argv(self._image(name), check_snapshot(snapshot)), timeout_s=SLOW_S)
+
+    def rollback(self, name: str, snapshot: str) -> None:
+        self.run(image_files.rollback_argv(self._image(name), check_snapshot(snapshot)), timeout_s=SLOW_S)
+
+    def blocking(self, name: str, snapshot: str) -> list[str]:
+        self._image(name)
+        return []
+
+    def delete_snapshot(self, name: str, snapshot: str) -> None:
+        if check_snapshot(snapshot) in self.snapshots(name):
+            self.run(image_files.delete_snapshot_argv(self._image(name), snapshot), timeout_s=SLOW_S)
+
+    def snapshots(self, name: str) -> list[str]:
+        if self.parse(name).format != "qcow2":
+            return []
+        return image_files.parse_snapshots(self.run(image_files.info_argv(self._image(name), "qcow2")).stdout)
+
+    def snapshot_path(self, name: str, snapshot: str) -> str:
+        raise Unsupported(f"snapshot '{snapshot}' of '{self.storage.id}:{name}' lies inside the image")
+
+    def activate_snapshot(self, name: str, snapshot: str) -> None:
+        self._image(name)
+
+    def deactivate_snapshot(self, name: str, snapshot: str) -> None:
+        self.parse(name)
+
+    def _image(self, name: str) -> str:
+        """The path of an image that can hold states; Unsupported for other formats, NotFound."""
+        volume = self.volume(name)
+        if volume.format != "qcow2":
+            raise Unsupported(f"volume '{self.storage.id}:{name}': format '{volume.format}' cannot hold snapshots")
+        return self.path(name)
+
+    # --- bases
+
+    def make_base(self, name: str) -> str:
+        volume, parsed, old = self.volume(name), self.parse(name), self.path(name)
+        if parsed.is_base:
+            raise Conflict(f"volume '{self.storage.id}:{name}' is a base already")
+        if parsed.base:
+            raise Unsupported(f"volume '{self.storage.id}:{name}' is a linked clone, which cannot become a base")
+        filename = base_name(parsed.name)
+        new = f"{volume.vmid}/{filename}"
+        _move(old, self.path(new))
+        if parsed.format != "subvol":
+            os.chmod(self.path(new), _BASE_MODE)
+        return new
+
+    def clone(self, name: str, vmid: int, snapshot: str = "") -> str:
+        base = self.parse(name)
+        if snapshot or not base.is_base or base.format not in self.info.image_files:
+            raise Unsupported(f"volume '{self.storage.id}:{name}' cannot carry linked clones; only a base image can")
+        self.volume(name)
+        new, path = self._new(vmid, "qcow2")
+        backing = f"../{base.vmid}/{base.name}"
+        try:
+            self.run(image_files.clone_argv(path, backing, base.format), timeout_s=SLOW_S, cwd=os.path.dirname(path))
+            os.chmod(path, _EMPTY_IMAGE_MODE)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            raise
+        return f"{base.vmid}/{base.name}/{new}"
+
+
+def round_up(size_bytes: int) -> int:
+    """Images are whole sectors, whatever the format."""
+    return -(-size_bytes // 512) * 512
+
+
+def _move(old: str, new: str) -> None:
+    """Rename, but never onto something that is there; Conflict."""
+    if os.path.lexists(new):
+        raise Conflict(f"'{new}' already exists")
+    os.rename(old, new)
 
 
 def make_folders(path: str) -> None:
@@ -230,9 +336,11 @@ def _listdir(path: str) -> list[str]:
         return []
 
 
-def _header(path: str) -> qcow2.Header | None:
+def _header(path: str, format: str) -> qcow2.Header | None:
+    """What an image tells of itself; None where it is not what its name says."""
     with contextlib.suppress(OSError, ParseError), open(path, "rb") as image:
-        return qcow2.parse_header(image.read(qcow2.HEADER_BYTES))
+        head = image.read(qcow2.HEADER_BYTES)
+        return qcow2.parse_header(head) if format == "qcow2" else qcow2.Header(size_bytes=vmdk.parse_size(head))
     return None
 
 

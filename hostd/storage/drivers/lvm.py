@@ -11,6 +11,7 @@ from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Una
 from hostd.core.formats.sections import SectionOption
 from hostd.core.run import Run
 from hostd.core.undo import Undo
+from hostd.storage.drivers.abilities import every
 from hostd.storage.drivers.options import COMMON, FLAG, TEXT, VG_NAME
 from hostd.storage.interface import Info, StorageConfig, Usage, Volume, VolumeSpec
 from hostd.storage.volume import Content, VolumeName, check_disk_name, free_name, parse_thick_name
@@ -19,7 +20,7 @@ _FORMAT: Final = ["--reportformat", "json", "--units", "b", "--nosuffix"]
 _LV_FIELDS: Final = "vg_name,lv_name,lv_size,lv_attr,pool_lv,origin,data_percent,metadata_percent,lv_time"
 _EPOCH: Final = ["--config", 'report{time_format="%s"}']
 _SECTORS = 1024
-_SLOW_S = 120
+SLOW_S = 120
 
 
 def lvs_argv(vg: str) -> list[str]:
@@ -49,6 +50,14 @@ def remove_argv(vg: str, name: str) -> list[str]:
 def activate_argv(vg: str, name: str, active: bool) -> list[str]:
     """``-K`` takes thin snapshots and templates along, which are skipped otherwise."""
     return ["lvchange", "-aly" if active else "-aln", *(["-K"] if active else []), f"{vg}/{name}"]
+
+
+def grow_argv(vg: str, name: str, size_bytes: int) -> list[str]:
+    return ["lvextend", "-L", f"{size_bytes}b", f"{vg}/{name}"]
+
+
+def rename_argv(vg: str, old: str, new: str) -> list[str]:
+    return ["lvrename", vg, old, new]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +147,7 @@ class Lvm:
         default_content=frozenset(("images",)),
         formats=("raw",),
         container_format="raw",
+        features=every(("raw",)),
         aio="native",  # io_uring has seen trouble on plain LVM
         options={
             "vgname": SectionOption(kind=VG_NAME, doc="Volume group.", fixed=True, required=True),
@@ -159,7 +169,7 @@ class Lvm:
 
     def _logical_volumes(self) -> list[LogicalVolume]:
         try:
-            return parse_lvs(self.run(lvs_argv(self.vg), timeout_s=_SLOW_S).stdout)
+            return parse_lvs(self.run(lvs_argv(self.vg), timeout_s=SLOW_S).stdout)
         except CommandFailed as err:
             raise Unavailable(f"storage '{self.storage.id}' is offline: {err}") from err
 
@@ -168,7 +178,7 @@ class Lvm:
 
     def usage(self) -> Usage:
         try:
-            return parse_vgs(self.run(vgs_argv(self.vg), timeout_s=_SLOW_S).stdout)
+            return parse_vgs(self.run(vgs_argv(self.vg), timeout_s=SLOW_S).stdout)
         except CommandFailed as err:
             raise Unavailable(f"storage '{self.storage.id}' is offline: {err}") from err
 
@@ -197,28 +207,42 @@ class Lvm:
     def create(self, spec: VolumeSpec) -> str:
         if spec.format != "raw":
             raise Unsupported(f"storage '{self.storage.id}' cannot hold format '{spec.format}'")
-        if spec.name:
-            check_disk_name(spec.name, spec.vmid)
-            self.parse(spec.name)
-        taken = {lv.name for lv in self._logical_volumes()}
-        name = spec.name or free_name(spec.vmid, spec.format, taken, suffix=False, subvols=False)
-        if name in taken:
-            raise Conflict(f"volume '{self.storage.id}:{name}' already exists")
+        name = self._new_name(spec.vmid, spec.name)
         with Undo() as undo:
-            self.run(self.create_argv(name, round_up(spec.size_bytes)), timeout_s=_SLOW_S)
-            undo.add(self.run, remove_argv(self.vg, name), timeout_s=_SLOW_S)
+            self.run(self.create_argv(name, round_up(spec.size_bytes)), timeout_s=SLOW_S)
+            undo.add(self.run, remove_argv(self.vg, name), timeout_s=SLOW_S)
             self.run(stay_inactive_argv(self.vg, name))
             undo.keep()
         return name
 
+    def _new_name(self, vmid: int, wished: str = "") -> str:
+        if wished:
+            check_disk_name(wished, vmid)
+            self.parse(wished)
+        taken = {lv.name for lv in self._logical_volumes()}
+        name = wished or free_name(vmid, "raw", taken, suffix=False, subvols=False)
+        if name in taken:
+            raise Conflict(f"volume '{self.storage.id}:{name}' already exists")
+        return name
+
+    def resize(self, name: str, size_bytes: int) -> None:
+        if round_up(size_bytes) > self.volume(name).size_bytes:  # lvextend calls an equal size an error
+            self.run(grow_argv(self.vg, name, round_up(size_bytes)), timeout_s=SLOW_S)
+
+    def rename(self, name: str, vmid: int, wished: str = "") -> str:
+        self.volume(name)
+        new = self._new_name(vmid, wished)
+        self.run(rename_argv(self.vg, name, new), timeout_s=SLOW_S)
+        return new
+
     def delete(self, name: str) -> None:
         self.volume(name)
-        self.run(remove_argv(self.vg, name), timeout_s=_SLOW_S)
+        self.run(remove_argv(self.vg, name), timeout_s=SLOW_S)
 
     def activate_volume(self, name: str) -> None:
         self.parse(name)
-        self.run(activate_argv(self.vg, name, True), timeout_s=_SLOW_S)
+        self.run(activate_argv(self.vg, name, True), timeout_s=SLOW_S)
 
     def deactivate_volume(self, name: str) -> None:
         self.parse(name)
-        self.run(activate_argv(self.vg, name, False), timeout_s=_SLOW_S)
+        self.run(activate_argv(self.vg, name, False), timeout_s=SLOW_S)

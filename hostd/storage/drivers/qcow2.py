@@ -16,7 +16,7 @@ class Header:
     """``backing``: the backing file's name as written, or empty."""
 
     size_bytes: int
-    backing: str
+    backing: str = ""
 
 
 def parse_header(head: bytes) -> Header:

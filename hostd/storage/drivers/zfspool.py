@@ -9,13 +9,17 @@ from typing import ClassVar, Final
 from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Unavailable, Unsupported
 from hostd.core.formats.sections import SectionOption
 from hostd.core.run import Run
+from hostd.storage.drivers.abilities import check_snapshot, every
 from hostd.storage.drivers.options import COMMON, DATASET, FLAG, PATH
-from hostd.storage.interface import Info, StorageConfig, Usage, Volume, VolumeSpec
-from hostd.storage.volume import Content, VolumeName, check_disk_name, free_name, parse_dataset_name
+from hostd.storage.interface import Info, State, StorageConfig, Usage, Volume, VolumeSpec
+from hostd.storage.volume import Content, VolumeName, base_name, check_disk_name, free_name, parse_dataset_name
 
 _FIELDS: Final = "name,type,volsize,refquota,used,creation,origin,mounted"
 _BLOCK_BYTES: Final = 16384
+_MIB: Final = 1024**2
 _SLOW_S = 120
+# What a linked clone stands on: a snapshot of its base.
+_BASE_STATE: Final = "__base__"
 _UNITS = {"": 1, "k": 1024, "m": 1024**2}
 
 
@@ -49,6 +53,34 @@ def import_argv(pool: str) -> list[str]:
 def settle_argv(path: str) -> list[str]:
     """Wait for udev to make the device's name."""
     return ["udevadm", "settle", "--timeout", "10", f"--exit-if-exists={path}"]
+
+
+def states_argv(dataset: str, name: str) -> list[str]:
+    """Snapshots by the order in which they were made; names only."""
+    return ["zfs", "list", "-Hp", "-d", "1", "-t", "snapshot", "-s", "createtxg", "-o", "name", f"{dataset}/{name}"]
+
+
+def snapshot_argv(dataset: str, name: str, snapshot: str) -> list[str]:
+    return ["zfs", "snapshot", f"{dataset}/{name}@{snapshot}"]
+
+
+def rollback_argv(dataset: str, name: str, snapshot: str) -> list[str]:
+    """Without ``-r``: newer snapshots are never deleted unasked."""
+    return ["zfs", "rollback", f"{dataset}/{name}@{snapshot}"]
+
+
+def rename_argv(dataset: str, old: str, new: str) -> list[str]:
+    return ["zfs", "rename", f"{dataset}/{old}", f"{dataset}/{new}"]
+
+
+def clone_argv(dataset: str, origin: str, snapshot: str, name: str, limit_bytes: int) -> list[str]:
+    """``limit_bytes``: the limit of a file system, which a clone does not inherit; 0 for none and for volumes."""
+    limit = ["-o", f"refquota={limit_bytes}"] if limit_bytes else []
+    return ["zfs", "clone", *limit, f"{dataset}/{origin}@{snapshot}", f"{dataset}/{name}"]
+
+
+def set_argv(dataset: str, name: str, property: str, value: str) -> list[str]:
+    return ["zfs", "set", f"{property}={value}", f"{dataset}/{name}"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +153,13 @@ class ZfsPool:
         default_content=frozenset(("images", "rootdir")),
         formats=("raw", "subvol"),
         container_format="subvol",
+        features=every(
+            ("raw", "subvol"),
+            snapshot=("raw", "subvol"),
+            clone={State.BASE: ("raw", "subvol")},
+            copy_snapshots=("raw", "subvol"),
+            template=True,
+        ),
         options={
             "pool": SectionOption(kind=DATASET, doc="Pool or dataset.", fixed=True, required=True),
             "blocksize": SectionOption(kind=DATASET, doc="Block size of volumes, such as 16k."),
@@ -205,22 +244,26 @@ class ZfsPool:
     def create(self, spec: VolumeSpec) -> str:
         if spec.format not in self.info.formats:
             raise Unsupported(f"storage '{self.storage.id}' cannot hold format '{spec.format}'")
-        if spec.name:
-            check_disk_name(spec.name, spec.vmid)
-            if (self.parse(spec.name).format == "subvol") != (spec.format == "subvol"):
-                raise ParseError(f"illegal name '{spec.name}' for format '{spec.format}'")
-        taken = {d.name.removeprefix(f"{self.dataset}/") for d in self._datasets()}
-        name = spec.name or free_name(spec.vmid, spec.format, taken, suffix=False, subvols=True)
-        if name in taken:
-            raise Conflict(f"volume '{self.storage.id}:{name}' already exists")
+        name = self._new_name(spec.vmid, spec.format, spec.name)
         if spec.format == "subvol":
             self.run(create_filesystem_argv(self.dataset, name, spec.size_bytes), timeout_s=_SLOW_S)
             return name
         block = parse_block_bytes(self.storage.text("blocksize", str(_BLOCK_BYTES)))
-        size = -(-spec.size_bytes // block) * block
+        size = _round_up(spec.size_bytes, block)
         sparse = self.storage.flag("sparse")
         self.run(create_volume_argv(self.dataset, name, size, block_bytes=block, sparse=sparse), timeout_s=_SLOW_S)
         self._wait_for_device(name)
+        return name
+
+    def _new_name(self, vmid: int, format: str, wished: str = "") -> str:
+        if wished:
+            check_disk_name(wished, vmid)
+            if (self.parse(wished).format == "subvol") != (format == "subvol"):
+                raise ParseError(f"illegal name '{wished}' for format '{format}'")
+        taken = {d.name.removeprefix(f"{self.dataset}/") for d in self._datasets()}
+        name = wished or free_name(vmid, format, taken, suffix=False, subvols=True)
+        if name in taken:
+            raise Conflict(f"volume '{self.storage.id}:{name}' already exists")
         return name
 
     def _wait_for_device(self, name: str) -> None:
@@ -242,3 +285,90 @@ class ZfsPool:
 
     def deactivate_volume(self, name: str) -> None:
         self.parse(name)
+
+    def resize(self, name: str, size_bytes: int) -> None:
+        own = self.parse(self.volume(name).name)
+        if own.format == "subvol":
+            argv = set_argv(self.dataset, own.name, "refquota", str(size_bytes))
+        else:
+            argv = set_argv(self.dataset, own.name, "volsize", str(_round_up(size_bytes, _MIB)))
+        self.run(argv, timeout_s=_SLOW_S)
+
+    def rename(self, name: str, vmid: int, wished: str = "") -> str:
+        own = self.parse(self.volume(name).name)
+        new = self._new_name(vmid, own.format, wished)
+        self.run(rename_argv(self.dataset, own.name, new), timeout_s=_SLOW_S)
+        return f"{own.base}/{new}" if own.base else new
+
+    # --- states
+
+    def snapshot(self, name: str, snapshot: str) -> None:
+        self.run(snapshot_argv(self.dataset, self.parse(name).name, check_snapshot(snapshot)), timeout_s=_SLOW_S)
+
+    def rollback(self, name: str, snapshot: str) -> None:
+        if newer := self.blocking(name, snapshot):
+            raise Conflict(
+                f"cannot roll back '{self.storage.id}:{name}' to '{snapshot}': "
+                f"newer snapshots are in the way ({', '.join(newer)}); delete them first"
+            )
+        self.run(rollback_argv(self.dataset, self.parse(name).name, snapshot), timeout_s=_SLOW_S)
+
+    def blocking(self, name: str, snapshot: str) -> list[str]:
+        states = self.snapshots(name)
+        if check_snapshot(snapshot) not in states:
+            raise NotFound(f"volume '{self.storage.id}:{name}' has no snapshot '{snapshot}'")
+        return states[states.index(snapshot) + 1 :]
+
+    def delete_snapshot(self, name: str, snapshot: str) -> None:
+        if check_snapshot(snapshot) in self.snapshots(name):
+            self.run(["zfs", "destroy", f"{self.dataset}/{self.parse(name).name}@{snapshot}"], timeout_s=_SLOW_S)
+
+    def snapshots(self, name: str) -> list[str]:
+        out = self.run(states_argv(self.dataset, self.parse(name).name), timeout_s=_SLOW_S).stdout
+        return [line.rpartition("@")[2] for line in out.splitlines() if "@" in line]
+
+    def snapshot_path(self, name: str, snapshot: str) -> str:
+        path, check = self.path(name), check_snapshot(snapshot)
+        return f"{path}/.zfs/snapshot/{check}" if self.parse(name).format == "subvol" else f"{path}@{check}"
+
+    def activate_snapshot(self, name: str, snapshot: str) -> None:
+        """Devices of a volume's states are there on demand only; a file system's states always."""
+        own = self.parse(name)
+        if own.format != "subvol":
+            self.run(set_argv(self.dataset, own.name, "snapdev", "visible"), timeout_s=_SLOW_S)
+            self.run(settle_argv(self.snapshot_path(name, snapshot)), timeout_s=30, check=False)
+
+    def deactivate_snapshot(self, name: str, snapshot: str) -> None:
+        own = self.parse(name)
+        if own.format != "subvol":
+            self.run(set_argv(self.dataset, own.name, "snapdev", "hidden"), timeout_s=_SLOW_S)
+
+    # --- bases
+
+    def make_base(self, name: str) -> str:
+        """Renamed, and its contents kept as a snapshot for clones; a second call completes a first one that died."""
+        own = self.parse(self.volume(name).name)
+        if own.base:
+            raise Unsupported(f"volume '{self.storage.id}:{name}' is a linked clone, which cannot become a base")
+        new = own.name if own.is_base else base_name(own.name)
+        if not own.is_base:
+            self.run(rename_argv(self.dataset, own.name, new), timeout_s=_SLOW_S)
+        if _BASE_STATE not in self.snapshots(new):
+            self.run(snapshot_argv(self.dataset, new, _BASE_STATE), timeout_s=_SLOW_S)
+        return new
+
+    def clone(self, name: str, vmid: int, snapshot: str = "") -> str:
+        volume = self.volume(name)
+        own = self.parse(volume.name)
+        if snapshot or not own.is_base:
+            raise Unsupported(f"volume '{self.storage.id}:{name}' cannot carry linked clones; only a base can")
+        new = self._new_name(vmid, own.format)
+        limit = volume.size_bytes if own.format == "subvol" else 0
+        self.run(clone_argv(self.dataset, own.name, _BASE_STATE, new, limit), timeout_s=_SLOW_S)
+        if own.format != "subvol":
+            self._wait_for_device(new)
+        return f"{own.name}/{new}"
+
+
+def _round_up(size_bytes: int, step_bytes: int) -> int:
+    return -(-size_bytes // step_bytes) * step_bytes

@@ -12,7 +12,7 @@ from hostd.core.errors import CommandFailed, Conflict, HostError, Invalid, NotFo
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.qemu import lifecycle, plan, sockets
+from hostd.guests.qemu import lifecycle, making, plan, sockets
 from hostd.guests.qemu.connection import MachineState, to_stats
 from hostd.guests.qemu.devices import firmware
 from hostd.guests.qemu.facts import OVMF_4M
@@ -52,7 +52,7 @@ def current(host: Host, vmid: int = 100) -> GuestFile:
 
 def made(host: Host, machines: FakeMachines, **values: str) -> ListLog:
     log = ListLog()
-    lifecycle.create(host, log, 100, values, machines=machines)
+    making.create(host, log, 100, values, machines=machines)
     return log
 
 
@@ -169,15 +169,15 @@ def test_removal(host: Host, tmp_path: Path) -> None:
     machines, log = FakeMachines(), ListLog()
     made(host, machines, scsi0="local:1", protection="1")
     with pytest.raises(Conflict, match="protection"):
-        lifecycle.destroy(host, log, 100, machines=machines)
-    lifecycle.change(host, log, 100, Change(values={"protection": "0"}, delete={"scsi0": False}), running=False)
+        making.destroy(host, log, 100, machines=machines)
+    making.change(host, log, 100, Change(values={"protection": "0"}, delete={"scsi0": False}), running=False)
     assert current(host).current["unused0"] == "local:100/vm-100-disk-0.raw"
     lifecycle.start(host, log, 100, machines=machines)
     with pytest.raises(Conflict, match="running"):
-        lifecycle.destroy(host, log, 100, machines=machines)
+        making.destroy(host, log, 100, machines=machines)
     lifecycle.stop(host, log, 100, machines=machines)
     (tmp_path / "vz/images/100/vm-100-disk-7.raw").write_bytes(b"left over")
-    lifecycle.destroy(host, log, 100, unreferenced=True, machines=machines)
+    making.destroy(host, log, 100, unreferenced=True, machines=machines)
     assert not (tmp_path / "vz/images/100").exists()
     with pytest.raises(NotFound):
         current(host)
@@ -187,7 +187,7 @@ def test_removal_goes_on_when_a_disk_is_gone(host: Host, tmp_path: Path) -> None
     made(host, FakeMachines(), scsi0="local:1")
     (tmp_path / "vz/images/100/vm-100-disk-0.raw").unlink()
     log = ListLog()
-    lifecycle.destroy(host, log, 100, machines=FakeMachines())
+    making.destroy(host, log, 100, machines=FakeMachines())
     assert log.warnings == 0
     with pytest.raises(NotFound):
         current(host)
@@ -198,7 +198,7 @@ def test_changes_of_a_running_machine_wait(host: Host) -> None:
     made(host, machines, scsi0="local:1", memory="512")
     lifecycle.start(host, log, 100, machines=machines)
     change = Change(values={"memory": "1024", "name": "b", "scsi1": "local:1"}, delete={"scsi0": True})
-    lifecycle.change(host, log, 100, change, running=True)
+    making.change(host, log, 100, change, running=True)
     file = current(host)
     assert (file.current["memory"], file.current["name"]) == ("512", "b")
     assert file.pending == {"memory": "1024", "scsi1": "local:100/vm-100-disk-1.raw,size=1G", "delete": "!scsi0"}
@@ -215,14 +215,14 @@ def test_changes_of_a_running_machine_wait(host: Host) -> None:
 def test_an_old_digest_is_refused_and_nothing_stays_behind(host: Host, tmp_path: Path) -> None:
     made(host, FakeMachines(), name="a")
     with pytest.raises(Conflict, match="file change by other user"):
-        lifecycle.change(host, ListLog(), 100, Change(values={"scsi0": "local:1"}), digest="00", running=False)
+        making.change(host, ListLog(), 100, Change(values={"scsi0": "local:1"}), digest="00", running=False)
     assert not list((tmp_path / "vz").rglob("*.raw"))
 
 
 def test_disks_of_other_guests_stay_theirs(host: Host, tmp_path: Path) -> None:
     made(host, FakeMachines(), scsi0="local:1")
     with pytest.raises(Conflict, match="belongs to guest 100"):
-        lifecycle.create(host, ListLog(), 101, {"scsi0": "local:100/vm-100-disk-0.raw"}, machines=FakeMachines())
+        making.create(host, ListLog(), 101, {"scsi0": "local:100/vm-100-disk-0.raw"}, machines=FakeMachines())
     assert (tmp_path / "vz/images/100/vm-100-disk-0.raw").exists()
 
 
@@ -232,7 +232,7 @@ def test_iso_images_are_shared_and_never_removed(host: Host, tmp_path: Path) -> 
     iso.write_bytes(bytes(4096))
     made(host, FakeMachines(), ide2="local:iso/a.iso,media=cdrom")
     assert current(host).current["ide2"] == "local:iso/a.iso,media=cdrom,size=4K"
-    lifecycle.destroy(host, ListLog(), 100, machines=FakeMachines())
+    making.destroy(host, ListLog(), 100, machines=FakeMachines())
     assert iso.exists()
 
 

@@ -20,6 +20,18 @@ export const limits: Readonly<Record<string, Limits>> = {
     "acpi": {
       "default": 1
     },
+    "allow-ksm": {
+      "default": 1
+    },
+    "arch": {
+      "enum": [
+        "x86_64",
+        "aarch64"
+      ]
+    },
+    "autostart": {
+      "default": 0
+    },
     "balloon": {
       "minimum": 0
     },
@@ -29,6 +41,16 @@ export const limits: Readonly<Record<string, Limits>> = {
         "ovmf"
       ],
       "default": "seabios"
+    },
+    "citype": {
+      "enum": [
+        "configdrive2",
+        "nocloud",
+        "opennebula"
+      ]
+    },
+    "ciupgrade": {
+      "default": 1
     },
     "cores": {
       "minimum": 1,
@@ -45,6 +67,48 @@ export const limits: Readonly<Record<string, Limits>> = {
     "description": {
       "maxLength": 8192
     },
+    "hotplug": {
+      "default": "network,disk,usb"
+    },
+    "hugepages": {
+      "enum": [
+        "any",
+        "2",
+        "1024"
+      ]
+    },
+    "keephugepages": {
+      "default": 0
+    },
+    "keyboard": {
+      "enum": [
+        "de",
+        "de-ch",
+        "da",
+        "en-gb",
+        "en-us",
+        "es",
+        "fi",
+        "fr",
+        "fr-be",
+        "fr-ca",
+        "fr-ch",
+        "hu",
+        "is",
+        "it",
+        "ja",
+        "lt",
+        "mk",
+        "nl",
+        "no",
+        "pl",
+        "pt",
+        "pt-br",
+        "sv",
+        "sl",
+        "tr"
+      ]
+    },
     "kvm": {
       "default": 1
     },
@@ -60,6 +124,14 @@ export const limits: Readonly<Record<string, Limits>> = {
         "suspending",
         "suspended"
       ]
+    },
+    "migrate_downtime": {
+      "minimum": 0,
+      "default": 0.1
+    },
+    "migrate_speed": {
+      "minimum": 0,
+      "default": 0
     },
     "numa": {
       "default": 0
@@ -102,6 +174,15 @@ export const limits: Readonly<Record<string, Limits>> = {
       ],
       "default": "lsi"
     },
+    "shares": {
+      "minimum": 0,
+      "maximum": 50000,
+      "default": 1000
+    },
+    "smp": {
+      "minimum": 1,
+      "default": 1
+    },
     "sockets": {
       "minimum": 1,
       "default": 1
@@ -109,8 +190,14 @@ export const limits: Readonly<Record<string, Limits>> = {
     "start": {
       "default": 0
     },
+    "startdate": {
+      "default": "now"
+    },
     "tablet": {
       "default": 1
+    },
+    "tdf": {
+      "default": 0
     },
     "template": {
       "default": 0

@@ -1,0 +1,88 @@
+"""A disk from an image that exists: a volume of another storage or guest, or a file that root names."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Final
+
+from hostd.core.errors import NotFound, ParseError, Unsupported
+from hostd.guests.qemu.plan import NewVolume
+from hostd.node.host import Host
+from hostd.storage import copying
+from hostd.storage.catalog import Catalog
+from hostd.storage.interface import VolumeSpec
+from hostd.storage.volume import VolumeId
+from hostd.tasks.log import TaskLog
+
+_SPARSE_VMDK: Final = b"KDMV"
+_LONG_S: Final = 7 * 24 * 3600.0
+_INFO_S: Final = 60
+_FORMATS: Final = {".qcow2": "qcow2", ".vmdk": "vmdk", ".raw": "raw", ".img": "raw"}
+
+
+def import_disk(host: Host, log: TaskLog, catalog: Catalog, vmid: int, new: NewVolume, format: str) -> VolumeId:
+    """Make a guest's volume with the contents of ``new.source``; nothing stays behind when that fails."""
+    log.info(f"{new.key}: importing '{new.source}'")
+    if new.source.startswith("/"):
+        return _import_file(host, catalog, vmid, new, format, new.source)
+    source = VolumeId.parse(new.source)
+    if catalog.volume(source).content == "import":  # a file that somebody uploaded
+        return _import_file(host, catalog, vmid, new, format, catalog.path(source))
+    return copying.copy(catalog, host.run, source, new.storage, vmid, format=format)
+
+
+def file_format(path: str) -> str:
+    """The format that a file's name tells; its contents are not asked, for they could name any file of the host."""
+    found = _FORMATS.get(os.path.splitext(path)[1].lower())
+    if found is None and path.startswith("/dev/"):
+        return "raw"
+    if found is None:
+        raise Unsupported(f"cannot tell the format of '{path}'; known endings: {', '.join(_FORMATS)}")
+    return found
+
+
+def info_argv(path: str, format: str) -> list[str]:
+    return ["qemu-img", "info", "--output=json", "-f", format, path]
+
+
+def parse_virtual_size(out: str) -> int:
+    """Bytes that a guest sees, from ``qemu-img info --output=json``.
+
+    Unsupported where an image names another file: it could be any file of the host.
+    """
+    try:
+        found = json.loads(out)
+        size = int(found["virtual-size"])
+    except (ValueError, KeyError, TypeError) as err:
+        raise ParseError(f"qemu-img info: unexpected output: {err}") from err
+    inside = found.get("format-specific", {}).get("data", {})
+    for other in (found.get("backing-filename"), inside.get("data-file")):
+        if other:
+            raise Unsupported(f"the image stands on another file, '{other}'; flatten it first (qemu-img convert)")
+    return size
+
+
+def require_one_file(path: str, format: str) -> None:
+    """Unsupported for a VMDK that is a text which names the files with its contents, and so any file of the host."""
+    with open(path, "rb") as file:
+        if format == "vmdk" and file.read(4) != _SPARSE_VMDK:
+            raise Unsupported(f"'{path}' is no VMDK in one file; convert it first (qemu-img convert)")
+
+
+def _import_file(host: Host, catalog: Catalog, vmid: int, new: NewVolume, format: str, path: str) -> VolumeId:
+    if not os.path.exists(path):
+        raise NotFound(f"there is no file '{path}'")
+    inside = file_format(path)
+    require_one_file(path, inside)
+    out = host.run(info_argv(path, inside), timeout_s=_INFO_S).stdout
+    spec = VolumeSpec(vmid=vmid, size_bytes=parse_virtual_size(out), format=format)
+    volume = catalog.allocate(new.storage, spec, "images")
+    try:
+        catalog.activate([volume])
+        source = copying.Source(path=path, format=inside)
+        host.run(copying.convert_argv(source, catalog.path(volume), format), timeout_s=_LONG_S)
+    except BaseException:
+        catalog.free(volume)
+        raise
+    return volume

@@ -1,0 +1,112 @@
+"""Taking, removing and going back to snapshots of a machine: the operations that tasks carry out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree
+
+from hostd.core.errors import Conflict
+from hostd.core.formats.keyvalue import GuestSection
+from hostd.guests import config as files
+from hostd.guests import snapshots
+from hostd.guests.config import StoredGuest
+from hostd.guests.qemu import lifecycle
+from hostd.guests.qemu.connection import LibvirtMachines, Machines
+from hostd.guests.qemu.interrupted import settle
+from hostd.guests.qemu.snapshotting import MachineSteps
+from hostd.guests.qemu.volumes import catalog_of, where
+from hostd.node.host import Host
+from hostd.storage.volume import VolumeId
+from hostd.tasks.log import TaskLog
+
+
+def _steps(host: Host, log: TaskLog, vmid: int, machines: Machines | None, *, settled: bool) -> MachineSteps:
+    guest = files.load(host.store, where(host, vmid))
+    return MachineSteps(host, log, settle(host, log, guest) if settled else guest, machines)
+
+
+def take(
+    host: Host,
+    log: TaskLog,
+    vmid: int,
+    name: str,
+    *,
+    comment: str = "",
+    memory: bool = False,
+    machines: Machines | None = None,
+) -> None:
+    """Keep the machine's present state under a name; ``memory``: with that of a running machine."""
+    with files.lock(vmid):
+        steps = _steps(host, log, vmid, machines, settled=True)
+        snapshots.create(steps, steps.guest.file, name, comment=comment, memory=memory)
+    log.info(f"snapshot '{name}' of VM {vmid} taken")
+
+
+def remove(
+    host: Host, log: TaskLog, vmid: int, name: str, *, force: bool = False, machines: Machines | None = None
+) -> None:
+    """Forget a state; ``force``: also where a volume does not let go of it."""
+    with files.lock(vmid):
+        steps = _steps(host, log, vmid, machines, settled=False)
+        snapshots.delete(steps, steps.guest.file, name, force=force)
+    log.info(f"snapshot '{name}' of VM {vmid} removed")
+
+
+def go_back(
+    host: Host, log: TaskLog, vmid: int, name: str, *, start: bool = False, machines: Machines | None = None
+) -> None:
+    """Back to a state. It goes on running where its memory was saved; otherwise it stays off unless ``start``."""
+    machines = machines or LibvirtMachines()
+    with files.lock(vmid):
+        steps = _steps(host, log, vmid, machines, settled=False)
+        steps.note_target(name)
+        done = snapshots.roll_back(steps, steps.guest.file, name)
+        steps.forget_target()
+    log.info(f"VM {vmid} is as snapshot '{name}' has it")
+    if done.memory:
+        volume = VolumeId.parse(done.memory)
+        catalog = catalog_of(host)
+        catalog.activate([volume])
+        path = catalog.path(volume)
+        lifecycle.start(host, log, vmid, machines=FromMemory(machines, path, done.running))
+    elif start:
+        lifecycle.start(host, log, vmid, machines=machines)
+
+
+class FromMemory:
+    """Machines whose start goes on from saved memory; everything else is passed on."""
+
+    def __init__(self, machines: Machines, path: str, running: Mapping[str, str]) -> None:
+        self._machines, self._path, self._running = machines, path, running
+
+    def start(self, xml: str) -> None:
+        self._machines.start_saved(self._path, as_it_ran(xml, self._running))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._machines, name)
+
+
+def as_it_ran(xml: str, running: Mapping[str, str]) -> str:
+    """A definition with the machine type under which the memory was saved: "pc" may mean another one by now."""
+    if "runningmachine" not in running:
+        return xml
+    domain = ElementTree.fromstring(xml)
+    for kind in domain.iterfind("os/type"):
+        kind.set("machine", running["runningmachine"].split("+")[0])
+    return ElementTree.tostring(domain, encoding="unicode")
+
+
+def describe(host: Host, vmid: int, name: str, comment: str) -> None:
+    """Change a snapshot's notes."""
+    with files.lock(vmid):
+        guest = files.load(host.store, where(host, vmid))
+        section = snapshots.find(guest.file, name)
+        changed: dict[str, GuestSection] = {**guest.file.snapshots, name: replace(section, comment=comment)}
+        files.save(host.store, guest, replace(guest.file, snapshots=changed))
+
+
+def require_free_name(guest: StoredGuest, name: str) -> None:
+    if name in guest.file.snapshots or name == "current":
+        raise Conflict(f"snapshot name '{name}' already used")

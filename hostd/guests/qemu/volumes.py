@@ -1,0 +1,98 @@
+"""Volumes of virtual machines: which ones a file names, where they lie, removing them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from hostd.core.errors import HostError, NotFound
+from hostd.core.formats.keyvalue import GuestFile
+from hostd.guests.config import GuestKind, GuestPath
+from hostd.guests.qemu import config as keys
+from hostd.guests.qemu import plan as planning
+from hostd.guests.qemu.devices import firmware
+from hostd.guests.qemu.devices.disk import Source
+from hostd.guests.qemu.facts import Firmware
+from hostd.node.host import Host
+from hostd.storage.catalog import Catalog
+from hostd.storage.volume import VolumeId
+from hostd.tasks.log import TaskLog
+
+
+def where(host: Host, vmid: int) -> GuestPath:
+    return GuestPath(node=host.node, kind=GuestKind.QEMU, vmid=vmid)
+
+
+def catalog_of(host: Host) -> Catalog:
+    return Catalog.from_store(host.store, node=host.node, run=host.run)
+
+
+def owned(vmid: int) -> partial[str]:
+    return partial(planning.owned_volume, vmid=vmid)
+
+
+def source_of(catalog: Catalog, volume: VolumeId, efi: Firmware | None = None) -> Source:
+    """Where a volume is, and how QEMU best writes there.
+
+    ``efi``: it holds that firmware's variables. The volume must be active.
+    """
+    driver = catalog.driver(volume.storage)
+    path = driver.path(volume.name)
+    parsed = driver.parse(volume.name)
+    block = path.startswith("/dev/")
+    format = "raw" if parsed.content == "iso" else parsed.format
+    if efi:
+        format = firmware.store_format(efi, block=block, size_bytes=size_of(path), format=format)
+    return Source(path=path, format=format, block=block, aio=driver.info.aio)
+
+
+def size_of(path: str) -> int:
+    """Bytes of a file or block device."""
+    with open(path, "rb") as file:
+        return file.seek(0, os.SEEK_END)
+
+
+def sources_of(catalog: Catalog, config: Mapping[str, str]) -> dict[str, Source]:
+    """Every volume that a configuration uses, by its id."""
+    found = {}
+    for key, name in keys.volumes(config, unused=False).items():
+        efi = firmware.efi_firmware(firmware.parse_efidisk(config[key])) if key == "efidisk0" else None
+        found[name] = source_of(catalog, VolumeId.parse(name), efi)
+    return found
+
+
+def all_volumes(file: GuestFile, vmid: int) -> list[str]:
+    """Every volume that the guest owns: now, waiting, in snapshots."""
+    sections: list[Mapping[str, str]] = [file.current, file.pending, *(s.values for s in file.snapshots.values())]
+    names = (planning.owned_volume(key, value, vmid) for values in sections for key, value in values.items())
+    memory = (section.values.get("vmstate", "") for section in file.snapshots.values())
+    return sorted({name for name in [*names, *memory] if name})
+
+
+def unreferenced_volumes(host: Host, vmid: int) -> list[str]:
+    """Volumes on any storage of this node that bear the guest's id."""
+    catalog = catalog_of(host)
+    found: list[str] = []
+    for storage in catalog.here():
+        if {"images", "rootdir"} & set(storage.content):
+            listed = catalog.volumes(storage.id, {"images", "rootdir"}, {}, vmid)
+            found += [str(entry.id) for entry in listed]
+    return found
+
+
+def free_volumes(host: Host, log: TaskLog, volumes: Iterable[str]) -> None:
+    """Remove volumes; one that cannot be removed is a warning, one that is gone is none."""
+    catalog = catalog_of(host)
+    for name in volumes:
+        try:
+            catalog.free(VolumeId.parse(name))
+            log.info(f"removed volume '{name}'")
+        except NotFound:
+            log.info(f"volume '{name}' was already gone")
+        except HostError as err:
+            log.warn(f"could not remove volume '{name}': {err}")
+
+
+def default_format(catalog: Catalog, storage: str) -> str:
+    return catalog.file.get(storage).text("format") or catalog.driver(storage).info.formats[0]

@@ -1,0 +1,53 @@
+"""Image files by ``qemu-img``: command lines for what happens inside them, and what it tells about them."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from hostd.core.errors import ParseError
+
+SLOW_S: Final = 600.0
+
+
+def create_argv(path: str, format: str, size_bytes: int, preallocation: str) -> list[str]:
+    """An image file; ``preallocation`` off, metadata, falloc or full as far as the format knows the word."""
+    if format == "raw" and preallocation == "metadata":
+        preallocation = "off"
+    options = ["-o", f"preallocation={preallocation}"] if format in ("raw", "qcow2") else []
+    return ["qemu-img", "create", "-q", "-f", format, *options, path, str(size_bytes)]
+
+
+def clone_argv(path: str, backing: str, backing_format: str) -> list[str]:
+    """A qcow2 that reads from ``backing`` (relative to the folder of ``path``) what it does not hold itself."""
+    return ["qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", backing_format, path]
+
+
+def resize_argv(path: str, format: str, size_bytes: int) -> list[str]:
+    return ["qemu-img", "resize", "-q", "-f", format, path, str(size_bytes)]
+
+
+def snapshot_argv(path: str, name: str) -> list[str]:
+    return ["qemu-img", "snapshot", "-q", "-c", name, path]
+
+
+def rollback_argv(path: str, name: str) -> list[str]:
+    return ["qemu-img", "snapshot", "-q", "-a", name, path]
+
+
+def delete_snapshot_argv(path: str, name: str) -> list[str]:
+    return ["qemu-img", "snapshot", "-q", "-d", name, path]
+
+
+def info_argv(path: str, format: str) -> list[str]:
+    """``-U``: also while a guest has the image open. The format is named, never probed: contents are the guest's."""
+    return ["qemu-img", "info", "-U", "--output=json", "-f", format, path]
+
+
+def parse_snapshots(out: str) -> list[str]:
+    """Names of the states inside an image, oldest first, from ``qemu-img info --output=json``."""
+    try:
+        found = json.loads(out).get("snapshots", [])
+        return [s["name"] for s in sorted(found, key=lambda s: (s["date-sec"], s["date-nsec"], int(s["id"])))]
+    except (ValueError, KeyError, TypeError, AttributeError) as err:
+        raise ParseError(f"qemu-img info: unexpected output: {err}") from err
