@@ -120,7 +120,7 @@ test-netns: tools ## Nodes with real Corosync in namespaces: cables cut, daemons
 .PHONY: conformance
 conformance: tools ## Recorded cases of the shared facts, through tests/bin/conformance-adapter and tests/bin/ha-simulator
 	@facts="$${HOLDFAST_SHARED:-../shared}/conformance"; if [ -d "$$facts" ]; then \
-	  $(IN) python3 "$$facts/check.py" --adapter tests/bin/conformance-adapter installer access-control schema network-interfaces && \
+	  $(IN) python3 "$$facts/check.py" --adapter tests/bin/conformance-adapter installer access-control schema network-interfaces storage && \
 	  for family in 'vm-*' 'pending-*' 'snapshot-*' 'cloudinit-*' 'restore-*'; do \
 	    $(IN) python3 "$$facts/check.py" --adapter tests/bin/conformance-adapter --family "$$family" guest-config || exit 1; \
 	  done && \
@@ -134,8 +134,10 @@ test-node: host-dev tools ## One real node from the packages: API, a machine, a 
 	@tests/bin/on-dev-node python3 -m pytest -q -p no:cacheprovider tests/node
 
 .PHONY: test-cluster
-test-cluster: host-dev tools ## Three real hosts: a cluster begun, joined, killed, lost, removed, re-added
-	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster
+test-cluster: host-dev tools ## Three real hosts: a cluster begun, joined, killed, lost, removed, re-added; links, a witness
+	@for file in life links qdevice; do \
+	  tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_$$file.py || exit 1; \
+	done
 
 MINUTES ?= 30
 .PHONY: fuzz

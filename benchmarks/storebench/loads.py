@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.storebench.daemon import NODE, Daemon, rss_mb
 from benchmarks.storebench.peers import Etcd
-from benchmarks.storebench.places import DATA
+from benchmarks.storebench.places import fresh_data
 from hostd.cluster.mirror import Mirror
 
 CONFIG_BYTES = 2048
@@ -103,10 +103,10 @@ def single_writes(daemon: Daemon, etcd: Etcd | None, rounds: int = ROUNDS) -> di
     """Seconds of each durable write of 1 KiB: by the socket, and etcd's put in turn."""
     found: dict[str, list[float]] = {"socket": [], "etcd": []}
     with daemon.client() as store:
-        ways: dict[str, Callable[[str], object]] = {"socket": lambda name: store.write(name, DATA)}
+        ways: dict[str, Callable[[str], object]] = {"socket": lambda name: store.write(name, fresh_data())}
         if etcd is not None:
             client = etcd
-            ways["etcd"] = lambda name: client.put(name, DATA)
+            ways["etcd"] = lambda name: client.put(name, fresh_data())
         for _ in range(rounds):
             for way, call in ways.items():
                 for number in range(WRITES):

@@ -6,7 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from benchmarks.storebench.places import DATA
+from benchmarks.storebench.places import fresh_data
 from hostd.cluster.corosync import conf
 from hostd.core.errors import Unavailable
 from tests.lib.storenodes import StoreNode, stores, together
@@ -32,7 +32,7 @@ def writes(node: StoreNode, count: int = WRITES) -> list[float]:
     with node.client() as store:
         for number in range(count):
             begin = time.perf_counter()
-            store.write(f"bench{number % 20}", DATA)
+            store.write(f"bench{number % 20}", fresh_data())
             found.append(time.perf_counter() - begin)
     return found
 

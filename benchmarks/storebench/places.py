@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import time
@@ -11,7 +12,12 @@ from pathlib import Path
 
 FILES = 1000
 FEW = 10
-DATA = bytes(range(256)) * 4  # 1 KiB
+_COUNT = itertools.count()
+
+
+def fresh_data() -> bytes:
+    """1 KiB that nobody has written before: a store may notice that nothing changes."""
+    return next(_COUNT).to_bytes(16) * 64
 
 
 @dataclass
@@ -30,7 +36,7 @@ class Place:
         for directory, count in ((self.directory, FILES), (self.directory / "few", FEW)):
             directory.mkdir()
             for number in range(count):
-                (directory / f"f{number:04}").write_bytes(DATA)
+                (directory / f"f{number:04}").write_bytes(fresh_data())
         self.locks.mkdir(parents=True, exist_ok=True)
         self.held = os.open(self.directory / "f0000", os.O_RDONLY)
 
@@ -59,7 +65,7 @@ class Place:
 
 def write(place: Place, name: str, flags: int) -> None:
     descriptor = os.open(name, os.O_WRONLY | flags, 0o640)
-    os.write(descriptor, DATA)
+    os.write(descriptor, fresh_data())
     if place.synced:
         os.fsync(descriptor)
     os.close(descriptor)

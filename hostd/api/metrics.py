@@ -51,7 +51,10 @@ def cluster_tables(ctx: Context) -> tuple[list[Labelled], list[Labelled], list[L
         ({**own, "peer": link.node, "link": str(link.link)}, asdict(link)) for link in health.links
     ]
     clocks: list[Labelled] = [({**own, "peer": clock.node}, asdict(clock)) for clock in health.clocks]
-    return [(own, {**asdict(health), "margin": health.margin})], links, clocks
+    whole = {**asdict(health), "margin": health.margin}
+    if (witness := health.witness) is not None:
+        whole["witness_votes"] = witness.votes if witness.casts else 0
+    return [(own, whole)], links, clocks
 
 
 @endpoint("GET", "/metrics", params=NoParams, returns={"type": "string"}, allow=ALL, checked_in_code=True)

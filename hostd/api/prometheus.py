@@ -60,6 +60,9 @@ CLUSTER: Final = (
     Metric(name="cluster_votes_needed", help="Votes that a quorum needs.", field="votes_needed"),
     Metric(name="cluster_votes_expected", help="Votes of all.", field="votes_expected"),
     Metric(name="cluster_quorum_margin", help="Votes that may go; negative without quorum.", field="margin"),
+    Metric(
+        name="cluster_witness_votes", help="Votes that the witness gives to this node's side.", field="witness_votes"
+    ),
     Metric(name="cluster_retransmits_total", help="Messages sent again.", field="retransmits", type="counter"),
     Metric(name="cluster_tokens_lost_total", help="Memberships ended by silence.", field="tokens_lost", type="counter"),
 )

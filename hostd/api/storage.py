@@ -17,6 +17,7 @@ from hostd.guests.config import parse_path
 from hostd.storage.config import (
     FORM,
     PATH,
+    TYPES,
     StorageFile,
     changed,
     format_storage_cfg,
@@ -26,23 +27,19 @@ from hostd.storage.config import (
 from hostd.storage.drivers import INFO
 from hostd.storage.interface import StorageConfig
 
-_TYPES = (
-    "btrfs", "cephfs", "cifs", "dir", "esxi", "iscsi", "iscsidirect", "lvm", "lvmthin", "nfs", "pbs", "rbd", "zfs",
-    "zfspool",
-)  # fmt: skip
 _ALLOCATE = Check("/storage", "Datastore.Allocate")
 _ANSWER = {"type": "object", "properties": fields(storage="string", type="string", config="object?")}
 
 
 # Where drivers share an option it means the same.
-_OPTIONS = dict(sorted({key: option for info in INFO.values() for key, option in info.options.items()}.items()))
+_OPTIONS = dict(sorted({key: option for info in TYPES.values() for key, option in info.options.items()}.items()))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListParams:
     """Which storages to list."""
 
-    type: str = param(Kind(enum=_TYPES), default="", doc="Only storages of this type.")
+    type: str = param(Kind(enum=tuple(sorted(TYPES))), default="", doc="Only storages of this type.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +55,7 @@ class CreateParams:
     """A new storage."""
 
     storage: str = param(STORAGE_ID, doc="Storage id.")
-    type: str = param(Kind(enum=_TYPES), doc="Storage type.")
+    type: str = param(Kind(enum=tuple(sorted(TYPES))), doc="Storage type.")
 
 
 @with_options({key: _OPTIONS[key] for key in sections.update_options(FORM)})

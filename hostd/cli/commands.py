@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from hostd.cli.methods import Method, Methods
 from hostd.cli.program import Reader, Surroundings, completions, run_method, usage
-from hostd.core.errors import Invalid
+from hostd.core.errors import Invalid, Unsupported
 
 LOCAL_NODE = "{node}"  # in ``fixed``: the name of this node
 
@@ -17,7 +17,7 @@ class Command:
     """``words`` call ``verb path``. ``fixed`` parameters are given by the command, ``readers`` read others' values.
 
     ``always``: readers that run also when their option is not given (a password is asked for). ``pick``: print that
-    field of the answer only.
+    field of the answer only. ``refused``: options of the reference's that cannot be had here, and why.
     """
 
     words: str
@@ -28,6 +28,7 @@ class Command:
     readers: Mapping[str, Reader] = field(default_factory=dict)
     always: Sequence[str] = ()
     pick: str = ""
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def method(self, methods: Methods) -> Method | None:
         return methods.get(self.verb, self.path)
@@ -35,27 +36,54 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Local:
-    """A command that no method of the API stands behind: it works while nothing else does. ``words``: one word."""
+    """A command that no method of the API stands behind: it works while nothing else does.
+
+    ``options`` take a value; ``act`` gets them as ``--name=value``, after the positional arguments.
+    """
 
     words: str
     doc: str
     act: Callable[[Surroundings, Sequence[str]], None]
     positional: Sequence[str] = ()
     flags: Sequence[str] = ()
+    options: Sequence[str] = ()
 
     def usage(self, program: str) -> str:
-        names = "".join(f" <{name}>" for name in self.positional) + "".join(f" [{flag}]" for flag in self.flags)
+        names = "".join(f" <{name}>" for name in self.positional)
+        names += "".join(f" [{flag}]" for flag in self.flags) + "".join(f" [{name} <text>]" for name in self.options)
         return f"usage: {program} {self.words}{names}\n"
 
     def run(self, around: Surroundings, program: str, args: Sequence[str]) -> None:
         if args[:1] in (["--help"], ["-h"]):
             around.out.write(f"{self.usage(program)}\n{self.doc}\n")
-        elif len([a for a in args if a not in self.flags]) != len(self.positional) or any(
-            a.startswith("-") and a not in self.flags for a in args
-        ):
+            return
+        sorted_out = self._sorted_out(args)
+        if sorted_out is None:
             raise Invalid({"_root": f"wrong arguments; {self.usage(program).strip()}"})
-        else:
-            self.act(around, args)
+        self.act(around, sorted_out)
+
+    def _sorted_out(self, args: Sequence[str]) -> list[str] | None:
+        """Positional arguments, then flags and options; None where they are not what the command takes."""
+        words: list[str] = []
+        marked: list[str] = []
+        rest = list(args)
+        while rest:
+            arg = rest.pop(0)
+            name, equals, _ = arg.partition("=")
+            if arg in self.flags or (equals and name in self.options):
+                marked.append(arg)
+            elif arg in self.options and rest:
+                marked.append(f"{arg}={rest.pop(0)}")
+            elif arg.startswith("-"):
+                return None
+            else:
+                words.append(arg)
+        return [*words, *marked] if len(words) == len(self.positional) else None
+
+
+def option(args: Sequence[str], name: str) -> str | None:
+    """The value of a Local's option ``--name`` in what ``act`` got; the last one counts."""
+    return next((arg.partition("=")[2] for arg in reversed(args) if arg.startswith(f"{name}=")), None)
 
 
 class Suite:
@@ -93,14 +121,18 @@ class Suite:
         if args[0] == "help":
             around.out.write(self.help(around.methods, " ".join(a for a in args[1:] if not a.startswith("-"))))
             return 0
-        if args[0] in self.local:
-            self.local[args[0]].run(around, self.name, args[1:])
-            return 0
+        for length in (2, 1):
+            if (command := self.local.get(" ".join(args[:length]))) is not None:
+                command.run(around, self.name, args[length:])
+                return 0
         words, rest = self._split(args, known)
         row, method = known[words]
         if rest[:1] in (["--help"], ["-h"]):
             around.out.write(usage(f"{self.name} {words}", method, row.positional, verbose=True))
             return 0
+        for arg in rest:
+            if (reason := row.refused.get(arg.lstrip("-").partition("=")[0])) and arg.startswith("-"):
+                raise Unsupported(reason)
         fixed = {key: around.node if value == LOCAL_NODE else value for key, value in row.fixed.items()}
         asked = [a for a in row.always if not any(r.lstrip("-").partition("=")[0] == a for r in rest)]
         rest = [*rest, *(f"--{name}=" for name in asked)] if "--" not in rest else rest
@@ -115,9 +147,8 @@ class Suite:
             words = " ".join(args[:length])
             if words in known:
                 return words, args[length:]
-        near = sorted(w for w in known if w.split()[0] == args[0]) or sorted(
-            {w.split()[0] for w in [*known, *self.local]}
-        )
+        every = [*known, *self.local]
+        near = sorted(w for w in every if w.split()[0] == args[0]) or sorted({w.split()[0] for w in every})
         raise Invalid({"_root": f"unknown command '{self.name} {' '.join(args[:2])}'; known: {', '.join(near)}"})
 
     def help(self, methods: Methods, start: str = "") -> str:
@@ -132,8 +163,9 @@ class Suite:
                 names = "".join(f" <{name}>" for name in command.positional)
                 text += f"  {words + names:<44} {command.doc.splitlines()[0]}\n"
             return text + f"\n{self.name} help <command> explains a command.\n"
-        if start in self.local:
-            return f"{self.local[start].usage(self.name)}\n{self.local[start].doc}\n"
+        local = [self.local[w] for w in sorted(self.local) if w == start or w.startswith(f"{start} ")]
+        if local:
+            return "\n".join(f"{command.usage(self.name)}\n{command.doc}\n" for command in local)
         found = [w for w in sorted(known) if w == start or w.startswith(f"{start} ")]
         if not found:
             raise Invalid({"_root": f"unknown command '{self.name} {start}'; '{self.name} help' lists all"})
@@ -149,6 +181,9 @@ class Suite:
                 row, method = known[name]
                 return completions(around, method, words[1 if words[0] in self._aliases else length :], row.positional)
         given = words[:-1]
-        following = [w.split() for w in known if w.split()[: len(given)] == given]
+        for length in (2, 1):
+            if (command := self.local.get(" ".join(given[:length]))) is not None and len(given) >= length:
+                return sorted({*command.flags, *command.options} - set(given))
+        following = [w.split() for w in [*known, *self.local] if w.split()[: len(given)] == given]
         names = {w[len(given)] for w in following if len(w) > len(given)}
-        return sorted(names | ({"help", *self.local} if not given else set()))
+        return sorted(names | ({"help"} if not given else set()))

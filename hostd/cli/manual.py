@@ -82,9 +82,9 @@ def suite_page(suite: Suite, methods: Methods) -> str:
     for words, (row, method) in known:
         lines += [f".SS {escape(words)}", escape(method.doc)]
         lines += _parameters(method, row.positional, list(row.fixed))
-    for words, command in sorted(suite.local.items()):
-        names = "".join(f" <{name}>" for name in command.positional)
-        lines += [f".SS {escape(words + names)}", escape(command.doc)]
+    for _, command in sorted(suite.local.items()):
+        call = command.usage(suite.name).removeprefix(f"usage: {suite.name} ").strip()
+        lines += [f".SS {escape(call)}", escape(command.doc)]
     return "\n".join([*lines, *_tail(suite.name)]) + "\n"
 
 

@@ -8,16 +8,19 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hostd.cli.commands import Command, Local, Suite
+from hostd.cli.commands import Command, Local, Suite, option
 from hostd.cli.program import Surroundings, main
 from hostd.cli.pveum import ask_once
 from hostd.cluster.store import Store
+from hostd.clustering import witness
+from hostd.clustering.witnesshost import by_ssh
 from hostd.core import run as programs
 from hostd.core.errors import CommandFailed, Conflict, Invalid, NotFound
 from hostd.core.run import Run
 
 DEFAULTS = {"transport": "knet", "secauth": "on"}
 MOST_VOTES = 65535
+QDEVICE_ROWS = ("Model", "QNetd host", "Algorithm", "State", "TLS active", "Last poll call", "Tie-breaker")
 
 
 def told(run: Run, argv: Sequence[str]) -> str:
@@ -44,6 +47,11 @@ def status(around: Surroundings, args: Sequence[str], run: Run) -> None:
     around.out.write("Cluster information\n-------------------\n")
     around.out.write("".join(f"{name + ':':<18}{text}\n" for name, text in rows.items()) + "\n")
     around.out.write(told(run, ["corosync-quorumtool", "-siH"]))
+    witness_rows = around.call("GET", "/cluster/config/qdevice", {}).data
+    if isinstance(witness_rows, dict) and witness_rows:
+        around.out.write("\nQDevice information\n-------------------\n")
+        shown = {name: str(witness_rows[name]) for name in QDEVICE_ROWS if name in witness_rows}
+        around.out.write("".join(f"{name + ':':<18}{text}\n" for name, text in shown.items()))
 
 
 def nodes(around: Surroundings, args: Sequence[str], run: Run) -> None:
@@ -84,6 +92,40 @@ def updatecerts(around: Surroundings, args: Sequence[str], run: Run, store: Call
     fingerprint(around, ())
 
 
+def _site(around: Surroundings, run: Run, store: Store) -> witness.Site:
+    def online() -> list[str]:
+        rows = around.call("GET", "/cluster/status", {}).data
+        return [row["name"] for row in rows if row["type"] == "node" and row["online"]] if rows else []
+
+    return witness.Site(
+        store=store,
+        run=run,
+        connect=lambda host: by_ssh(run, programs.attended, host),
+        say=lambda text: print(text, file=around.errors, flush=True),
+        online=online,
+    )
+
+
+def qdevice_setup(around: Surroundings, args: Sequence[str], run: Run) -> None:
+    """Give the cluster the vote of a witness: a host that runs corosync-qnetd and is no node.
+
+    Logs in there once, as root by SSH. --algorithm: ffsplit (one vote, for one half; by itself that of an even number
+    of nodes) or lms (the last node goes on). --network: use that host's address in this network, like 192.0.2.0/24.
+    --force: also with an odd number of nodes. A set-up that was cut off is finished by the same command.
+    """
+    with Store() as store:
+        site = _site(around, run, store)
+        algorithm, network = option(args, "--algorithm"), option(args, "--network")
+        witness.set_up(site, args[0], algorithm=algorithm, network=network, force="--force" in args)
+    around.out.write(f"{args[0]} is the cluster's witness\n")
+
+
+def qdevice_remove(around: Surroundings, args: Sequence[str], run: Run) -> None:
+    """Take the witness away; its host is not asked, and keeps nothing but the certificate that it signed."""
+    with Store() as store:
+        witness.remove(_site(around, run, store))
+
+
 def read_token(given: str) -> str:
     """A join token: as given, or with ``-`` from the input, as what stands in argv is seen by every user."""
     if given != "-":
@@ -91,6 +133,10 @@ def read_token(given: str) -> str:
     return getpass.getpass("Join token: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
 
 
+NO_SSH = (
+    "--use_ssh: nodes do not log in to each other by SSH here; use root's password there "
+    "(pvecm add HOST --fingerprint …) or a token (there: pvecm token create; here: pvecm join -)"
+)
 _JOIN, _NODE = "/cluster/config/join", "/cluster/config/nodes/{node}"
 _TOKEN = "/cluster/config/jointoken"
 ROWS = (
@@ -103,6 +149,7 @@ ROWS = (
         positional=["hostname"],
         readers={"password": ask_once},
         always=["password"],
+        refused={"use_ssh": NO_SSH, "use-ssh": NO_SSH},
     ),
     Command(words="join", verb="PUT", path=_JOIN, positional=["token"], readers={"token": read_token}),
     Command(words="addnode", verb="POST", path=_NODE, positional=["node"]),
@@ -123,6 +170,19 @@ def suite(run: Run = programs.run) -> Suite:
             flags=["--force"],
             act=lambda around, args: updatecerts(around, args, run),
             doc=str(updatecerts.__doc__),
+        ),
+        Local(
+            words="qdevice setup",
+            positional=["address"],
+            flags=["--force"],
+            options=["--algorithm", "--network"],
+            act=lambda around, args: qdevice_setup(around, args, run),
+            doc=str(qdevice_setup.__doc__),
+        ),
+        Local(
+            words="qdevice remove",
+            act=lambda around, args: qdevice_remove(around, args, run),
+            doc=str(qdevice_remove.__doc__),
         ),
         Local(words="status", act=lambda around, args: status(around, args, run), doc=str(status.__doc__)),
         Local(words="nodes", act=lambda around, args: nodes(around, args, run), doc=str(nodes.__doc__)),

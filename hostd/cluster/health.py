@@ -53,6 +53,19 @@ class LinkCounters:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Witness:
+    """A QDevice as this node's votequorum knows it. ``votes``: those it has to give.
+
+    ``registered``: its daemon runs here; ``alive``: and is in time; ``casts``: and gives this node's side its votes.
+    """
+
+    votes: int
+    registered: bool
+    alive: bool
+    casts: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
     """What was read of Corosync at one moment."""
 
@@ -65,6 +78,7 @@ class Reading:
     votes: int  # present, the witness's included
     votes_needed: int
     votes_expected: int
+    witness: Witness | None = None  # of a cluster that has none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +115,7 @@ class Health:
     votes_expected: int
     retransmits: int
     tokens_lost: int
+    witness: Witness | None = None
 
     @property
     def margin(self) -> int:
@@ -114,7 +129,9 @@ class Health:
     def from_wire(cls, data: Mapping[str, Any]) -> Self:
         """Raises TypeError, KeyError for what is not a health."""
         links = tuple(Link(**link) for link in data["links"])
-        return cls(**{**data, "links": links, "clocks": tuple(Clock(**clock) for clock in data["clocks"])})
+        clocks = tuple(Clock(**clock) for clock in data["clocks"])
+        witness = Witness(**data["witness"]) if data.get("witness") else None
+        return cls(**{**data, "links": links, "clocks": clocks, "witness": witness})
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +232,7 @@ class Watcher:
             votes_expected=reading.votes_expected,
             retransmits=reading.retransmits,
             tokens_lost=reading.tokens_lost,
+            witness=reading.witness,
         )
         return health, list(self._notices(health, Limits.of(reading.token_s, len(reading.names))))
 
@@ -270,6 +288,16 @@ class Watcher:
                 away_s > CLOCK_S,
                 away_s < CLOCK_OVER_S,
                 key=f"clock {clock.node}",
+            )
+        if (witness := health.witness) is not None:
+            yield from self._say(
+                "the witness (QDevice) has no vote for this node: "
+                + ("it does not answer in time" if witness.registered else "corosync-qdevice does not run here")
+                + "; pvecm status shows its state",
+                "the witness (QDevice) has its vote for this node again",
+                not witness.casts,
+                witness.casts,
+                key="witness",
             )
         absent = health.votes < health.votes_expected
         yield from self._say(

@@ -13,6 +13,7 @@ from typing import Final
 
 from hostd.access import keys
 from hostd.cluster import membership
+from hostd.cluster.corosync import qdevice
 from hostd.clustering import change, tokens
 from hostd.clustering.change import FOLDER, Change, Kind
 from hostd.clustering.remote import Remote
@@ -33,7 +34,8 @@ MEMBERS: Final = Path("/etc/pve/.members")
 NOT_BROUGHT: Final = ("pve-ssl.pem", "pve-ssl.key", "lrm_status")
 # Of a cluster that a host has left: who holds them can sign for it.
 OF_THE_CLUSTER: Final = (
-    membership.PATH, tls.AUTHORITY, tls.AUTHORITY_KEY, keys.SIGNING, keys.VERIFYING, keys.PREVIOUS, keys.CSRF,
+    membership.PATH, qdevice.PATH, tls.AUTHORITY, tls.AUTHORITY_KEY, keys.SIGNING, keys.VERIFYING, keys.PREVIOUS,
+    keys.CSRF,
 )  # fmt: skip
 
 Say = Callable[[str], None]
@@ -122,6 +124,7 @@ def _leave(host: Host, wanted: Change, say: Say) -> None:
     say("stopping Corosync and the store")
     systemctl(host, "stop", "hostd-clusterd.service", "corosync.service")
     systemctl(host, "disable", "corosync.service")
+    qdevice.Follower(host.node, host.run).drop()
     change.copy_aside(kept)
     change.drop_corosync(kept)
     say(f"the cluster's database, key and configuration are kept in {kept}")

@@ -150,3 +150,17 @@ def _collect(
     process.wait()
     text = "\n".join(kept)
     return text, text
+
+
+def attended(argv: Sequence[str]) -> None:
+    """Run a program that may ask the person at this process's terminal; there is no time limit but theirs.
+
+    Its input, output and errors are those of this process. Raises CommandFailed.
+    """
+    log.debug("run, attended: %s", shlex.join(argv))
+    try:
+        code = subprocess.run(list(argv), env=_environment(None), check=False).returncode
+    except FileNotFoundError as err:
+        raise CommandFailed(argv, 127, "", f"program '{argv[0]}' is not installed") from err
+    if code != 0:
+        raise CommandFailed(argv, code, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import logging
 import os
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import trio
 
 from hostd.cluster import wire
-from hostd.cluster.fs.database import check_file, copy_file
+from hostd.cluster.fs.database import copy_file
 from hostd.cluster.fs.service import Settings, serve
 from hostd.core.errors import HostError
 from hostd.core.notify import notify
@@ -31,19 +32,38 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=Path, default=Path("/var/lib/hostd/seed"), help="default: %(default)s")
     parser.add_argument("--corosync", type=Path, default=Path("/etc/corosync"), help="default: %(default)s")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("check", help="check the database, also while it is in use; exit code 1 if it is damaged")
+    checked = commands.add_parser(
+        "check",
+        help="check database, Corosync's files, certificates, cut-off changes, also while the store runs; "
+        "exit code 0: all is well, 1: something needs attention, 2: the store does not start or cannot be trusted",
+    )
+    checked.add_argument("--json", action="store_true", help="as JSON")
+    checked.add_argument("--repair", action="store_true", help="carry out what it offers, each after a copy")
     backup = commands.add_parser("backup", help="copy the database, also while it is in use")
     backup.add_argument("target", type=Path)
     return parser
 
 
-def check(database: Path) -> int:
-    problems = check_file(database)
-    for problem in problems:
-        print(problem)
-    if not problems:
-        print(f"{database}: ok")
-    return 1 if problems else 0
+def check(options: argparse.Namespace) -> int:
+    """Say what is found, repair if that is wanted, and say what is found then. Raises HostError."""
+    # Only here: the daemon needs neither certificates nor what changes of a cluster are made of.
+    from hostd.cluster.fs.examine import Finding
+    from hostd.clustering import examine
+
+    places = examine.Places(node=options.node, database=options.database, corosync=options.corosync)
+
+    def look() -> list[Finding]:
+        return examine.check(places, now=datetime.datetime.now(datetime.UTC))
+
+    findings = look()
+    if options.repair and any(finding.repair for finding in findings):
+        if not options.json:
+            print(examine.to_text(options.database, findings), end="")
+        examine.repair_all(places, findings, lambda text: print(f"repair: {text}", file=sys.stderr))
+        findings = look()
+    shown = examine.to_json(findings) if options.json else examine.to_text(options.database, findings)
+    print(shown, end="")
+    return examine.code(findings)
 
 
 async def run_daemon(settings: Settings) -> None:
@@ -78,7 +98,7 @@ def main() -> None:
     named = {name: getattr(options, name) for name in ("node", "database", "socket", "mount", "seed", "corosync")}
     try:
         if options.command == "check":
-            sys.exit(check(options.database))
+            sys.exit(check(options))
         elif options.command == "backup":
             copy_file(options.database, options.target)
         else:

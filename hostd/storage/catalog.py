@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hostd.cluster import locks
 from hostd.cluster.store import Mirror, Store
@@ -22,6 +22,7 @@ from hostd.storage.interface import (
     VolumeSpec,
     has_feature,
 )
+from hostd.storage.listing import of_guest
 from hostd.storage.volume import Content, VolumeId
 
 # Names must not be raced for while a volume is made; making one may take a while.
@@ -103,9 +104,8 @@ class Catalog:
         driver = self.driver(id)
         driver.activate()
         found = []
-        for volume in driver.volumes(contents, vmid):
-            if volume.content is Content.IMAGES and guests.get(volume.vmid or 0) == "lxc":
-                volume = replace(volume, content=Content.ROOTDIR)
+        for each in driver.volumes(contents, vmid):
+            volume = of_guest(each, guests)
             if volume.content in contents:
                 found.append(Listed(id=VolumeId(id, volume.name), volume=volume))
         return found

@@ -19,12 +19,16 @@ from hostd.core.formats.sectionconfig import Section
 from hostd.core.formats.sections import SectionFormat
 from hostd.core.kinds import check_storage_id
 from hostd.storage.drivers import INFO
+from hostd.storage.drivers.options import MOUNT_ROOT
+from hostd.storage.foreign import FOREIGN
 from hostd.storage.interface import Info, StorageConfig
 
 PATH = "storage.cfg"
 # What storages of each type may say.
-FORM: Final = SectionFormat.of_options({type: info.options for type, info in INFO.items()})
+TYPES: Final[Mapping[str, Info]] = {**FOREIGN, **INFO}
+FORM: Final = SectionFormat.of_options({type: info.options for type, info in TYPES.items()})
 _NONE = "none"
+_MOUNTED: Final = ("nfs", "cifs", "cephfs")
 DEFAULT_LOCAL = Section(
     type="dir",
     id="local",
@@ -63,6 +67,10 @@ class StorageFile:
         self.get(id)
         return next(s for s in self.sections if s.id == id)
 
+    def known(self) -> dict[str, StorageConfig]:
+        """Storages of the types that are declared."""
+        return {id: storage for id, storage in self.storages.items() if storage.type in TYPES}
+
 
 def from_mirror(mirror: Mirror) -> list[StorageConfig]:
     """Every storage of the cluster, in the order of the file."""
@@ -73,20 +81,24 @@ def from_mirror(mirror: Mirror) -> list[StorageConfig]:
 def parse_storage_cfg(data: bytes) -> StorageFile:
     """Read the file's bytes (empty: no file).
 
-    Sections with an impossible id are left out; a storage ``local`` is made up where the file has none.
+    Sections with an impossible id and those that lack a required option are no storages; options that are unknown or
+    wrong are left out of a storage's (the text keeps all of them). A storage ``local`` is made up where there is none.
     """
     sections = [s for s in sectionconfig.parse(data.decode(errors="replace")) if not check_storage_id(s.id)]
-    if all(section.id != "local" for section in sections):
+    made_up = all(section.id != "local" for section in sections)
+    if made_up:
         sections.append(DEFAULT_LOCAL)
-    return StorageFile(
-        storages={s.id: _storage(s, INFO.get(s.type)) for s in sections},
-        sections=tuple(sections),
-        digest=digest(data),
-    )
+    storages = {s.id: storage for s in sections if (storage := _storage(s)) is not None}
+    if made_up:
+        storages["local"] = replace(storages["local"], options={**storages["local"].options, "priority": "0"})
+    return StorageFile(storages=storages, sections=tuple(sections), digest=digest(data))
 
 
-def _storage(section: Section, info: Info | None) -> StorageConfig:
-    values = section.values
+def _storage(section: Section) -> StorageConfig | None:
+    """What a section says, or None where it lacks a required option."""
+    values, info = _good(section), TYPES.get(section.type)
+    if set(FORM.required(section.type)) - values.keys():
+        return None
     content = set(split_list(values.get("content", "")))
     if not content or (info and content - info.content - {_NONE}):
         content = set(info.default_content if info else ("images",))
@@ -97,13 +109,34 @@ def _storage(section: Section, info: Info | None) -> StorageConfig:
         nodes=frozenset(split_list(values["nodes"])) if values.get("nodes") else None,
         disabled=values.get("disable", "0") == "1",
         shared=values.get("shared", "0") == "1" or bool(info and info.shared),
-        options=dict(values),
+        options=values,
     )
 
 
-def format_storage_cfg(sections: Iterable[Section]) -> bytes:
-    """The file's bytes, in the order of the sections."""
+def _good(section: Section) -> dict[str, str]:
+    """The options that the section's type has, as far as their texts are right; all of them for an unknown type."""
+    if section.type not in TYPES:
+        return dict(section.values)
+    found, _ = FORM.read(section.type, section.values.items())
+    return {key: texts[0] for key, texts in found.items()}
+
+
+def format_storage_cfg(sections: Iterable[Section], *, declared_only: bool = False) -> bytes:
+    """The file's bytes, in the order of the sections.
+
+    ``declared_only`` leaves out everything that no type declares, as the reference writes the file; we keep it
+    otherwise, because a newer node may have written it.
+    """
+    if declared_only:
+        sections = [_declared(s) for s in sections if s.type in TYPES and _storage(s) is not None]
     return sectionconfig.format(sections, required=FORM.required).encode()
+
+
+def _declared(section: Section) -> Section:
+    values = _good(section)
+    storage = _storage(section)
+    content = ",".join(storage.content) if storage else ""
+    return replace(section, values=values | {"content": content or _NONE}, repeated=())
 
 
 def section_of(id: str, type: str, values: Mapping[str, str]) -> Section:
@@ -111,6 +144,8 @@ def section_of(id: str, type: str, values: Mapping[str, str]) -> Section:
 
     Raises Invalid naming every option that is unknown, missing or wrong.
     """
+    if type in _MOUNTED:
+        values = {"path": f"{MOUNT_ROOT}/{id}", **values}
     errors = FORM.wrong_for_new(type, values) | _wrong_content(type, values)
     if errors:
         raise Invalid(errors)
@@ -128,10 +163,10 @@ def changed(section: Section, values: Mapping[str, str], delete: Iterable[str]) 
 
 
 def _wrong_content(type: str, values: Mapping[str, str]) -> dict[str, str]:
-    wrong = sorted(set(split_list(values.get("content", ""))) - INFO[type].content - {_NONE})
+    wrong = sorted(set(split_list(values.get("content", ""))) - TYPES[type].content - {_NONE})
     return {"content": f"storage type '{type}' does not support content type '{wrong[0]}'"} if wrong else {}
 
 
 def _with_content(type: str, values: Mapping[str, str]) -> dict[str, str]:
     given = split_list(values.get("content", ""))
-    return dict(values) | {"content": ",".join(given or sorted(INFO[type].default_content))}
+    return dict(values) | {"content": ",".join(given or sorted(TYPES[type].default_content))}

@@ -98,7 +98,10 @@ class VolumeSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Volume:
-    """A volume that is there. ``name`` is what follows the colon; ``used_bytes`` is 0 where it cannot be told."""
+    """A volume that is there. ``name`` is what follows the colon; ``used_bytes`` is 0 where it cannot be told.
+
+    ``subtype``: the kind of guest in a backup. ``protected``: not to be removed.
+    """
 
     name: str
     content: Content
@@ -108,6 +111,9 @@ class Volume:
     vmid: int | None = None
     ctime_s: int | None = None
     parent: str = ""
+    subtype: str = ""
+    notes: str = ""
+    protected: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

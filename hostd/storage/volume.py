@@ -7,7 +7,6 @@ Source: conformance area ``storage`` (parse-volid, parse-volname-*, free-disk-na
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -27,6 +26,8 @@ _FILES = {
     "import": re.compile(r"[^/]+\.(ova|ovf|qcow2|raw|vmdk)\Z"),
 }
 _BACKUP_GUEST = re.compile(r"vzdump-(?:lxc|openvz|qemu)-(\d+)-(\d{4}_\d\d_\d\d-\d\d_\d\d_\d\d)\.")
+# A backup that somebody renamed still tells its guest, though not its time.
+_BACKUP_OWNER = re.compile(r"vzdump-(?:lxc|openvz|qemu)-(\d+)-.")
 _FREE_NUMBERS = 1000
 
 
@@ -73,14 +74,11 @@ class VolumeName:
     base: str = ""
     base_vmid: int | None = None
 
-
-def backup_time(filename: str) -> int | None:
-    """Seconds since the epoch from a standard backup name, which tells local time; None for other names."""
-    match = _BACKUP_GUEST.match(filename)
-    try:
-        return int(time.mktime(time.strptime(match.group(2), "%Y_%m_%d-%H_%M_%S"))) if match else None
-    except (ValueError, OverflowError):
-        return None
+    @property
+    def owner(self) -> str:
+        """The guest's id as the name writes it: ``vm-0100-disk-0`` is nobody's, since no id begins with 0."""
+        written = re.match(r"(?:vm|base|subvol|basevol)-(0\d*)-", self.name)
+        return written[1] if written else "" if self.vmid is None else str(self.vmid)
 
 
 def archive_format(filename: str) -> str:
@@ -105,8 +103,10 @@ def parse_file_name(name: str) -> VolumeName:
                 return replace(clone, vmid=int(parts[2]), base=base.name, base_vmid=int(parts[0]))
         if len(parts) == 2 and parts[0].isdecimal() and (image := _image_file(parts[1])):
             return replace(image, vmid=int(parts[0]))
+        if len(parts) == 3 and parts[0] == "import" and (inside := _packed(parts[1], parts[2])):
+            return inside
         if len(parts) == 2 and parts[0] in _FILES and (match := _FILES[parts[0]].match(parts[1])):
-            guest = _BACKUP_GUEST.match(parts[1]) if parts[0] == "backup" else None
+            guest = _BACKUP_OWNER.match(parts[1]) if parts[0] == "backup" else None
             return VolumeName(
                 content=Content(parts[0]),
                 name=parts[1],
@@ -114,6 +114,14 @@ def parse_file_name(name: str) -> VolumeName:
                 vmid=int(guest.group(1)) if guest else None,
             )
     raise ParseError(f"unable to parse directory volume name '{name}'")
+
+
+def _packed(archive: str, disk: str) -> VolumeName | None:
+    """A disk inside of an OVA: ``x.ova/disk-1.vmdk``."""
+    match = _FILES["import"].match(disk)
+    if not archive.endswith(".ova") or archive == ".ova" or match is None or match.group(1) in ("ova", "ovf"):
+        return None
+    return VolumeName(content=Content.IMPORT, name=f"{archive}/{disk}", format=f"ova+{match.group(1)}")
 
 
 def _image_file(name: str) -> VolumeName | None:

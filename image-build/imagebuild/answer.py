@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from imagebuild import tools
@@ -23,8 +23,12 @@ def text(
     raid: str = "",
     disks: Sequence[str] = ("vda",),
     network: Sequence[str] = ('source = "from-dhcp"',),
+    cluster: Mapping[str, str] | None = None,
 ) -> str:
-    """An answer file of the reference's form. ``disks`` are kernel names; ``raid`` is given for ZFS (``raid1``)."""
+    """An answer file of the reference's form. ``disks`` are kernel names; ``raid`` is given for ZFS (``raid1``).
+
+    ``cluster`` is ours: ``create`` with a name or ``join`` with a token.
+    """
     lines = [
         "[global]", 'keyboard = "en-us"', 'country = "us"', f"fqdn = {json.dumps(fqdn)}",
         'mailto = "root@localhost.invalid"', 'timezone = "UTC"', f"root-password = {json.dumps(password)}",
@@ -32,6 +36,7 @@ def text(
         "[network]", *network, "interface-name-pinning.enabled = true", "",
         "[disk-setup]", f"filesystem = {json.dumps(filesystem)}", f"disk-list = {json.dumps(list(disks))}",
         *([f"zfs.raid = {json.dumps(raid)}"] if raid else []),
+        *(["", "[cluster]", *(f"{key} = {json.dumps(value)}" for key, value in cluster.items())] if cluster else []),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 

@@ -44,7 +44,10 @@ class MediumBus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Disk:
-    """A virtual disk; ``serial`` becomes part of its name in /dev/disk/by-id."""
+    """A virtual disk; ``serial`` becomes part of its name in /dev/disk/by-id.
+
+    ``path`` is an image file, or with format ``nbd`` the unix socket of a server of the NBD protocol.
+    """
 
     path: Path
     serial: str
@@ -64,7 +67,8 @@ class Spec:
     """A machine. Disks start before the medium, so an installed system starts by itself; an empty disk is passed over.
 
     ``cpu`` empty: the host's own with KVM, else the model that is fastest to emulate. ``durable`` honours flushes.
-    ``mac`` empty: the one that belongs to ``folder``.
+    ``mac`` empty: the one that belongs to ``folder``. ``lan`` is a socket of a switch (`lan.py`), which then makes the
+    ``forwards``; without it the machine has QEMU's user network for itself.
     """
 
     folder: Path
@@ -78,6 +82,7 @@ class Spec:
     mac: str = ""
     kvm: bool = False
     forwards: Sequence[Forward] = ()
+    lan: Path | None = None
     exit_on_reboot: bool = False
     durable: bool = False
     extra: Sequence[str] = field(default=())
@@ -126,17 +131,28 @@ def qemu_argv(spec: Spec) -> list[str]:
         argv += ["-drive", f"if=pflash,unit=1,format=raw,file={spec.folder / 'efivars.fd'}"]
     cache = "none" if spec.durable else "unsafe"
     for number, disk in enumerate(spec.disks):
-        argv += ["-drive", f"if=none,id=disk{number},format={disk.format},file={disk.path},cache={cache},discard=unmap"]
+        argv += ["-drive", f"if=none,id=disk{number},{_source(disk)},cache={cache},discard=unmap"]
         argv += ["-device", f"virtio-blk-pci,drive=disk{number},serial={disk.serial},bootindex={number + 1}"]
     if spec.medium is not None:
         argv += _medium_argv(spec.medium, spec.medium_bus, bootindex=len(spec.disks) + 1)
-    forwards = "".join(f",hostfwd=tcp:127.0.0.1:{f.host}-:{f.guest}" for f in spec.forwards)
-    argv += ["-netdev", f"user,id=net0{forwards}"]
+    argv += ["-netdev", _network(spec)]
     mac = spec.mac or mac_address(spec.folder)
     argv += ["-device", f"virtio-net-pci,netdev=net0,mac={mac},romfile=,addr={NIC_SLOT}"]
     if spec.exit_on_reboot:
         argv += ["-no-reboot"]
     return [*argv, *spec.extra]
+
+
+def _source(disk: Disk) -> str:
+    if disk.format == "nbd":
+        return f"format=raw,file=nbd+unix:///?socket={disk.path}"
+    return f"format={disk.format},file={disk.path}"
+
+
+def _network(spec: Spec) -> str:
+    if spec.lan is not None:
+        return f"stream,id=net0,server=off,addr.type=unix,addr.path={spec.lan},reconnect-ms=1000"
+    return "user,id=net0" + "".join(f",hostfwd=tcp:127.0.0.1:{f.host}-:{f.guest}" for f in spec.forwards)
 
 
 def _medium_argv(medium: Path, bus: MediumBus, *, bootindex: int) -> list[str]:
@@ -182,8 +198,11 @@ class Vm:
         self._process = process
 
     @classmethod
-    def start(cls, ctx: Context, spec: Spec) -> Vm:
-        """Start QEMU in the background, in a session of its own: it outlives the program that started it."""
+    def start(cls, ctx: Context, spec: Spec, argv: Sequence[str] = ()) -> Vm:
+        """Start QEMU in the background, in a session of its own: it outlives the program that started it.
+
+        ``argv``: another command line than that of ``spec``, with the same monitor and pid file.
+        """
         spec.folder.mkdir(parents=True, exist_ok=True)
         tree = tools.ensure(ctx)
         for path in (spec.monitor, spec.serial, spec.pid_file):
@@ -193,7 +212,7 @@ class Vm:
             shutil.copyfile(tree / OVMF_VARS.lstrip("/"), variables)
         enter = [a for a in tools.enter_argv(ctx, tree, cwd=spec.folder) if a != "--die-with-parent"]
         log = spec.folder / "qemu.log"
-        process = spawn([*enter, *qemu_argv(spec)], log=log, env=tools.environment())
+        process = spawn([*enter, *(argv or qemu_argv(spec))], log=log, env=tools.environment())
         end = time.monotonic() + 30
         while not (spec.pid_file.exists() and spec.monitor.exists()):
             if process.poll() is not None or time.monotonic() > end:

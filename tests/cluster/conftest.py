@@ -89,6 +89,14 @@ def wait_for(what: str, holds: Callable[[], bool], limit_s: float = 60) -> None:
         time.sleep(0.5)
 
 
+def switch_on(machine: Machine) -> None:
+    """A machine that was powered off; returns when its daemons run."""
+    config = str(machine.folder / "config")
+    subprocess.run(["lxc-wait", "-n", machine.container, "-s", "STOPPED", "-t", "90"], check=True)
+    subprocess.run(["lxc-start", "-n", machine.container, "-f", config, "-d", "--", "/sbin/init"], check=True)
+    wait_for("it is up", lambda: machine.ask("systemctl", "is-active", "hostd.service").code == 0, 120)
+
+
 @pytest.fixture(scope="session")
 def machines() -> list[Machine]:
     if "HOLDFAST_PORTS" not in os.environ:

@@ -4,13 +4,12 @@ a node killed in its join, lost, removed, single again, and back."""
 from __future__ import annotations
 
 import re
-import subprocess
 
 import pytest
 import requests
 
 from hostd.clustering.tokens import JoinToken
-from tests.cluster.conftest import Machine, wait_for
+from tests.cluster.conftest import Machine, switch_on, wait_for
 from tests.lib.apiclient import ApiError
 
 
@@ -123,7 +122,7 @@ def test_a_lost_database_comes_from_the_others(machines: list[Machine]) -> None:
     )
     wait_for("it has the tree", lambda: second.ask("cat", "/etc/pve/written").text == "by the cluster")
     wait_for("it takes changes", lambda: second.write("again", "x"))
-    assert second.run("python3", "-m", "hostd.daemons.clusterd", "check").endswith(": ok\n")
+    assert second.run("hostd-clusterd", "check").endswith(": ok\n")
 
 
 def test_a_changed_configuration_is_live_everywhere_and_a_wrong_one_nowhere(machines: list[Machine]) -> None:
@@ -170,10 +169,7 @@ def test_a_lost_node_is_survived_and_removed(machines: list[Machine]) -> None:
 def back(machines: list[Machine]) -> Machine:
     """The third machine, switched on again."""
     third = machines[2]
-    config = str(third.folder / "config")
-    subprocess.run(["lxc-wait", "-n", third.container, "-s", "STOPPED", "-t", "90"], check=True)
-    subprocess.run(["lxc-start", "-n", third.container, "-f", config, "-d", "--", "/sbin/init"], check=True)
-    wait_for("it is up", lambda: third.ask("systemctl", "is-active", "hostd.service").code == 0, 120)
+    switch_on(third)
     return third
 
 

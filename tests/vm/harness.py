@@ -97,13 +97,16 @@ class Host:
     def api(self) -> Api:
         return Api(f"https://127.0.0.1:{self.web_port}", "root@pam", PASSWORD, timeout_s=180)
 
-    def ssh(self, command: str, *, timeout_s: float = 300, check: bool = True) -> str:
-        """Run a shell line as root on the host; its standard output. Fails with its errors unless ``check`` is off."""
-        argv = [
+    def ssh_argv(self, command: str) -> list[str]:
+        return [
             "ssh", "-q", "-i", str(self.lab.key), "-p", str(self.ssh_port), "-o", "BatchMode=yes",
             "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=60",
             "root@127.0.0.1", command,
         ]  # fmt: skip
+
+    def ssh(self, command: str, *, timeout_s: float = 300, check: bool = True) -> str:
+        """Run a shell line as root on the host; its standard output. Fails with its errors unless ``check`` is off."""
+        argv = self.ssh_argv(command)
         done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, check=False)
         assert done.returncode == 0 or not check, f"{command}: code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -157,9 +160,7 @@ class Lab:
         done = self.folder / f"{layout.name}-{firmware}-{name}"
         if done.is_dir():
             return done
-        for note in self.folder.glob(f"{layout.name}-{firmware}-*/iso"):
-            if not Path(note.read_text()).exists():
-                shutil.rmtree(note.parent)
+        self.clear_outdated(f"{layout.name}-{firmware}-*")
         folder = self.folder / f"{done.name}.partial"
         end_leftover(Spec(folder=folder))
         shutil.rmtree(folder, ignore_errors=True)
@@ -182,6 +183,12 @@ class Lab:
         medium.unlink()
         folder.rename(done)
         return done
+
+    def clear_outdated(self, pattern: str) -> None:
+        """Remove the installations of that name whose ISO is gone."""
+        for note in self.folder.glob(f"{pattern}/iso"):
+            if not Path(note.read_text()).exists():
+                shutil.rmtree(note.parent)
 
     def spec(self, folder: Path, layout: Layout, firmware: Firmware, **more: object) -> Spec:
         disks = [Disk(path=folder / f"disk{n}.qcow2", serial=f"HOLDFAST{n}") for n in range(1, layout.disks + 1)]

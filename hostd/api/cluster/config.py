@@ -10,7 +10,7 @@ from hostd.api.endpoint import NULL, ROOT_ONLY, UPID, Check, array, endpoint, fi
 from hostd.api.nodes.params import NoParams
 from hostd.cluster import membership
 from hostd.cluster.corosync.conf import ClusterConf
-from hostd.clustering import change, members, tokens
+from hostd.clustering import change, members, tokens, witness
 from hostd.clustering import tasks as work
 from hostd.clustering.members import Wish
 from hostd.clustering.remote import Remote
@@ -20,7 +20,7 @@ from hostd.core.names import check_cluster_name
 from hostd.core.schema import Kind, param
 from hostd.node import certificate, tls
 
-CHILDREN = ("apiversion", "join", "jointoken", "nodes", "totem")
+CHILDREN = ("apiversion", "join", "jointoken", "nodes", "qdevice", "totem")
 JOIN_API_VERSION = 1
 AUDIT = Check("/", "Sys.Audit")
 LINK = Kind(format="inline:link")
@@ -119,6 +119,16 @@ def totem(ctx: Context, p: NoParams) -> object:
         return {}
     links = {section.get("linknumber") or "0": section.values() for section in conf.totem.sections("interface")}
     return conf.totem.values() | ({"interface": links} if links else {})
+
+
+@endpoint(
+    "GET", "/cluster/config/qdevice", params=NoParams, returns={"type": "object", "properties": {}}, allow=AUDIT,
+    privileged=True,
+)  # fmt: skip
+def qdevice(ctx: Context, p: NoParams) -> object:
+    """What this node's corosync-qdevice says of the witness; empty where there is none, or where it does not run."""
+    conf = membership.stored(ctx.mirror)
+    return witness.status(ctx.run) if conf is not None and conf.qdevice is not None else {}
 
 
 @endpoint("POST", "/cluster/config", params=CreateParams, returns=UPID, allow=ROOT_ONLY, privileged=True)

@@ -12,7 +12,7 @@ from hostd.api.endpoint import ALL, NULL, Check, array, endpoint, fields
 from hostd.api.nodes.params import NoParams
 from hostd.api.option_params import given, with_options
 from hostd.cluster import datacenter
-from hostd.cluster.health import Health, Link
+from hostd.cluster.health import Health, Link, Witness
 from hostd.cluster.standing import Member, Standing
 from hostd.core import optionfile
 from hostd.core.errors import NotFound
@@ -164,8 +164,16 @@ def _members(standing: Standing, nodes: Sequence[Member], own: str, health: Heal
         rows[0]["health"] = {
             "votes": health.votes, "votes_needed": health.votes_needed, "votes_expected": health.votes_expected,
             "margin": health.margin, "retransmits": health.retransmits, "tokens_lost": health.tokens_lost,
+            **({"qdevice": _witness(health.witness)} if health.witness else {}),
         }  # fmt: skip
     return rows
+
+
+def _witness(witness: Witness) -> dict[str, int]:
+    return {
+        "votes": witness.votes, "registered": int(witness.registered), "alive": int(witness.alive),
+        "casts": int(witness.casts),
+    }  # fmt: skip
 
 
 def _health_of(name: str, health: Health | None) -> dict[str, object]:

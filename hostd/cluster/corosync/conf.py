@@ -20,6 +20,7 @@ MOST_LINKS = 8
 MOST_PRIORITY = 255
 MOST_NODE_ID = 2**32 - 1
 TOKEN_COEFFICIENT_MS = 125
+SPLIT, LAST = ALGORITHMS = ("ffsplit", "lms")
 
 # Why these. A node that does not pass the token on for `token` ms is taken for lost, and all writes wait for token +
 # consensus (1.2 token): 6.7 s measured with three nodes, of 6.9. Link failover hangs on it as well: knet gives a link
@@ -149,14 +150,14 @@ def create(
 
 
 def add_node(conf: ClusterConf, node: Node) -> ClusterConf:
-    """The cluster with one node more. Raises Conflict for a cluster with QDevice, Invalid for what does not fit."""
+    """The cluster with one node more. Raises Conflict where the QDevice forbids it, Invalid for what does not fit."""
     _refuse_qdevice(conf, "add a node")
     nodes = conf.file.section("nodelist")
     return _next(conf, conf.file.with_section(replace(nodes, items=(*nodes.items, _section(node)))))
 
 
 def remove_node(conf: ClusterConf, name: str) -> ClusterConf:
-    """The cluster without that node. Raises NotFound, Conflict for the last node and for a cluster with QDevice."""
+    """The cluster without that node. Raises NotFound, Conflict for the last node and where the QDevice forbids it."""
     conf.node(name)
     _refuse_qdevice(conf, "remove a node")
     if len(conf.nodes) == 1:
@@ -183,14 +184,20 @@ def change_links(
     return _next(conf, file.with_section(_with_interfaces(conf.totem, numbers, priorities or {})))
 
 
-def set_qdevice(conf: ClusterConf, host: str) -> ClusterConf:
-    """The cluster with a witness at ``host``: one vote that splits halves (even number of nodes), or one for each node
-    but one (odd number)."""
+def set_qdevice(conf: ClusterConf, host: str, algorithm: str | None = None) -> ClusterConf:
+    """The cluster with a witness at ``host``. Raises Conflict where it has one, Invalid.
+
+    ``ffsplit``, by itself that of an even number of nodes: one vote, for one half. ``lms``, that of an odd number: as
+    many votes as there are nodes but one, so that the last node goes on alone, and the witness is as needed as they.
+    """
     if conf.qdevice is not None:
         raise Conflict(f"cluster '{conf.name}' has a QDevice at {conf.qdevice.host} already; remove it first")
-    even = len(conf.nodes) % 2 == 0
-    net = Section("net", (Value("algorithm", "ffsplit" if even else "lms"), Value("host", host), Value("tls", "on")))
-    device = Section("device", (Value("model", "net"), *((Value("votes", "1"),) if even else ()), net))
+    if algorithm not in (None, *ALGORITHMS):
+        raise Invalid({"algorithm": f"{algorithm!r}: allowed are {', '.join(ALGORITHMS)}"})
+    chosen = algorithm or (SPLIT if len(conf.nodes) % 2 == 0 else LAST)
+    net = Section("net", (Value("algorithm", chosen), Value("host", host), Value("tls", "on")))
+    votes = (Value("votes", "1"),) if chosen == SPLIT else ()
+    device = Section("device", (Value("model", "net"), *votes, net))
     return _next(conf, conf.file.with_section(conf.file.section("quorum").with_section(device)))
 
 
@@ -234,8 +241,8 @@ def validate(conf: ClusterConf) -> None:
         errors["quorum.two_node"] = f"{two_node!r}: allowed is 0; give two nodes a QDevice instead"
     _check_nodes(conf, errors)
     if not errors and (device := conf.qdevice) is not None:
-        if device.algorithm not in ("ffsplit", "lms"):
-            errors["quorum.device.net.algorithm"] = f"{device.algorithm!r}: allowed are ffsplit, lms"
+        if device.algorithm not in ALGORITHMS:
+            errors["quorum.device.net.algorithm"] = f"{device.algorithm!r}: allowed are {', '.join(ALGORITHMS)}"
         if not _address(device.host):
             errors["quorum.device.net.host"] = f"{device.host!r}: an address or a host name is needed"
         if device.tls not in ("on", "off", "required"):
@@ -354,10 +361,13 @@ def _with_interfaces(totem: Section, links: set[int], priorities: Mapping[int, i
 
 
 def _refuse_qdevice(conf: ClusterConf, what: str) -> None:
-    if conf.qdevice is not None:
+    """With one vote the witness fits any number of nodes; those of LAST are counted by its daemons from that number,
+    on each node when it starts, and would differ."""
+    device = conf.qdevice
+    if device is not None and device.algorithm != SPLIT:
         raise Conflict(
-            f"cannot {what}: cluster '{conf.name}' has a QDevice at {conf.qdevice.host}, whose votes depend on the "
-            "number of nodes; remove it first (pvecm qdevice remove) and set it up again afterwards"
+            f"cannot {what}: cluster '{conf.name}' has a QDevice at {device.host}, whose votes ({device.algorithm}) "
+            "depend on the number of nodes; remove it first (pvecm qdevice remove) and set it up again afterwards"
         )
 
 

@@ -16,7 +16,7 @@ import trio
 
 from hostd.cluster.fs.kernel import Kernel
 from hostd.cluster.fs.replicate import Entry
-from hostd.cluster.fs.tree import Effect
+from hostd.cluster.fs.tree import ROOT, Effect
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,37 @@ def inodes_of(effect: Effect) -> list[tuple[int, bool]]:
     return [(effect.new.inode, effect.old.digest != effect.new.digest)]
 
 
+class Known:
+    """Which inodes the kernel may hold, by what it was told and what it says it has forgotten (fuse(4), FORGET).
+
+    Of others nothing can be cached, neither they nor, for a directory, the names in it.
+    """
+
+    def __init__(self) -> None:
+        self._times: dict[int, int] = {}
+
+    def __contains__(self, inode: int) -> bool:
+        return inode == ROOT or inode in self._times
+
+    def told(self, inode: int) -> None:
+        """An entry with this inode is in an answer."""
+        self._times[inode] = self._times.get(inode, 0) + 1
+
+    def forgotten(self, inode: int, times: int) -> None:
+        """The kernel takes back so many entries."""
+        if (left := self._times.get(inode, 0) - times) > 0:
+            self._times[inode] = left
+        else:
+            self._times.pop(inode, None)
+
+
 class Caches:
     """Listens to the engine once the mount is there. Make and use it inside the trio loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Known) -> None:
+        self._known = known
         self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._put = self._done = 0  # jobs; the thread writes the second
         self._kernel: Kernel | None = None
         self._token = trio.lowlevel.current_trio_token()
         self._thread = threading.Thread(target=self._work, name="store-caches", daemon=True)
@@ -58,19 +84,27 @@ class Caches:
     def published(self, entry: Entry, from_mount: bool) -> None:
         for effect in entry.outcome.effects:
             for name in entries_of(effect, from_mount=from_mount):
-                self._jobs.put(name)
+                if name[0] in self._known:
+                    self._add(name)
             for inode in inodes_of(effect):
-                self._jobs.put(inode)
+                if inode[0] in self._known:
+                    self._add(inode)
 
     def forget_name(self, parent: int, name: str) -> None:
         """Have one name looked up again."""
-        self._jobs.put((parent, name.encode()))
+        self._add((parent, name.encode()))
+
+    def _add(self, job: Job) -> None:
+        self._put += 1
+        self._jobs.put(job)
 
     async def settle(self) -> None:
         """Wait until the kernel has forgotten everything published so far.
 
         Gives up after the time in which cached names and attributes expire by themselves.
         """
+        if self._done == self._put:
+            return
         done = trio.Event()
         self._jobs.put(done)
         with trio.move_on_after(CACHE_S) as scope:
@@ -89,15 +123,16 @@ class Caches:
             try:
                 if isinstance(job, trio.Event):
                     self._token.run_sync_soon(job.set)
-                elif self._kernel is None:
                     continue
-                elif isinstance(job[1], bytes):
-                    self._kernel.forget_name(job[0], job[1])
-                else:
-                    self._kernel.forget_inode(job[0], data=job[1])
+                if self._kernel is not None:
+                    if isinstance(job[1], bytes):
+                        self._kernel.forget_name(job[0], job[1])
+                    else:
+                        self._kernel.forget_inode(job[0], data=job[1])
             except FileNotFoundError:
                 pass  # the kernel had not cached it
             except OSError as err:
                 log.warning("cannot invalidate %r: %s", job, err)
             except trio.RunFinishedError:
                 return
+            self._done += 1

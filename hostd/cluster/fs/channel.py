@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import trio
 
 from hostd.cluster.corosync.library import EngineError
+from hostd.cluster.fs import patience
 from hostd.cluster.group.transport import Lost, Transport
 from hostd.cluster.group.values import Told, Values
 from hostd.core.errors import ParseError
@@ -73,7 +74,7 @@ class Channel:
                         nursery.cancel_scope.cancel()
                     log.info("values of other nodes are dropped: %s", reason)
                 finally:
-                    carrier.close()
+                    await patience.close(carrier.close)
             await trio.sleep(RETRY_S)
 
     async def _hear(self, carrier: Carrier) -> str:

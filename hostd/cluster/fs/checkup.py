@@ -11,6 +11,7 @@ import trio
 
 from hostd.cluster.corosync.library import EngineError
 from hostd.cluster.corosync.statistics import Statistics
+from hostd.cluster.fs import patience
 from hostd.cluster.group import sidechannel
 from hostd.cluster.health import Health, Watcher
 from hostd.core.errors import HostError
@@ -45,9 +46,9 @@ class Checkup:
     async def _look(self, own: int) -> None:
         watcher, statistics = Watcher(), None
         try:
-            statistics = await trio.to_thread.run_sync(Statistics, own)
+            statistics = await patience.ask(Statistics, own)
             while True:
-                reading = await trio.to_thread.run_sync(statistics.look)
+                reading = await patience.ask(statistics.look)
                 self.health, notices = watcher.step(reading, self._clocks, trio.current_time())
                 for notice in notices:
                     log.log(logging.WARNING if notice.warning else logging.INFO, "%s", notice.text)
@@ -58,7 +59,7 @@ class Checkup:
             self.health = None
         finally:
             if statistics is not None:
-                statistics.close()
+                await patience.close(statistics.close)
 
     async def _ask_clocks(self) -> None:
         await trio.sleep(FIRST_CLOCKS_S)

@@ -21,6 +21,7 @@ from hostd.cluster.corosync.conf import ClusterConf, Node
 from hostd.cluster.corosync.library import EngineError
 from hostd.cluster.corosync.running import Running, Seen
 from hostd.cluster.corosync.transport import CorosyncTransport
+from hostd.cluster.fs import patience
 from hostd.cluster.fs.checkup import Checkup
 from hostd.cluster.fs.database import Database
 from hostd.cluster.fs.engine import Engine
@@ -199,8 +200,7 @@ class Cluster:
         except EngineError as err:
             raise CorosyncGone(f"Corosync has gone: {err}") from err
         finally:
-            real.close()  # leaves the group: the others see it at once
-            self._running.close()
+            await patience.close(real.close, self._running.close)  # leaves the group: the others see it at once
 
     async def _connect(self) -> tuple[CorosyncTransport, Running]:
         told = ""
@@ -243,7 +243,7 @@ class Cluster:
         while True:
             await trio.sleep(LOOK_S)
             if self._running is not None:
-                self._apply(await trio.to_thread.run_sync(self._running.look), engine)
+                self._apply(await patience.ask(self._running.look), engine)
 
     def _look_at_once(self) -> None:
         """The group must know that its quorum is forced before it hears of the quorum."""

@@ -9,9 +9,9 @@ FULL: sqlite.org/pragma.html.
 from __future__ import annotations
 
 import contextlib
-import copy
 import fcntl
 import itertools
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hostd.cluster.fs import epochs, journal, paths
+from hostd.cluster.fs import copies, epochs, journal, paths
 from hostd.cluster.fs.journal import Record
 from hostd.cluster.fs.replicate import Durable, Entry, Epoch, Position
 from hostd.cluster.fs.transfer import Snapshot, Transfer, lost_records, replay
@@ -46,6 +46,7 @@ PUT_NODE: Final = """INSERT INTO node VALUES(?,?,?,?,?,?,?) ON CONFLICT(inode) D
     name=excluded.name, content=excluded.content, digest=excluded.digest, version=excluded.version,
     mtime_ns=excluded.mtime_ns"""
 
+log = logging.getLogger(__name__)
 Fault = Callable[[str], None]
 
 
@@ -72,6 +73,9 @@ class _Journal:
     records: int
     content_bytes: int
 
+    def copy(self) -> _Journal:
+        return _Journal(self.chain, self.anchor, self.records, self.content_bytes)
+
 
 def no_fault(point: str) -> None:
     """Tests pass a function that ends the world at a named point."""
@@ -86,7 +90,7 @@ class Database:
         self._fault = fault
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as undo:
-            undo.callback(os.close, lock := _lock(path))
+            undo.callback(os.close, held := lock(path))
             try:
                 self._db = undo.enter_context(contextlib.closing(_connect(path)))
                 self._create_or_recognise()
@@ -94,7 +98,7 @@ class Database:
             except sqlite3.DatabaseError as err:
                 raise Damaged(f"database '{path}' cannot be opened: {err}; restore a backup over it") from err
             undo.pop_all()
-        self._lock = lock
+        self._lock = held
 
     def close(self) -> None:
         """Write everything into the main file and let go of it."""
@@ -131,7 +135,7 @@ class Database:
         work = [entry for entry in entries if entry.outcome.effects]
         if not work and seed is None:
             return
-        state = copy.copy(self._journal)
+        state = self._journal.copy()
         self._fault("begin")
         with self._transaction():
             for entry in work:
@@ -188,7 +192,7 @@ class Database:
         lost = self.losses(transfer)
         if lost:
             self._keep_copy()
-        state = copy.copy(self._journal)
+        state = self._journal.copy()
         self._fault("begin")
         with self._transaction():
             if isinstance(transfer.content, Snapshot):
@@ -230,6 +234,7 @@ class Database:
         elif version > SCHEMA_VERSION:
             raise HostError(f"database '{self.path}' has schema {version}, made by a newer release; update this node")
         elif version < SCHEMA_VERSION:
+            log.info("schema %d becomes %d; a copy as it was: %s", version, SCHEMA_VERSION, copies.keep(self.path))
             self._db.executescript(f"BEGIN; {epochs.UPGRADE} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
         with self._transaction():
             epochs.name_database(self._db)
@@ -350,15 +355,15 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _lock(path: Path) -> int:
+def lock(path: Path) -> int:
     """Descriptor of a lock file held until it is closed. Raises Conflict when another process holds it."""
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    held = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as err:
-        os.close(lock)
+        os.close(held)
         raise Conflict(f"database '{path}' is in use by another process") from err
-    return lock
+    return held
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -437,7 +442,7 @@ def check_file(path: Path) -> list[str]:
     if not path.exists():
         return [f"database '{path}' does not exist"]
     try:
-        with contextlib.closing(_open_to_read(path)) as db:
+        with contextlib.closing(open_to_read(path)) as db:
             db.execute("BEGIN")
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if not 1 <= version <= SCHEMA_VERSION:
@@ -453,7 +458,7 @@ def copy_file(source: Path, target: Path) -> None:
         raise Conflict(f"'{target}' exists already")
     os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
-        with contextlib.closing(_open_to_read(source)) as db, contextlib.closing(sqlite3.connect(target)) as new:
+        with contextlib.closing(open_to_read(source)) as db, contextlib.closing(sqlite3.connect(target)) as new:
             db.backup(new)
             new.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.DatabaseError as err:
@@ -461,5 +466,6 @@ def copy_file(source: Path, target: Path) -> None:
         raise HostError(f"database '{source}' cannot be copied: {err}") from err
 
 
-def _open_to_read(path: Path) -> sqlite3.Connection:
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, also while the database is in use. Raises sqlite3.Error."""
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from hostd.cluster.fs import paths, special
-from hostd.cluster.fs.caches import CACHE_S, Caches
+from hostd.cluster.fs.caches import CACHE_S, Caches, Known
 from hostd.cluster.fs.engine import Engine, Refusal
 from hostd.cluster.fs.kernel_wire import Attributes, Changes, Context, FUSEError, Listing, Opened, Space
 from hostd.cluster.fs.lifetimes import LockTimes
@@ -92,10 +92,17 @@ class Filesystem:
     """The mount of one node. ``gid`` is the group that may read public files."""
 
     def __init__(
-        self, engine: Engine, contents: special.SpecialFiles, locks: LockTimes, caches: Caches, *, gid: int
+        self,
+        engine: Engine,
+        contents: special.SpecialFiles,
+        locks: LockTimes,
+        caches: Caches,
+        known: Known,
+        *,
+        gid: int,
     ) -> None:
         self._engine, self._tree = engine, engine.tree
-        self._special, self._locks, self._caches = contents, locks, caches
+        self._special, self._locks, self._caches, self._known = contents, locks, caches, known
         self._gid = gid
         self._open = OpenFiles()
         self._listings: dict[int, tuple[int, list[str]]] = {}
@@ -187,7 +194,12 @@ class Filesystem:
         attributes = self._entry(parent, self._directory(parent), self._name(raw))
         if attributes is None:
             raise FUSEError(errno.ENOENT)
+        self._known.told(attributes.inode)
         return attributes
+
+    def forget(self, inode: int, times: int) -> None:
+        """The kernel takes back entries that it was told."""
+        self._known.forgotten(inode, times)
 
     @answers
     async def getattr(self, inode: int, ctx: Context) -> Attributes:
@@ -277,6 +289,7 @@ class Filesystem:
                 continue
             if not listing.add(names[position].encode(), attributes, position + 1):
                 break
+            self._known.told(attributes.inode)
 
     @answers
     async def releasedir(self, fh: int) -> None:
@@ -288,6 +301,7 @@ class Filesystem:
         node = await self._submit(Mkdir(path=path, inode=new_inode()), _actor(ctx))
         if node is None:
             raise FUSEError(errno.EIO)
+        self._known.told(node.inode)
         return self._node_attributes(node, path)
 
     @answers
@@ -386,6 +400,7 @@ class Filesystem:
         if file is not None:
             if flags & os.O_EXCL:
                 raise FUSEError(errno.EEXIST)
+            self._known.told(file.inode)
             return self._opened(file, flags), self._attributes_of(file.inode)
         write = Write(path=path, data=b"", inode=new_inode(), if_version=0)
         # O_EXCL holds in the whole cluster only if the file is there at once. A guest's file is not made empty for it:
@@ -400,6 +415,7 @@ class Filesystem:
             file = OpenFile(write.inode, actor, place=(parent, name))
             file.truncate(b"", 0, time.time_ns())
             self._open.expect(file)
+        self._known.told(file.inode)
         information = self._opened(file, flags & ~os.O_TRUNC)
         return information, self._attributes_of(file.inode)
 

@@ -271,7 +271,9 @@ class Kernel:
         if (message := self._quickly(filesystem, op, unique, inode)) is not None:
             self._send(message)
             return _Turn.ANSWERED
-        if op in wire.UNANSWERED:  # entries live as long as the tree has them; what was begun is finished
+        if op in wire.UNANSWERED:  # what was begun is finished, so that INTERRUPT is nothing
+            for forgotten, times in wire.forgotten(op, inode, self._buffer):
+                filesystem.forget(forgotten, times)
             return _Turn.ANSWERED
         body, context = bytes(self._buffer[wire.IN_HEADER.size : size]), Context(uid, gid, pid)
         carry = AT_ONCE.get(op)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -54,6 +54,7 @@ STATFS: Final = struct.Struct("<5Q4I24x")
 TWO: Final = struct.Struct("<II")
 FOUR: Final = struct.Struct("<IIII")
 HANDLE: Final = struct.Struct("<Q")
+FORGOTTEN: Final = struct.Struct("<QQ")
 RENAME2: Final = struct.Struct("<QII")
 FSYNC: Final = struct.Struct("<QI")
 INODE_GONE: Final = struct.Struct("<Qqq")
@@ -222,6 +223,16 @@ class Space:
         return STATFS.pack(
             self.blocks, self.free, self.free, self.files, self.files_free, 4096, self.longest_name, 4096, 0
         )  # fmt: skip
+
+
+def forgotten(op: int, inode: int, request: bytes | bytearray) -> Iterator[tuple[int, int]]:
+    """Of FORGET and BATCH_FORGET: inodes and how many entries each is less."""
+    if op == Op.FORGET:
+        yield inode, HANDLE.unpack_from(request, IN_HEADER.size)[0]
+    elif op == Op.BATCH_FORGET:
+        count, _ = TWO.unpack_from(request, IN_HEADER.size)
+        for number in range(count):
+            yield FORGOTTEN.unpack_from(request, IN_HEADER.size + TWO.size + number * FORGOTTEN.size)
 
 
 def names(data: bytes) -> Sequence[bytes]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from hostd.cluster.fs import mount, seed, watch
-from hostd.cluster.fs.caches import Caches
+from hostd.cluster.fs.caches import Caches, Known
 from hostd.cluster.fs.channel import GROUP, Channel
 from hostd.cluster.fs.database import Database, Fault, no_fault
 from hostd.cluster.fs.engine import Engine, Refusal
@@ -149,6 +149,7 @@ async def serve(
         cluster: Cluster | None = None
         if settings.corosync is not None and is_configured(settings.corosync):
             # Only here: a node without a cluster needs neither Corosync's libraries nor TLS.
+            from hostd.cluster.corosync import qdevice
             from hostd.cluster.corosync.follow import Follower
             from hostd.cluster.corosync.transport import CorosyncTransport
             from hostd.cluster.fs.clustered import ANSWER_S, Cluster
@@ -183,7 +184,8 @@ async def serve(
                 cluster.listen(server.tell_members)
                 nursery.start_soon(cluster.run, engine)
                 own_conf = settings.corosync / "corosync.conf" if settings.corosync else Path()
-                nursery.start_soon(follow, engine, Follower(own_conf, settings.node, run))
+                witness = qdevice.Follower(settings.node, run)
+                nursery.start_soon(follow, engine, Follower(own_conf, settings.node, run), witness)
                 nursery.start_soon(channel.run, lambda: CorosyncTransport(GROUP))
                 nursery.start_soon(first_contents_of_member, engine, settings.seed)
             log.info("store of node '%s' at version %d", engine.node, engine.tree.version)
@@ -209,8 +211,9 @@ async def _serve_mount(
     locks = LockTimes(engine.tree, boot_s)
     engine.listen(locks.published)
     contents = SpecialFiles(engine.tree, engine.node, start_s=int(time.time()), standing=standing)
-    caches = Caches()
-    files = Filesystem(engine, contents, locks, caches, gid=group_id(READERS_GROUP) or 0)
+    known = Known()
+    caches = Caches(known)
+    files = Filesystem(engine, contents, locks, caches, known, gid=group_id(READERS_GROUP) or 0)
     kernel = Kernel(mountpoint)
     caches.attach(kernel)
     try:

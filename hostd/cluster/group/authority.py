@@ -6,8 +6,9 @@ knows that the other cannot exist. Let n nodes be configured to hold data (a wit
 - **More than half** of n: any two such memberships share a node, so whatever ``copies_needed`` nodes of one have
   on disk, the next one finds. (Simulated failure: acknowledging after fewer copies loses them with one disk.)
 - **Exactly half**, with the vote of a witness: the other half could have worked in the meantime and left no trace here.
-  It may go on only if it comes straight from a working membership and the first thing that it hears of its ring is
-  that it is quorate (the witness votes for one side of a split; the other one hears "not quorate"), or if all nodes
+  It may go on only if it comes straight from a working membership and the first thing that it hears of its ring, and
+  of each ring in between in which it did not get as far as to work, is that it is quorate (the witness votes for one
+  side of a split; the other one hears "not quorate"), or if all nodes
   of the last epoch that it knows are here (then nobody else can have had a later one). That is why a lone node that
   returns (A down, B writes, B down, A up) stays read-only although the witness gives it quorum.
 - **Less than half**: never, whatever the votes are, unless an administrator forces it; that starts a marked fork.

@@ -130,6 +130,7 @@ class Group:
         self._quorum: Quorum | None = None
         self._denied: Ring | None = None
         self._continuing = False
+        self._granted = False  # votequorum has said of the present ring that it is quorate
         self._fork = ""
         # what was said in it
         self._turn = 0
@@ -188,8 +189,12 @@ class Group:
     # --- inputs
 
     def _view(self, view: View) -> None:
-        self._continuing = self.working and view.ring != self._denied
+        # A node that is shut down leaves the group, then the ring: two views in a row, and the second one comes
+        # straight, too, if every ring in between was granted to this side.
+        straight = self.working or (self._continuing and self._granted)
+        self._continuing = straight and view.ring != self._denied
         self._ring, self._members = view.ring, tuple(sorted(view.members))
+        self._granted = self._is_quorate()
         self.working = False
         self._spoken = False
         self._states.clear()
@@ -203,7 +208,9 @@ class Group:
 
     def _hear_quorum(self, quorum: Quorum) -> None:
         self._quorum = quorum
-        if not quorum.quorate:
+        if quorum.quorate:
+            self._granted = self._granted or quorum.ring == self._ring
+        else:
             self._denied = quorum.ring
             if quorum.ring == self._ring:
                 self._continuing = False

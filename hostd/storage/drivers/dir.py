@@ -11,16 +11,16 @@ from typing import ClassVar, Final
 from hostd.core.errors import Conflict, NotFound, ParseError, Unavailable, Unsupported
 from hostd.core.formats.sections import SectionOption
 from hostd.core.run import Run
+from hostd.storage import listing
 from hostd.storage.drivers import image_files, qcow2, vmdk
 from hostd.storage.drivers.abilities import check_snapshot, every
 from hostd.storage.drivers.image_files import SLOW_S
-from hostd.storage.drivers.options import COMMON, FILES, PATH
+from hostd.storage.drivers.options import CHAIN, COMMON, FILES, LOCAL_FILES, PATH
 from hostd.storage.interface import Info, State, StorageConfig, Usage, Volume, VolumeSpec
+from hostd.storage.listing import SUBDIRS, FileEntry, content_path, file_volume
 from hostd.storage.volume import (
     Content,
     VolumeName,
-    archive_format,
-    backup_time,
     base_name,
     check_disk_name,
     free_name,
@@ -28,15 +28,6 @@ from hostd.storage.volume import (
     safe_name,
 )
 
-_SUBDIRS: Final = {
-    "images": "images",
-    "rootdir": "private",
-    "iso": "template/iso",
-    "vztmpl": "template/cache",
-    "backup": "dump",
-    "snippets": "snippets",
-    "import": "import",
-}
 _IMAGES: Final = ("raw", "qcow2", "vmdk")
 FEATURES: Final = every(
     (*_IMAGES, "subvol"),
@@ -45,17 +36,10 @@ FEATURES: Final = every(
     copy_snapshots=("qcow2",),
     template=True,
 )
-_EMPTY_IMAGE_MODE = 0o640
+IMAGE_MODE = 0o640
 _BASE_MODE = 0o444
+_NOTES_SHOWN = 1024
 _FOLDER_MODE = 0o755
-
-
-def content_path(storage: StorageConfig, content: str) -> str:
-    """The folder of a content, with the storage's own choice of folders; ParseError for no such content."""
-    chosen = dict(pair.split("=", 1) for pair in storage.text("content-dirs").split(",") if "=" in pair)
-    if content not in _SUBDIRS:
-        raise ParseError(f"storage '{storage.id}' has no folder for content '{content}'")
-    return f"{storage.text('path')}/{chosen.get(content, _SUBDIRS[content])}"
 
 
 class Dir:
@@ -63,13 +47,19 @@ class Dir:
 
     info: ClassVar[Info] = Info(
         type="dir",
-        content=frozenset(_SUBDIRS),
+        content=frozenset(SUBDIRS),
         default_content=frozenset(("images", "rootdir")),
         formats=("raw", "qcow2", "vmdk", "subvol"),
         container_format="raw",
         image_files=frozenset(_IMAGES),
         features=FEATURES,
-        options={"path": SectionOption(kind=PATH, doc="The folder.", fixed=True, required=True), **COMMON, **FILES},
+        options={
+            "path": SectionOption(kind=PATH, doc="The folder.", fixed=True, required=True),
+            "snapshot-as-volume-chain": CHAIN,
+            **COMMON,
+            **FILES,
+            **LOCAL_FILES,
+        },
     )
 
     def __init__(self, storage: StorageConfig, run: Run) -> None:
@@ -106,10 +96,7 @@ class Dir:
         return parse_file_name(name)
 
     def path(self, name: str) -> str:
-        parsed = self.parse(name)
-        folder = content_path(self.storage, parsed.content)
-        inside = name.split("/", 1)[1] if parsed.content is not Content.IMAGES else f"{parsed.vmid}/{parsed.name}"
-        return f"{folder}/{inside}"
+        return listing.file_path(self.storage, name)
 
     def file_path(self, content: str, filename: str) -> str:
         return self.path(f"{content}/{filename}")
@@ -121,13 +108,13 @@ class Dir:
     def _names(self, contents: Collection[str], vmid: int | None) -> Iterator[str]:
         for content in sorted(set(contents) - {"rootdir", "images"}):
             for filename in (
-                _listdir(content_path(self.storage, content)) if vmid is None or content == "backup" else ()
+                list_folder(content_path(self.storage, content)) if vmid is None or content == "backup" else ()
             ):
                 yield f"{content}/{filename}"
         if {"images", "rootdir"} & set(contents):
             images = content_path(self.storage, "images")
-            for owner in [str(vmid)] if vmid is not None else _listdir(images):
-                for filename in _listdir(f"{images}/{owner}") if owner.isdecimal() else ():
+            for owner in [str(vmid)] if vmid is not None else list_folder(images):
+                for filename in list_folder(f"{images}/{owner}") if owner.isdecimal() else ():
                     yield f"{owner}/{filename}"
 
     def volume(self, name: str) -> Volume:
@@ -146,27 +133,17 @@ class Dir:
         except (ParseError, OSError):
             return None
         header = _header(path, parsed.format) if parsed.format in ("qcow2", "vmdk") else None
-        directory = parsed.format == "subvol"
-        image = parsed.content is Content.IMAGES
-        return Volume(
-            name=self._with_base(name, header),
-            content=parsed.content,
-            format=_listed_format(parsed),
-            size_bytes=0 if directory else header.size_bytes if header else stat.st_size,
-            used_bytes=stat.st_blocks * 512 if image and not directory else 0,
-            vmid=parsed.vmid,
-            ctime_s=backup_time(parsed.name) or int(stat.st_ctime),
-            parent=header.backing if header else "",
+        entry = FileEntry(
+            path=path,
+            size_bytes=header.size_bytes if header else stat.st_size,
+            used_bytes=stat.st_blocks * 512,
+            ctime_s=int(stat.st_ctime),
+            backing=header.backing if header else "",
+            directory=parsed.format == "subvol",
+            notes=_first_line(f"{path}.notes") if parsed.content is Content.BACKUP else "",
+            protected=parsed.content is Content.BACKUP and os.path.exists(f"{path}.protected"),
         )
-
-    def _with_base(self, name: str, header: qcow2.Header | None) -> str:
-        """A linked clone's name begins with its base's (``1/base-1-disk-0.qcow2/2/vm-2-disk-0.qcow2``)."""
-        backing = header.backing.removeprefix("../") if header else ""
-        whole = f"{backing}/{name}"
-        with contextlib.suppress(ParseError):
-            if backing.count("/") == 1 and parse_file_name(whole).base:
-                return whole
-        return name
+        return file_volume(name, parsed, entry)
 
     def create(self, spec: VolumeSpec) -> str:
         if spec.format not in self.info.formats:
@@ -180,7 +157,7 @@ class Dir:
         try:
             preallocation = self.storage.text("preallocation", "metadata")
             self.run(image_files.create_argv(path, spec.format, spec.size_bytes, preallocation), timeout_s=SLOW_S)
-            os.chmod(path, _EMPTY_IMAGE_MODE)
+            os.chmod(path, IMAGE_MODE)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(path)
@@ -195,7 +172,7 @@ class Dir:
             check_disk_name(wished, vmid)
             filename = wished + ("" if wished.endswith(suffix) else suffix)
         else:
-            filename = free_name(vmid, format, _listdir(folder), suffix=True, subvols=True)
+            filename = free_name(vmid, format, list_folder(folder), suffix=True, subvols=True)
         name = f"{vmid}/{filename}"
         path = self.path(name)
         if os.path.lexists(path):
@@ -297,7 +274,7 @@ class Dir:
         backing = f"../{base.vmid}/{base.name}"
         try:
             self.run(image_files.clone_argv(path, backing, base.format), timeout_s=SLOW_S, cwd=os.path.dirname(path))
-            os.chmod(path, _EMPTY_IMAGE_MODE)
+            os.chmod(path, IMAGE_MODE)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(path)
@@ -329,7 +306,7 @@ def make_folders(path: str) -> None:
             os.chmod(folder, _FOLDER_MODE)
 
 
-def _listdir(path: str) -> list[str]:
+def list_folder(path: str) -> list[str]:
     try:
         return sorted(name for name in os.listdir(path) if safe_name(name) and not name.startswith("."))
     except OSError:
@@ -344,14 +321,8 @@ def _header(path: str, format: str) -> qcow2.Header | None:
     return None
 
 
-def _listed_format(parsed: VolumeName) -> str:
-    """What lists call the format: for files that are no images it is the kind of file."""
-    if parsed.content is Content.ISO:
-        return "iso"
-    if parsed.content is Content.SNIPPETS:
-        return "snippet"
-    if parsed.content is Content.TEMPLATE:
-        return "t" + parsed.name.rsplit(".tar.", 1)[-1] if ".tar." in parsed.name else "tar"
-    if parsed.content is Content.BACKUP:
-        return archive_format(parsed.name)
-    return parsed.format
+def _first_line(path: str) -> str:
+    """Notes of a backup as lists show them."""
+    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+        return file.readline(_NOTES_SHOWN).rstrip()
+    return ""

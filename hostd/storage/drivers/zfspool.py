@@ -10,7 +10,7 @@ from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Una
 from hostd.core.formats.sections import SectionOption
 from hostd.core.run import Run
 from hostd.storage.drivers.abilities import check_snapshot, every
-from hostd.storage.drivers.options import COMMON, DATASET, FLAG, PATH
+from hostd.storage.drivers.options import BLOCK_SIZE, COMMON, DATASET, FLAG, PATH
 from hostd.storage.interface import Info, State, StorageConfig, Usage, Volume, VolumeSpec
 from hostd.storage.volume import Content, VolumeName, base_name, check_disk_name, free_name, parse_dataset_name
 
@@ -162,7 +162,7 @@ class ZfsPool:
         ),
         options={
             "pool": SectionOption(kind=DATASET, doc="Pool or dataset.", fixed=True, required=True),
-            "blocksize": SectionOption(kind=DATASET, doc="Block size of volumes, such as 16k."),
+            "blocksize": SectionOption(kind=BLOCK_SIZE, doc="Block size of volumes, such as 16k."),
             "sparse": SectionOption(kind=FLAG, doc="Volumes take space as they are written."),
             "mountpoint": SectionOption(kind=PATH, doc="Where the dataset is mounted, if not at /<pool>."),
             **COMMON,

@@ -22,7 +22,8 @@ VM = b"scsi0: local:100/vm-100-disk-0.raw,size=1G\n"
 def stores(site: Site, tmp_path: Path) -> Site:
     """A site with a folder storage, one that is disabled and one that has no driver here."""
     config = f"dir: local\n\tpath {tmp_path}/vz\n\tcontent images,iso,vztmpl\n\n"
-    config += f"dir: off\n\tdisable\n\tpath {tmp_path}/off\n\nnfs: far\n\tserver 10.0.0.1\n\tcontent iso\n\n"
+    config += f"dir: off\n\tdisable\n\tpath {tmp_path}/off\n\nnfs: far\n\tpath /mnt/far\n\tserver 10.0.0.1\n"
+    config += "\texport /data\n\tcontent iso\n\tnodes beta\n\n"
     site.store.write("storage.cfg", config.encode())
     site.store.mkdir("nodes/alpha/qemu-server", parents=True)
     site.store.write("nodes/alpha/qemu-server/100.conf", VM)
@@ -132,7 +133,8 @@ def test_storages_are_added_changed_and_forgotten(stores: Site, tmp_path: Path) 
     assert section == f"\tpath {tmp_path}/more\n\tcontent iso"
     assert data(stores.call("DELETE", "/storage/more")) is None
     assert "used by guests 100" in stores.call("DELETE", "/storage/local").status
-    assert "nfs: far\n\tcontent iso\n\tserver 10.0.0.1\n" in stores.store.read("storage.cfg").data.decode()
+    written = stores.store.read("storage.cfg").data.decode()
+    assert "nfs: far\n\texport /data\n\tpath /mnt/far\n\tserver 10.0.0.1\n" in written
 
 
 def test_storages_that_cannot_be_added(stores: Site) -> None:

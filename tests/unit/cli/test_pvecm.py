@@ -9,7 +9,7 @@ import pytest
 
 from hostd.cli import manual, pvecm
 from hostd.cluster.corosync import conf
-from hostd.core.errors import CommandFailed, Conflict, HostError, Invalid, NotFound
+from hostd.core.errors import CommandFailed, Conflict, HostError, Invalid, NotFound, Unsupported
 from tests.fakes.run import FakeRun
 from tests.unit.cli.conftest import Shell
 
@@ -62,6 +62,11 @@ def test_commands_become_programs(shell: Shell, tmp_path: Path) -> None:
         (["expected"], Invalid, "usage: pvecm expected <expected>"),
         (["nodes", "--all"], Invalid, "usage: pvecm nodes"),
         (["frob"], Invalid, "known: add, addnode, apiver, create, delnode, expected, fingerprint"),
+        (["add", "192.0.2.1", "--use_ssh"], Unsupported, "pvecm token create"),
+        (["add", "192.0.2.1", "--use_ssh=1"], Unsupported, "pvecm token create"),
+        (["qdevice"], Invalid, "known: qdevice remove, qdevice setup"),
+        (["qdevice", "setup"], Invalid, "usage: pvecm qdevice setup <address> [--force] [--algorithm <text>]"),
+        (["qdevice", "setup", "h", "--algorithm"], Invalid, "usage: "),
         (["nodes"], CommandFailed, "is corosync.service running?"),
     ],
 )
@@ -74,7 +79,11 @@ def test_what_is_wrong_is_said(shell: Shell, args: list[str], kind: type[HostErr
 def test_help_completion_and_manual_know_all_commands(shell: Shell) -> None:
     around, program = shell.around(), pvecm.suite(FakeRun())
     page = manual.suite_page(program, around.methods)
-    for word in ("status", "nodes", "expected", "keygen", "apiver"):
+    assert program.complete(around, ["qdevice", ""]) == ["remove", "setup"]
+    assert program.complete(around, ["qdevice", "setup", "h", "--"]) == ["--algorithm", "--force", "--network"]
+    assert "qdevice setup <address>" in program.help(around.methods, "qdevice")
+    assert manual.escape("qdevice setup <address>") in page
+    for word in ("status", "nodes", "expected", "keygen", "apiver", "qdevice"):
         assert word in program.help(around.methods)
         assert word in program.complete(around, [""])
         assert word in page

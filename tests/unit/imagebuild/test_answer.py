@@ -22,3 +22,9 @@ def test_zfs_mirror_names_level_and_both_disks() -> None:
 
 def test_ext4_has_no_zfs_options() -> None:
     assert "zfs" not in tomllib.loads(answer.text(fqdn="a.b.invalid", password="x" * 8))["disk-setup"]
+
+
+def test_a_host_may_join_from_its_answer() -> None:
+    text = answer.text(fqdn="a.b.invalid", password="x" * 8, cluster={"join": "hfj1.abc"})
+    assert tomllib.loads(text)["cluster"] == {"join": "hfj1.abc"}
+    assert "cluster" not in tomllib.loads(answer.text(fqdn="a.b.invalid", password="x" * 8))

@@ -36,6 +36,21 @@ def test_ports_are_forwarded_from_loopback_only() -> None:
     assert options(argv, "-netdev") == ["user,id=net0,hostfwd=tcp:127.0.0.1:8006-:8006,hostfwd=tcp:127.0.0.1:8022-:22"]
 
 
+def test_a_machine_at_a_switch_is_on_that_network_only() -> None:
+    forwards = [Forward(host=8006, guest=8006)]
+    argv = qemu_argv(Spec(folder=FOLDER, lan=Path("/lan/port1.sock"), forwards=forwards))
+    (network,) = options(argv, "-netdev")
+    assert network.startswith("stream,id=net0,server=off,")
+    assert "addr.path=/lan/port1.sock" in network
+    assert "hostfwd" not in network
+
+
+def test_a_disk_may_be_a_server_of_blocks() -> None:
+    disk = Disk(path=Path("/run/a.sock"), serial="A", format="nbd")
+    (drive,) = options(qemu_argv(Spec(folder=FOLDER, disks=[disk], durable=True)), "-drive")
+    assert "format=raw,file=nbd+unix:///?socket=/run/a.sock,cache=none" in drive
+
+
 def test_disks_start_before_the_medium() -> None:
     disks = [Disk(path=Path("/a.qcow2"), serial="A"), Disk(path=Path("/b.qcow2"), serial="B")]
     argv = qemu_argv(Spec(folder=FOLDER, disks=disks, medium=Path("/x.iso")))

@@ -29,6 +29,7 @@ dir: elsewhere
 \tnodes pve2
 
 cephfs: later
+	path /mnt/pve/later
 \tcontent iso
 
 lvm: gone

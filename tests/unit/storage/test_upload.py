@@ -15,7 +15,7 @@ from tests.fakes.run import FakeRun
 
 
 def catalog(tmp_path: Path) -> Catalog:
-    text = f"dir: local\n\tpath {tmp_path}\n\tcontent iso,vztmpl\n\nlvm: l1\n\tvgname v\n\tcontent images\n\n"
+    text = f"dir: local\n\tpath {tmp_path}\n\tcontent iso,vztmpl\n\nlvm: l1\n\tvgname vg\n\tcontent images\n\n"
     return Catalog(text.encode(), node="pve1", run=FakeRun(), lock=lambda name, wait: contextlib.nullcontext())
 
 

@@ -80,11 +80,17 @@ def test_a_witness() -> None:
     )
     assert ClusterConf.parse(odd.format()) == odd
     assert model.remove_qdevice(even).qdevice is None
-    for change in (lambda: model.add_node(even, node(3)), lambda: model.remove_node(even, "n1")):
+    assert len(model.add_node(even, node(3)).nodes) == 3, "one vote fits any number of nodes"
+    assert model.remove_node(even, "n1").qdevice == even.qdevice
+    for change in (lambda: model.add_node(odd, node(4)), lambda: model.remove_node(odd, "n1")):
         with pytest.raises(Conflict, match="remove it first"):
             change()
     with pytest.raises(Conflict, match="already"):
         model.set_qdevice(even, "10.1.0.51")
+    assert model.set_qdevice(cluster(3), "10.1.0.50", "ffsplit").qdevice == even.qdevice
+    with pytest.raises(Invalid) as refused:
+        model.set_qdevice(cluster(2), "10.1.0.50", "test")
+    assert refused.value.errors == {"algorithm": "'test': allowed are ffsplit, lms"}
     with pytest.raises(NotFound, match="no QDevice"):
         model.remove_qdevice(cluster(2))
 

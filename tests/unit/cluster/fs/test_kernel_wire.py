@@ -88,3 +88,11 @@ def test_names_end_with_a_zero() -> None:
     assert Space(blocks=9, free=8, files=7, files_free=6, longest_name=255).packed()[:40] == struct.pack(
         "<5Q", 9, 8, 8, 7, 6
     )
+
+
+def test_what_the_kernel_forgets() -> None:
+    head = bytes(wire.IN_HEADER.size)
+    assert list(wire.forgotten(wire.Op.FORGET, 9, head + struct.pack("<Q", 3))) == [(9, 3)]
+    batch = head + struct.pack("<IIQQQQ", 2, 0, 9, 1, 10, 4)
+    assert list(wire.forgotten(wire.Op.BATCH_FORGET, 0, batch)) == [(9, 1), (10, 4)]
+    assert list(wire.forgotten(wire.Op.INTERRUPT, 9, head + bytes(8))) == []

@@ -10,9 +10,10 @@ import pytest
 import trio
 
 from hostd.cluster.fs.database import Database
-from hostd.cluster.fs.engine import Engine, Refusal
+from hostd.cluster.fs.engine import PROOF, QUICK_BYTES, QUICK_ENTRIES, QUICK_S, Engine, Pace, Refusal
 from hostd.cluster.fs.mutations import Cause, Write, new_inode
-from hostd.cluster.fs.replicate import Deliver, Gate, LocalReplicator, Origin, Position, Proposal
+from hostd.cluster.fs.replicate import Deliver, Entry, Gate, LocalReplicator, Origin, Position, Proposal, evaluate
+from hostd.cluster.fs.tree import Tree
 
 Fault = Callable[[str], None]
 
@@ -225,3 +226,59 @@ def test_the_local_replicator_keeps_the_order_and_says_when_to_look() -> None:
     assert delivered == proposals
     replicator.durable(Position(3, 1))
     assert len(woken) == 451
+
+
+def entry(data: bytes) -> Entry:
+    return evaluate(Tree([]), 1, [Proposal(id=1, mutation=write("a", data), origin=Origin(node="a", time_ns=0))])[0]
+
+
+def test_only_a_quick_disk_is_written_in_the_loop_and_only_little() -> None:
+    pace = Pace()
+    for _ in range(PROOF):
+        assert not pace.is_quick([entry(b"x")])
+        pace.took(QUICK_S / 2)
+    assert pace.is_quick([entry(b"x")])
+    assert not pace.is_quick([entry(b"x")] * (QUICK_ENTRIES + 1))
+    assert not pace.is_quick([entry(bytes(QUICK_BYTES + 1))])
+    pace.took(QUICK_S * 2)
+    assert not pace.is_quick([entry(b"x")])
+
+
+def test_a_disk_that_fails_under_a_caller_ends_the_engine(tmp_path: Path) -> None:
+    """Also where the caller's own task took what was delivered."""
+    broken = False
+
+    def fault(point: str) -> None:
+        if broken and point == "written":
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+            raise error
+
+    async def main() -> None:
+        nonlocal broken
+        database = Database(tmp_path / "db", fault=fault)
+        engine = Engine(database, "a")
+        ended: list[BaseException] = []
+
+        async def run(task_status: trio.TaskStatus[None]) -> None:
+            try:
+                await engine.run(task_status=task_status)
+            except sqlite3.Error as err:
+                ended.append(err)
+
+        async with trio.open_nursery() as nursery:
+            await nursery.start(run)
+            while engine._pace.quick < PROOF:
+                await engine.submit(write(f"f{engine.tree.version}"))
+            broken = True
+            with pytest.raises(Refusal) as refused:
+                await engine.submit(write("lost"))
+            assert refused.value.cause is Cause.UNKNOWN
+            with pytest.raises(Refusal) as closed:
+                await engine.submit(write("later"))
+            assert closed.value.cause is Cause.CLOSED
+        assert [str(err) for err in ended] == ["disk I/O error"]
+        assert engine.tree.find("lost") is None
+        database.close()
+
+    trio.run(main)

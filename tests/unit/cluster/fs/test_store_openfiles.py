@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from hostd.cluster.fs.openfiles import Handle, OpenFile, OpenFiles, State, TooBig
+from hostd.cluster.fs.openfiles import READERS, Handle, OpenFile, OpenFiles, State, TooBig
 from hostd.cluster.fs.tree import Node
 
 
@@ -100,3 +100,15 @@ def test_a_settled_file_has_no_place_of_its_own() -> None:
     files.settle(file)
     assert file.place is None
     assert files.pending == {}
+
+
+def test_readers_share_a_handle_and_read_on_after_a_removal() -> None:
+    files = OpenFiles()
+    assert files.add(Handle(None)) != READERS
+    files.readers[7] = 2
+    files.removed(node(7, b"as it was"))
+    files.removed(node(8, b"not open"))
+    files.close_reader(7)
+    assert files.kept == {7: node(7, b"as it was")}
+    files.close_reader(7)
+    assert (files.readers, files.kept) == ({}, {})
