@@ -32,6 +32,10 @@ from hostd.api.nodes import (
     lxc,
     network,
     qemu,
+    qemu_clones,
+    qemu_cloudinit,
+    qemu_disks,
+    qemu_snapshots,
     services,
     statistics,
     system,
@@ -51,7 +55,8 @@ from hostd.tasks.eventlog import Event
 ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
     backup_info, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal, apt,
-    certificates, network, statistics, tasks, console, qemu, lxc, storage, node_storage,
+    certificates, network, statistics, tasks, console, qemu, qemu_clones, qemu_cloudinit, qemu_disks,
+    qemu_snapshots, lxc, storage, node_storage,
 )  # fmt: skip
 
 
