@@ -18,7 +18,7 @@ from hostd.guests import changes, index
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.index import Entry
-from hostd.guests.qemu import cloudinit, lifecycle, making, plan, rights, understood
+from hostd.guests.qemu import cloudinit, lifecycle, making, plan, process, rights, understood
 from hostd.guests.qemu.config import OPTIONS, known_keys
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import ListLog
@@ -261,7 +261,11 @@ def status_current(ctx: Context, p: GuestParams) -> object:
         raise files.missing(place)
     entry = Entry(where=place, summary=index.summarize(place.kind, place.vmid, file.data))
     sample = ctx.samples.guests().get(p.vmid, {})
+    runs = process.is_running(p.vmid)  # the sample is of some seconds ago, and callers ask right after a start
+    sample = sample if runs else {}
     row = list_row(entry, sample) | {"ha": {"managed": 0}, "qmpstatus": sample.get("qmpstatus", "stopped")}
+    if runs and not sample:
+        row |= {"status": "running", "qmpstatus": "running", "pid": process.read_pid(p.vmid)}
     return row | ({"agent": 1} if entry.summary.agent else {})
 
 
