@@ -94,7 +94,11 @@ def test_status_of_a_stopped_machine(machine: Site, shared: Path) -> None:
     assert set(example(shared, "/nodes/{node}/qemu")[0]) <= set(row)
 
 
-def test_status_of_a_running_machine(machine: Site) -> None:
+def test_status_of_a_running_machine(machine: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "is_running", lambda vmid: True)
+    monkeypatch.setattr(process, "read_pid", lambda vmid: 78)
+    shown = data(machine.get(f"{BASE}/100/status/current"))
+    assert (shown["status"], shown["qmpstatus"], shown["pid"]) == ("running", "running", 78), "before the first sample"
     machine.samples.guest_values[100] = {"cpu": 0.25, "mem": 5, "pid": 77, "uptime": 3, "qmpstatus": "paused"}
     shown = data(machine.get(f"{BASE}/100/status/current"))
     assert (shown["status"], shown["qmpstatus"], shown["pid"], shown["cpu"]) == ("running", "paused", 77, 0.25)
