@@ -104,7 +104,7 @@ _GENERAL: Final[Mapping[str, Option]] = {
     "onboot": _flag("Start with the host.", _OPTIONS, 0, live=True),
     "startup": _plain("Order of starting and stopping.", _OPTIONS, STARTUP, live=True),
     "protection": _flag("Refuse removal.", _OPTIONS, 0, live=True),
-    "lock": _words("Locked by an operation.", _OPTIONS, LOCKS, None, live=True),
+    "lock": _words("Locked by an operation.", _ROOT, LOCKS, None, live=True),
     "template": _flag("A template, which is cloned and not started.", _OPTIONS, 0),
     "reboot": _flag("Allow reboots; otherwise the machine ends.", _OPTIONS, 1),
     "ostype": _words("Operating system inside.", _OPTIONS, OSTYPES, "other"),
@@ -189,6 +189,12 @@ _CLOUD: Final[Mapping[str, Option]] = {
     "ipconfig": _parts("Addresses of a card.", _CLOUDINIT, "pve-qm-ipconfig", Format(name="pve-qm-ipconfig"), 32),
 }
 OPTIONS: Final = Table({**_GENERAL, **_MACHINE, **_DEVICES, **_CLOUD})
+DISK_KEYS: Final = (
+    *(f"{bus}{n}" for bus in ("ide", "scsi", "virtio", "sata") for n in range(disk.BUSES[bus])),
+    "efidisk0",
+    "tpmstate0",
+)
+UNUSED_KEYS: Final = tuple(f"unused{n}" for n in range(UNUSED_COUNT))
 _UNUSED = re.compile(r"unused\d+\Z")
 _OLD_VOLUME: Final = {"volume": propstring.Alias(to="file")}
 

@@ -267,6 +267,8 @@ class LibvirtMachines:
             memory = f"<memory snapshot='external' file={quoteattr(path)}/>"
             xml = f"<domainsnapshot>{memory}<disks>{disks}</disks></domainsnapshot>"
             domain.snapshotCreateXML(xml, libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA)
+        # Saving is a migration to QEMU: it hands its images over. They are taken back so that states can be made.
+        self.monitor(vmid, "blockdev-set-active", {"active": True})
 
     def start_saved(self, path: str, xml: str) -> None:
         connection = self._open()

@@ -12,9 +12,11 @@ from hostd.tasks.registry import task
 
 
 @task("qmcreate")
-def create(host: Host, log: TaskLog, *, vmid: int, values: Mapping[str, str], start: bool = False) -> None:
+def create(
+    host: Host, log: TaskLog, *, vmid: int, values: Mapping[str, str], start: bool = False, pool: str = ""
+) -> None:
     """Make a machine and perhaps start it."""
-    making.create(host, log, vmid, values, start_after=start)
+    making.create(host, log, vmid, values, start_after=start, pool=pool)
 
 
 @task("qmstart")
@@ -68,9 +70,11 @@ def reset(host: Host, log: TaskLog, *, vmid: int, skip_lock: bool = False) -> No
 
 
 @task("qmdestroy")
-def destroy(host: Host, log: TaskLog, *, vmid: int, unreferenced: bool = False, skip_lock: bool = False) -> None:
+def destroy(
+    host: Host, log: TaskLog, *, vmid: int, unreferenced: bool = False, purge: bool = False, skip_lock: bool = False
+) -> None:
     """Remove a machine and its disks."""
-    making.destroy(host, log, vmid, unreferenced=unreferenced, skip_lock=skip_lock)
+    making.destroy(host, log, vmid, unreferenced=unreferenced, purge=purge, skip_lock=skip_lock)
 
 
 @task("qmconfig")
@@ -122,6 +126,7 @@ def clone(
     storage: str = "",
     format: str = "",
     limit_kib: int = 0,
+    pool: str = "",
 ) -> None:
     """Make a copy of a machine."""
     wanted = cloning.Wanted(
@@ -133,6 +138,7 @@ def clone(
         storage=storage,
         format=format,
         limit_kib=limit_kib,
+        pool=pool,
     )
     cloning.clone(host, log, vmid, wanted)
 
