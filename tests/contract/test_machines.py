@@ -257,7 +257,9 @@ def test_devices_are_plugged_while_it_runs(host: Host) -> None:
     assert change(virtio9=fresh["virtio9"]) == ["attach"]
     assert change(scsi7=fresh["scsi7"]) == ["attach", "attach"]
     assert change(virtio9=fresh["virtio9"] + ",mbps_rd=10,iops_wr=100") == ["disk-limits"]
-    assert change(ide2="local:iso/x.iso,media=cdrom") == ["update"]
+    assert change(ide2="local:iso/x.iso,media=cdrom") == ["medium"]
+    assert change(ide2="none,media=cdrom") == ["medium"]
+    assert change(ide2="local:iso/x.iso,media=cdrom") == ["medium"]
     assert change(balloon="64") == ["balloon"]
     assert change(vcpus="3") == ["processors"]
     definition = machines.definition(100)

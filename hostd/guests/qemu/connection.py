@@ -123,7 +123,10 @@ class Machines(Protocol):
         """Ask the guest to let go of a device and wait; TimedOut when it does not."""
 
     def update(self, vmid: int, xml: str) -> None:
-        """Change a device where it is: a medium, a card's bridge or link."""
+        """Change a device where it is: a card's bridge or link."""
+
+    def change_medium(self, vmid: int, xml: str, alias: str) -> None:
+        """Put what the drive in ``xml`` holds into the running one; nothing takes the old one out."""
 
     def need_iothread(self, vmid: int, number: int) -> None:
         """Make an I/O thread unless there is one with this number."""
@@ -360,6 +363,23 @@ class LibvirtMachines:
     def update(self, vmid: int, xml: str) -> None:
         with _translated(f"VM {vmid}"):
             self._domain(vmid).updateDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def change_medium(self, vmid: int, xml: str, alias: str) -> None:
+        """libvirt wants the drive as it runs, with nothing but its source changed."""
+        wanted, domain = ElementTree.fromstring(xml), self._domain(vmid)
+        with _translated(f"VM {vmid}"):
+            drive = ElementTree.fromstring(domain.XMLDesc(0)).find(f"devices/disk/alias[@name='{alias}']/..")
+            if drive is None:
+                raise NotFound(f"VM {vmid} runs without '{alias.removeprefix('ua-')}'")
+            for tag in ("source", "backingStore"):
+                drive[:] = [child for child in drive if child.tag != tag]
+            drive.set("type", wanted.get("type", "file"))
+            driver, new = drive.find("driver"), wanted.find("driver")
+            if driver is not None and new is not None:
+                driver.set("type", new.get("type", "raw"))
+            if (source := wanted.find("source")) is not None:
+                drive.append(source)
+            domain.updateDeviceFlags(ElementTree.tostring(drive, encoding="unicode"), libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
     def need_iothread(self, vmid: int, number: int) -> None:
         domain = self._domain(vmid)

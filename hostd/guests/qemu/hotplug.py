@@ -42,6 +42,7 @@ class Kind(StrEnum):
     ATTACH = "attach"
     DETACH = "detach"
     UPDATE = "update"
+    MEDIUM = "medium"
     DISK_LIMITS = "disk-limits"
     PROCESSORS = "processors"
     BALLOON = "balloon"
@@ -254,7 +255,7 @@ def _drive(
     if old is not None and new is not None and after is not None:
         differing = _differing(old.values, new.values) - _NOTES
         if old.is_cdrom and new.is_cdrom and differing <= {"file"}:
-            return [Step(kind=Kind.UPDATE, key=key, xml=_text(after), alias=_alias(after))]
+            return [Step(kind=Kind.MEDIUM, key=key, xml=_text(after), alias=_alias(after))]
         if differing and all(name in disk.LIMITS for name in differing):
             return [Step(kind=Kind.DISK_LIMITS, key=key, alias=_alias(after), values=disk.limits(new))]
         if "file" not in differing:

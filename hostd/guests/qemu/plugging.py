@@ -19,6 +19,8 @@ class Plugs(Protocol):
 
     def update(self, vmid: int, xml: str) -> None: ...
 
+    def change_medium(self, vmid: int, xml: str, alias: str) -> None: ...
+
     def need_iothread(self, vmid: int, number: int) -> None:
         """Make an I/O thread unless there is one with this number."""
 
@@ -42,6 +44,8 @@ def perform(machine: Plugs, vmid: int, step: Step) -> None:
             machine.detach(vmid, step.xml, step.alias, _GONE_S)
         case Kind.UPDATE:
             machine.update(vmid, step.xml)
+        case Kind.MEDIUM:
+            machine.change_medium(vmid, step.xml, step.alias)
         case Kind.DISK_LIMITS:
             machine.set_disk_limits(vmid, step.alias, dict(step.values))
         case Kind.PROCESSORS:

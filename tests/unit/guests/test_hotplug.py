@@ -48,8 +48,8 @@ def test_nothing_changed() -> None:
         ({"scsi0": None}, [(Kind.DETACH, "scsi0")]),
         ({"scsi0": "st:c"}, [(Kind.DETACH, "scsi0"), (Kind.ATTACH, "scsi0")]),
         ({"scsi0": "st:a,mbps_rd=10"}, [(Kind.DISK_LIMITS, "scsi0")]),
-        ({"ide2": "st:iso/b,media=cdrom"}, [(Kind.UPDATE, "ide2")]),
-        ({"ide2": "none,media=cdrom"}, [(Kind.UPDATE, "ide2")]),
+        ({"ide2": "st:iso/b,media=cdrom"}, [(Kind.MEDIUM, "ide2")]),
+        ({"ide2": "none,media=cdrom"}, [(Kind.MEDIUM, "ide2")]),
         ({"net1": "virtio=52:54:00:00:00:02,bridge=vmbr0"}, [(Kind.ATTACH, "net1")]),
         ({"net0": "virtio=52:54:00:00:00:01,bridge=vmbr1,tag=5,link_down=1"}, [(Kind.UPDATE, "net0")]),
         ({"net0": "e1000=52:54:00:00:00:01,bridge=vmbr0"}, [(Kind.DETACH, "net0"), (Kind.ATTACH, "net0")]),
@@ -133,6 +133,6 @@ def test_every_kind_of_step_is_done() -> None:
     for step in steps:
         plugging.perform(machine, 100, step)  # type: ignore[arg-type]
     assert machine.calls == [
-        "need_iothread", "attach", "detach", "update", "set_disk_limits", "set_processors", "set_balloon",
+        "need_iothread", "attach", "detach", "update", "change_medium", "set_disk_limits", "set_processors", "set_balloon",
         "set_scheduler",
     ]  # fmt: skip
