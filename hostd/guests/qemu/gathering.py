@@ -20,8 +20,19 @@ from hostd.node.host import Host
 _CPU_MODELS: Final = "virtual-guest/cpu-models.conf"
 
 
-def facts_of(host: Host, vmid: int, config: Mapping[str, str], *, kvm: bool, qemu: str) -> MachineFacts:
-    """What a definition depends on besides its configuration, on this node; the volumes must be active."""
+def facts_of(
+    host: Host,
+    vmid: int,
+    config: Mapping[str, str],
+    *,
+    kvm: bool,
+    qemu: str,
+    also: Mapping[str, str] | None = None,
+) -> MachineFacts:
+    """What a definition depends on besides its configuration, on this node; the volumes must be active.
+
+    ``also``: another configuration whose volumes and bridges are told of as well.
+    """
     try:
         models = host.store.read(_CPU_MODELS).data.decode()
     except NotFound:
@@ -30,8 +41,8 @@ def facts_of(host: Host, vmid: int, config: Mapping[str, str], *, kvm: bool, qem
         vmid=vmid,
         kvm=kvm,
         sockets=sockets.folder(vmid),
-        sources=sources_of(catalog_of(host), config),
-        bridge_mtus=bridge_mtus(config),
+        sources=sources_of(catalog_of(host), also or {}) | sources_of(catalog_of(host), config),
+        bridge_mtus=bridge_mtus(also or {}) | bridge_mtus(config),
         arch=os.uname().machine,
         cpu_vendor=cpu_vendor(),
         qemu=parse_version(qemu),

@@ -133,6 +133,6 @@ def test_every_kind_of_step_is_done() -> None:
     for step in steps:
         plugging.perform(machine, 100, step)  # type: ignore[arg-type]
     assert machine.calls == [
-        "need_iothread", "attach", "detach", "update", "change_medium", "set_disk_limits", "set_processors", "set_balloon",
-        "set_scheduler",
+        "need_iothread", "attach", "detach", "update", "change_medium", "set_disk_limits", "set_processors",
+        "set_balloon", "set_scheduler",
     ]  # fmt: skip
