@@ -37,6 +37,7 @@ from hostd.api.nodes import (
     qemu_clones,
     qemu_cloudinit,
     qemu_disks,
+    qemu_migrate,
     qemu_power,
     qemu_snapshots,
     qemu_talk,
@@ -60,7 +61,7 @@ ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
     backup_info, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal, apt,
     certificates, network, statistics, tasks, console, qemu, qemu_power, qemu_talk, qemu_agent, qemu_clones,
-    qemu_cloudinit, qemu_disks, qemu_snapshots, bulk, lxc, storage, node_storage,
+    qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, bulk, lxc, storage, node_storage,
 )  # fmt: skip
 
 
