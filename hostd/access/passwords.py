@@ -80,6 +80,16 @@ def make_hash(password: str, *, cost: int = COST) -> str:
     return made.decode()
 
 
+def make_portable_hash(password: str) -> str:
+    """A new hash for other systems, older ones included: SHA-512, which every libcrypt of the last 15 years knows."""
+    output = ctypes.create_string_buffer(_OUTPUT_BYTES)
+    setting: bytes | None = _library().crypt_gensalt_rn(b"$6$", 0, os.urandom(16), 16, output, _OUTPUT_BYTES)
+    made = _crypt(password, setting) if setting else None
+    if made is None:
+        raise HostError("libcrypt cannot make a SHA-512 hash")
+    return made.decode()
+
+
 @functools.cache
 def _nobodys() -> str:
     return make_hash(os.urandom(16).hex())

@@ -11,9 +11,10 @@ from types import ModuleType
 from hostd.clustering import tasks as clustering_tasks
 from hostd.core.notify import notify
 from hostd.daemons.wiring import logging_to_stderr, make_host, node_name
-from hostd.guests import console, images
+from hostd.guests import bulk_tasks, console, images
 from hostd.guests.lxc import tasks as lxc_tasks
 from hostd.guests.qemu import tasks as qemu_tasks
+from hostd.migration import machines as machine_moves
 from hostd.node import services, updates
 from hostd.provision import disks
 from hostd.tasks import eventlog
@@ -25,7 +26,7 @@ from hostd.tasks.spawn import Spawner, serve
 
 # Every module that declares tasks.
 TASK_MODULES: tuple[ModuleType, ...] = (
-    qemu_tasks, lxc_tasks, images, disks, console, services, updates, clustering_tasks,
+    qemu_tasks, lxc_tasks, bulk_tasks, machine_moves, images, disks, console, services, updates, clustering_tasks,
 )  # fmt: skip
 
 

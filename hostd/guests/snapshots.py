@@ -73,11 +73,15 @@ class Steps(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class RolledBack:
-    """``memory``: the volume to start from, or ""; ``running``: as what the guest ran when it was saved."""
+    """``memory``: the volume to start from, or ""; ``running``: as what the guest ran when it was saved.
+
+    ``generation``: the generation id of then, which a guest that goes on from memory keeps until its next start.
+    """
 
     file: GuestFile
     memory: str
     running: Mapping[str, str]
+    generation: str = ""
 
 
 # --- the file
@@ -169,17 +173,23 @@ def rolled_back(file: GuestFile, name: str, volumes: Volumes, generation: Callab
     section = find(file, name)
     memory = section.values.get(_STATE, "")
     running = {k: section.values[k] for k in _RUNNING if k in section.values}
-    current = {k: v for k, v in file.current.items() if is_unused(k)}
     then = {k: v for k, v in _kept(section.values).items() if k not in _RUNNING}
+    back = set(volumes(then).values())
+    current = {k: v for k, v in file.current.items() if is_unused(k) and v not in back}
     if memory and not running and "machine" not in file.current:
         then.pop("machine", None)  # old files: the machine of the saved memory stood where the chosen one does
     if then.get("vmgenid", "0") != "0":
         then["vmgenid"] = generation()
     current |= then | {"parent": name}
     for volume in volumes(file.current).values():
-        if volume not in volumes(then).values() and volume not in current.values():
+        if volume not in back and volume not in current.values():
             current[free_unused(current)] = volume
-    return RolledBack(file=replace(file, current=current, raw=section.raw, pending={}), memory=memory, running=running)
+    return RolledBack(
+        file=replace(file, current=current, raw=section.raw, pending={}),
+        memory=memory,
+        running=running,
+        generation=section.values.get("vmgenid", ""),
+    )
 
 
 # --- the steps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from hostd.api import option_params
@@ -12,6 +12,8 @@ from hostd.core.errors import Denied, HostError, Invalid, TimedOut
 from hostd.guests.changes import Change
 from hostd.guests.config import StoredGuest
 from hostd.guests.options import Table
+from hostd.guests.qemu import rights
+from hostd.guests.qemu.rights import ROOT, Need
 from hostd.storage.volume import VolumeId
 from hostd.tasks.archive import Archive
 from hostd.tasks.upid import Upid
@@ -60,6 +62,32 @@ def require_key_privileges(ctx: Context, vmid: int, table: Table, keys: set[str]
             raise Denied(f"only root can set '{key}' config")
         if privilege != "root" and not ctx.may(f"/vms/{vmid}", privilege):
             raise Denied(f"Permission check failed (/vms/{vmid}, {privilege})")
+
+
+def require(ctx: Context, vmid: int, key: str, needs: Iterable[Need]) -> None:
+    """Denied, naming what is missing to set, replace or remove a line of a machine's configuration."""
+    for need in needs:
+        path = need.path or f"/vms/{vmid}"
+        if need.privilege == ROOT:
+            if not ctx.may(path, HOST_KEYS.get(key, "Host.Devices")):
+                raise Denied(f"only root can set '{key}' config")
+        elif not ctx.may(path, need.privilege):
+            raise Denied(f"Permission check failed ({path}, {need.privilege})")
+
+
+def require_bridges(ctx: Context, values: Mapping[str, str]) -> None:
+    """Denied unless the caller may use every bridge that a machine's cards are on."""
+    for key, value in values.items():
+        if key.startswith("net"):
+            require(ctx, 0, key, [need for need in rights.needs(key, value) if need.path])
+
+
+SECRET = "**********"
+
+
+def masked(shown: dict[str, object]) -> dict[str, object]:
+    """Without the password's hash."""
+    return shown | ({"cipassword": SECRET} if "cipassword" in shown else {})
 
 
 def require_storage(ctx: Context, storage: str, privilege: str) -> None:
@@ -114,3 +142,12 @@ def wait_for(upid: str, timeout_s: float, archive: Archive | None = None) -> Non
         time.sleep(_POLL_S)
     if entry.status != "OK" and not entry.status.startswith("WARNINGS"):
         raise HostError(entry.status)
+
+
+def ended_within(upid: str, timeout_s: float) -> str | None:
+    """None when a task has ended by then, else its id, under which it goes on; HostError with the task's error."""
+    try:
+        wait_for(upid, timeout_s)
+    except TimedOut:
+        return upid
+    return None

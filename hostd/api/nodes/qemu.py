@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from hostd.access import passwords
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, UPID, Check, array, endpoint, fields
 from hostd.api.nodes import guest_params as shared
@@ -17,8 +18,9 @@ from hostd.guests import changes, index
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.index import Entry
-from hostd.guests.qemu import lifecycle, making, plan
-from hostd.guests.qemu.config import OPTIONS, known_keys, with_old_names
+from hostd.guests.qemu import cloudinit, lifecycle, making, plan, process, rights, understood
+from hostd.guests.qemu.config import OPTIONS, known_keys
+from hostd.storage.volume import VolumeId
 from hostd.tasks.log import ListLog
 
 _CHANGE_S = 30.0
@@ -69,6 +71,7 @@ class CreateParams:
     node: str = param(NODE, doc="Cluster node.")
     vmid: int = param(VMID, doc="Guest id.")
     start: bool = param(BOOLEAN, default=False, shown_default=0, doc="Start it once it is made.")
+    pool: str = param(Kind(format="pve-poolid"), default="", doc="Pool that it is put into.")
     storage: str = param(STORAGE_ID, default="", doc="Accepted for compatibility: drives name their storage.")
 
 
@@ -157,6 +160,20 @@ def stored(ctx: Context, vmid: int) -> StoredGuest:
     return files.show(ctx.mirror, where(ctx, vmid))
 
 
+def known(ctx: Context, vmid: int) -> StoredGuest:
+    """The guest with the lines of its file that are understood; the others stay there, and are not shown."""
+    guest = stored(ctx, vmid)
+    file = ctx.mirror.get(guest.where.path)
+    return replace(guest, file=understood.read(file.data, cpu_models(ctx))) if file else guest
+
+
+def cpu_models(ctx: Context) -> frozenset[str]:
+    """Names of the cluster's own processor models."""
+    file = ctx.mirror.get("virtual-guest/cpu-models.conf")
+    lines = file.data.decode(errors="replace").splitlines() if file else []
+    return frozenset(line.partition(":")[2].strip() for line in lines if line.startswith("cpu-model:"))
+
+
 # --- lists and status
 
 
@@ -208,7 +225,11 @@ def vmlist(ctx: Context, p: ListParams) -> object:
 )
 def vm_index(ctx: Context, p: GuestParams) -> object:
     """What can be asked about a machine."""
-    return [{"subdir": name} for name in ("config", "pending", "status", "vncproxy", "termproxy", "vncwebsocket")]
+    names = (
+        "config", "pending", "cloudinit", "snapshot", "clone", "template", "feature", "resize", "move_disk", "unlink",
+        "status", "vncproxy", "termproxy", "vncwebsocket",
+    )  # fmt: skip
+    return [{"subdir": name} for name in names]
 
 
 @endpoint(
@@ -240,7 +261,11 @@ def status_current(ctx: Context, p: GuestParams) -> object:
         raise files.missing(place)
     entry = Entry(where=place, summary=index.summarize(place.kind, place.vmid, file.data))
     sample = ctx.samples.guests().get(p.vmid, {})
+    runs = process.is_running(p.vmid)  # the sample is of some seconds ago, and callers ask right after a start
+    sample = sample if runs else {}
     row = list_row(entry, sample) | {"ha": {"managed": 0}, "qmpstatus": sample.get("qmpstatus", "stopped")}
+    if runs and not sample:
+        row |= {"status": "running", "qmpstatus": "running", "pid": process.read_pid(p.vmid)}
     return row | ({"agent": 1} if entry.summary.agent else {})
 
 
@@ -257,17 +282,15 @@ def status_current(ctx: Context, p: GuestParams) -> object:
 )
 def config(ctx: Context, p: ConfigParams) -> object:
     """A machine's configuration, as it will be once pending changes count."""
-    guest = stored(ctx, p.vmid)
+    guest = known(ctx, p.vmid)
     if p.current and p.snapshot:
         raise Invalid({"snapshot": "cannot use 'snapshot' parameter with 'current'"})
     comment = guest.file.comment
     values: Mapping[str, str] = guest.file.current if p.current else changes.merged(guest.file)
     if p.snapshot:
         values, comment = shared.snapshot_values(guest, p.snapshot)
-    shown = shared.typed(OPTIONS, with_old_names(values)) | ({"description": comment} if comment else {})
-    if "cipassword" in shown:
-        shown["cipassword"] = "**********"
-    return shown | {"digest": guest.digest}
+    shown = shared.typed(OPTIONS, values) | ({"description": comment} if comment else {})
+    return shared.masked(shown) | {"digest": guest.digest}
 
 
 @endpoint(
@@ -280,7 +303,7 @@ def config(ctx: Context, p: ConfigParams) -> object:
 )
 def pending(ctx: Context, p: GuestParams) -> object:
     """Each key with what counts and what waits for a restart."""
-    return pending_answer(stored(ctx, p.vmid))
+    return pending_answer(known(ctx, p.vmid))
 
 
 def pending_answer(guest: StoredGuest) -> list[dict[str, object]]:
@@ -301,10 +324,13 @@ def pending_answer(guest: StoredGuest) -> list[dict[str, object]]:
 
 def require_plan(ctx: Context, vmid: int, values: Mapping[str, str]) -> plan.Plan:
     """Check what the caller may set and which storages are asked for; Invalid with every wrong value."""
-    shared.require_key_privileges(ctx, vmid, OPTIONS, set(values))
+    for key, value in values.items():
+        shared.require(ctx, vmid, key, rights.needs(key, value))
     planned = plan.plan_values({k: v for k, v in values.items() if k != "description"}, os.urandom)
     for new in planned.new:
         shared.require_storage(ctx, new.storage, "Datastore.AllocateSpace")
+        if new.source and not new.source.startswith("/"):
+            shared.require_volume(ctx, VolumeId.parse(new.source))
     for volume in planned.existing.values():
         shared.require_volume(ctx, volume)
     return planned
@@ -321,12 +347,38 @@ def require_plan(ctx: Context, vmid: int, values: Mapping[str, str]) -> plan.Pla
 )
 def update(ctx: Context, p: ChangeParams) -> object:
     """Change a machine's configuration and wait; on a running machine what touches it waits for the next start."""
-    change, direct = _prepare(ctx, p)
-    if direct:
-        making.change(ctx.host, ListLog(), p.vmid, change, digest=p.digest, skip_lock=p.skiplock)
-    else:
-        shared.wait_for(_spawn_change(ctx, p, change), _CHANGE_S)
+    shared.check_skiplock(ctx, p.skiplock)
+    values = shared.given_options(p)
+    change_config(
+        ctx,
+        p.vmid,
+        values,
+        delete=list(p.delete),
+        revert=list(p.revert),
+        force=p.force,
+        digest=p.digest,
+        skip_lock=p.skiplock,
+    )
     return None
+
+
+def change_config(
+    ctx: Context,
+    vmid: int,
+    values: Mapping[str, str],
+    *,
+    delete: list[str],
+    force: bool,
+    revert: list[str] | None = None,
+    digest: str = "",
+    skip_lock: bool = False,
+) -> None:
+    """Change a configuration and wait for the end; as a task where disks are made or removed."""
+    change, direct = _prepare(ctx, vmid, values, delete, revert or [], force=force, digest=digest)
+    if direct:
+        making.change(ctx.host, ListLog(), vmid, change, digest=digest, skip_lock=skip_lock)
+    else:
+        shared.wait_for(_spawn_change(ctx, vmid, change, digest=digest, skip_lock=skip_lock), _CHANGE_S)
 
 
 @endpoint(
@@ -340,38 +392,58 @@ def update(ctx: Context, p: ChangeParams) -> object:
 )
 def update_in_background(ctx: Context, p: BackgroundChangeParams) -> object:
     """Change a machine's configuration as a task."""
-    change, _direct = _prepare(ctx, p)
-    upid = _spawn_change(ctx, p, change)
+    shared.check_skiplock(ctx, p.skiplock)
+    values = shared.given_options(p)
+    change, _direct = _prepare(ctx, p.vmid, values, list(p.delete), list(p.revert), force=p.force, digest=p.digest)
+    upid = _spawn_change(ctx, p.vmid, change, digest=p.digest, skip_lock=p.skiplock)
     if p.background_delay is not None:
-        shared.wait_for(upid, p.background_delay)
-        return None
+        return shared.ended_within(upid, p.background_delay)
     return upid
 
 
-def _prepare(ctx: Context, p: ChangeParams | BackgroundChangeParams) -> tuple[changes.Change, bool]:
+def _prepare(
+    ctx: Context,
+    vmid: int,
+    values: Mapping[str, str],
+    delete: list[str],
+    revert: list[str],
+    *,
+    force: bool,
+    digest: str,
+) -> tuple[changes.Change, bool]:
     """The change, checked, and whether it is only text (no disk is made or removed, so it needs no task)."""
-    guest = stored(ctx, p.vmid)
-    shared.check_skiplock(ctx, p.skiplock)
-    values = shared.given_options(p)
-    change = shared.make_change(values, list(p.delete), list(p.revert), force=p.force, known=known_keys())
-    shared.require_key_privileges(ctx, p.vmid, OPTIONS, set(change.delete) | set(change.revert))
-    planned = require_plan(ctx, p.vmid, values)
-    files.check_digest(guest, p.digest)
-    gone = [k for k in change.delete if plan.owned_volume(k, guest.file.current.get(k, ""), p.vmid)]
+    guest = stored(ctx, vmid)
+    values = stored_form(values, guest.file.current.get("ostype", ""))
+    change = shared.make_change(values, delete, revert, force=force, known=known_keys())
+    for key in sorted({*change.delete, *change.revert, *values}):
+        for old in (guest.file.current.get(key), guest.file.pending.get(key)):
+            shared.require(ctx, vmid, key, rights.needs(key, old or ""))
+    planned = require_plan(ctx, vmid, values)
+    files.check_digest(guest, digest)
+    gone = [k for k in change.delete if plan.owned_volume(k, guest.file.current.get(k, ""), vmid)]
     removes = any(change.delete[k] or k.startswith("unused") for k in gone)
     return change, not (planned.new or planned.existing or removes)
 
 
-def _spawn_change(ctx: Context, p: ChangeParams | BackgroundChangeParams, change: changes.Change) -> str:
+def stored_form(values: Mapping[str, str], ostype: str) -> dict[str, str]:
+    """Values as the file has them: a password as its hash, except for Windows, which must be told the word."""
+    found = dict(values)
+    password = found.get("cipassword", "")
+    if password and not cloudinit.is_windows({"ostype": found.get("ostype", ostype)}):
+        found["cipassword"] = passwords.make_portable_hash(password)
+    return found
+
+
+def _spawn_change(ctx: Context, vmid: int, change: changes.Change, *, digest: str, skip_lock: bool) -> str:
     return ctx.spawn(
         "qmconfig",
-        str(p.vmid),
-        vmid=p.vmid,
+        str(vmid),
+        vmid=vmid,
         values=dict(change.values),
         delete=dict(change.delete),
         revert=list(change.revert),
-        digest=p.digest,
-        skip_lock=p.skiplock,
+        digest=digest,
+        skip_lock=skip_lock,
     )
 
 
@@ -390,12 +462,12 @@ def _spawn_change(ctx: Context, p: ChangeParams | BackgroundChangeParams, change
 )
 def create(ctx: Context, p: CreateParams) -> object:
     """Make a virtual machine; ``<storage>:<GiB>`` as a drive's volume allocates a new one."""
-    if not ctx.may(f"/vms/{p.vmid}", "VM.Allocate"):
+    if not (ctx.may(f"/vms/{p.vmid}", "VM.Allocate") or (p.pool and ctx.may(f"/pool/{p.pool}", "VM.Allocate"))):
         raise Denied(f"Permission check failed (/vms/{p.vmid}, VM.Allocate)")
-    values = shared.given_options(p)
+    values = stored_form(shared.given_options(p), "")
     require_plan(ctx, p.vmid, values)
     files.require_free(ctx.mirror, GuestKind.QEMU, p.vmid)
-    return ctx.spawn("qmcreate", str(p.vmid), vmid=p.vmid, values=values, start=p.start)
+    return ctx.spawn("qmcreate", str(p.vmid), vmid=p.vmid, values=values, start=p.start, pool=p.pool)
 
 
 @endpoint(
@@ -414,7 +486,8 @@ def destroy(ctx: Context, p: DestroyParams) -> object:
     if guest.file.current.get("protection") == "1":
         raise HostError(f"can't remove VM {p.vmid} - protection mode enabled")
     unreferenced = p.destroy_unreferenced_disks
-    return ctx.spawn("qmdestroy", str(p.vmid), vmid=p.vmid, unreferenced=unreferenced, skip_lock=p.skiplock)
+    args = {"unreferenced": unreferenced, "purge": p.purge, "skip_lock": p.skiplock}
+    return ctx.spawn("qmdestroy", str(p.vmid), vmid=p.vmid, **args)
 
 
 # --- power

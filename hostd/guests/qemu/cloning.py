@@ -15,7 +15,7 @@ from hostd.core.formats import propstring
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.undo import Undo
 from hostd.guests import config as files
-from hostd.guests import snapshots
+from hostd.guests import membership, snapshots
 from hostd.guests.config import StoredGuest
 from hostd.guests.options import is_unused
 from hostd.guests.qemu import cloudinit, seeds
@@ -52,6 +52,7 @@ class Wanted:
     storage: str = ""
     format: str = ""
     limit_kib: int = 0
+    pool: str = ""
 
 
 def source_values(file: GuestFile, snapshot: str) -> tuple[Mapping[str, str], str]:
@@ -126,6 +127,8 @@ def clone(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, machines: Mach
         notes = comment if wanted.description is None else wanted.description
         file = seeds.written(host, log, wanted.vmid, GuestFile(comment=notes, current=new))
         files.save(host.store, reserved, file)
+        if wanted.pool:
+            membership.join_pool(host.store, wanted.vmid, wanted.pool)
         undo.keep()
     log.info(f"VM {wanted.vmid} is a {'full' if wanted.full else 'linked'} clone of VM {vmid}")
 

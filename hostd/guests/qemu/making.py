@@ -7,15 +7,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hostd.core.errors import Conflict
+from hostd.core.errors import Conflict, NotFound
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.undo import Undo
 from hostd.guests import config as files
+from hostd.guests import membership
 from hostd.guests.changes import Change, change_later, change_now
 from hostd.guests.config import StoredGuest
+from hostd.guests.qemu import cloudinit, lifecycle, process, seeds, sockets
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu import lifecycle, process, seeds, sockets
 from hostd.guests.qemu import plan as planning
+from hostd.guests.qemu.applying import apply_now
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
 from hostd.guests.qemu.facts import Firmware
 from hostd.guests.qemu.importing import import_disk
@@ -46,6 +48,7 @@ def create(
     values: Mapping[str, str],
     *,
     start_after: bool = False,
+    pool: str = "",
     machines: Machines | None = None,
 ) -> None:
     """Make a machine: reserve its id, allocate its disks, write its file. What was made is undone if a step fails."""
@@ -61,6 +64,8 @@ def create(
         config = planning.first_values(config, now_s=int(time.time()), qemu_version=version, random=os.urandom)
         file = seeds.written(host, log, vmid, GuestFile(comment=comment, current=config))
         files.save(host.store, reserved, file)
+        if pool:
+            membership.join_pool(host.store, vmid, pool)
         undo.keep()
     log.info(f"VM {vmid} created")
     if start_after:
@@ -109,10 +114,14 @@ def destroy(
     vmid: int,
     *,
     unreferenced: bool = False,
+    purge: bool = False,
     machines: Machines | None = None,
     skip_lock: bool = False,
 ) -> None:
-    """Remove a machine and its disks; ``unreferenced``: also volumes of its id that its file does not name."""
+    """Remove a machine, its disks, who may use it.
+
+    ``unreferenced``: also volumes of its id that its file does not name. ``purge``: backup jobs forget it, too.
+    """
     machines = machines or LibvirtMachines()
     with files.lock(vmid):
         guest = opened(host, log, vmid, skip_lock=skip_lock, machines=machines)
@@ -126,6 +135,9 @@ def destroy(
         if unreferenced:
             free_volumes(host, log, unreferenced_volumes(host, vmid))
         host.store.delete(guest.where.path)
+        membership.forget_rights(host.store, vmid)
+        if purge:
+            membership.leave_jobs(host.store, vmid)
         sockets.remove(vmid)
     log.info(f"VM {vmid} removed")
 
@@ -169,9 +181,11 @@ def change(
         file = outcome.file
         if plan.new:
             file = replace(file, current={k: v for k, v in file.current.items() if k != "lock"})
-        files.save(host.store, guest, seeds.without_stale_record(file))
+        saved = files.save(host.store, guest, seeds.without_stale_record(file))
         undo.keep()
         free_volumes(host, log, outcome.removed)
+        if later:
+            apply_now(host, log, saved, machines or LibvirtMachines())
 
 
 def _require_changeable(guest: StoredGuest, change: Change) -> None:
@@ -194,3 +208,12 @@ def is_live(key: str) -> bool:
     """Whether a change of the key counts at once on a running machine."""
     option = keys.OPTIONS.get(key)
     return key == "description" or key.startswith("unused") or (option is not None and option.live)
+
+
+def write_seed(host: Host, log: TaskLog, vmid: int) -> None:
+    """Make the cloud-init drive anew. NotFound where the machine has none."""
+    with files.lock(vmid):
+        guest = opened(host, log, vmid)
+        if cloudinit.drive(guest.file.current) is None:
+            raise NotFound(f"VM {vmid} has no cloud-init drive; add one, for example with ide2=<storage>:cloudinit")
+        files.save(host.store, guest, seeds.written(host, log, vmid, guest.file))

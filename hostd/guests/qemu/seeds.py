@@ -94,9 +94,12 @@ def _put(image: str, target: str) -> None:
 
 
 def dump(host: Host, vmid: int, config: Mapping[str, str], part: str) -> str:
-    """What the drive would say: ``user``, ``network`` or ``meta``."""
-    seed = cloudinit.seed(config, vmid, _resolver(host), _snippets(host, config))
-    return {"user": seed.user, "network": seed.network, "meta": seed.meta}[part]
+    """What the drive would say: ``user`` (without the password), ``network`` or ``meta``."""
+    resolver, custom = _resolver(host), _snippets(host, config)
+    seed = cloudinit.seed(config, vmid, resolver, custom)
+    shown = {**config, "cipassword": "**********"} if "cipassword" in config else config
+    user = cloudinit.seed(shown, vmid, resolver, custom).user
+    return {"user": user, "network": seed.network, "meta": seed.meta}[part]
 
 
 def _resolver(host: Host) -> Resolver:

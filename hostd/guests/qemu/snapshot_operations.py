@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
@@ -70,7 +69,7 @@ def go_back(
         catalog = catalog_of(host)
         catalog.activate([volume])
         path = catalog.path(volume)
-        lifecycle.start(host, log, vmid, machines=FromMemory(machines, path, done.running))
+        lifecycle.start(host, log, vmid, machines=FromMemory(machines, path, done))
     elif start:
         lifecycle.start(host, log, vmid, machines=machines)
 
@@ -78,23 +77,28 @@ def go_back(
 class FromMemory:
     """Machines whose start goes on from saved memory; everything else is passed on."""
 
-    def __init__(self, machines: Machines, path: str, running: Mapping[str, str]) -> None:
-        self._machines, self._path, self._running = machines, path, running
+    def __init__(self, machines: Machines, path: str, then: snapshots.RolledBack) -> None:
+        self._machines, self._path, self._then = machines, path, then
 
     def start(self, xml: str) -> None:
-        self._machines.start_saved(self._path, as_it_ran(xml, self._running))
+        self._machines.start_saved(self._path, as_it_ran(xml, self._then))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._machines, name)
 
 
-def as_it_ran(xml: str, running: Mapping[str, str]) -> str:
-    """A definition with the machine type under which the memory was saved: "pc" may mean another one by now."""
-    if "runningmachine" not in running:
-        return xml
+def as_it_ran(xml: str, then: snapshots.RolledBack) -> str:
+    """A definition with the machine type and generation id under which the memory was saved.
+
+    "pc" may mean another type by now, and libvirt refuses memory of a machine with another generation id.
+    """
     domain = ElementTree.fromstring(xml)
-    for kind in domain.iterfind("os/type"):
-        kind.set("machine", running["runningmachine"].split("+")[0])
+    if machine := then.running.get("runningmachine"):
+        for kind in domain.iterfind("os/type"):
+            kind.set("machine", machine.split("+")[0])
+    for generation in domain.iterfind("genid"):
+        if len(then.generation) > 1:
+            generation.text = then.generation
     return ElementTree.tostring(domain, encoding="unicode")
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hostd.guests.changes import Change
-from hostd.guests.qemu import cloning, disks, lifecycle, making, snapshot_operations
+from hostd.guests.qemu import cloning, disks, lifecycle, making, power, snapshot_operations
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
 from hostd.tasks.registry import task
 
 
 @task("qmcreate")
-def create(host: Host, log: TaskLog, *, vmid: int, values: Mapping[str, str], start: bool = False) -> None:
+def create(
+    host: Host, log: TaskLog, *, vmid: int, values: Mapping[str, str], start: bool = False, pool: str = ""
+) -> None:
     """Make a machine and perhaps start it."""
-    making.create(host, log, vmid, values, start_after=start)
+    making.create(host, log, vmid, values, start_after=start, pool=pool)
 
 
 @task("qmstart")
@@ -37,6 +39,30 @@ def shutdown(
     lifecycle.shutdown(host, log, vmid, timeout_s=timeout_s, force_stop=force_stop, skip_lock=skip_lock)
 
 
+@task("qmreboot")
+def reboot(host: Host, log: TaskLog, *, vmid: int, timeout_s: int) -> None:
+    """Shut down and start again."""
+    power.reboot(host, log, vmid, timeout_s=timeout_s)
+
+
+@task("qmpause")
+def pause(host: Host, log: TaskLog, *, vmid: int, skip_lock: bool = False) -> None:
+    """Hold the machine still."""
+    power.suspend(host, log, vmid, skip_lock=skip_lock)
+
+
+@task("qmsuspend")
+def suspend(host: Host, log: TaskLog, *, vmid: int, storage: str = "", skip_lock: bool = False) -> None:
+    """Save the machine's memory and end it."""
+    power.suspend_to_disk(host, log, vmid, storage=storage, skip_lock=skip_lock)
+
+
+@task("qmresume")
+def resume(host: Host, log: TaskLog, *, vmid: int, skip_lock: bool = False) -> None:
+    """Go on."""
+    power.resume(host, log, vmid, skip_lock=skip_lock)
+
+
 @task("qmreset")
 def reset(host: Host, log: TaskLog, *, vmid: int, skip_lock: bool = False) -> None:
     """Press the reset button."""
@@ -44,9 +70,11 @@ def reset(host: Host, log: TaskLog, *, vmid: int, skip_lock: bool = False) -> No
 
 
 @task("qmdestroy")
-def destroy(host: Host, log: TaskLog, *, vmid: int, unreferenced: bool = False, skip_lock: bool = False) -> None:
+def destroy(
+    host: Host, log: TaskLog, *, vmid: int, unreferenced: bool = False, purge: bool = False, skip_lock: bool = False
+) -> None:
     """Remove a machine and its disks."""
-    making.destroy(host, log, vmid, unreferenced=unreferenced, skip_lock=skip_lock)
+    making.destroy(host, log, vmid, unreferenced=unreferenced, purge=purge, skip_lock=skip_lock)
 
 
 @task("qmconfig")
@@ -98,6 +126,7 @@ def clone(
     storage: str = "",
     format: str = "",
     limit_kib: int = 0,
+    pool: str = "",
 ) -> None:
     """Make a copy of a machine."""
     wanted = cloning.Wanted(
@@ -109,6 +138,7 @@ def clone(
         storage=storage,
         format=format,
         limit_kib=limit_kib,
+        pool=pool,
     )
     cloning.clone(host, log, vmid, wanted)
 

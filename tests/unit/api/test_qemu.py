@@ -73,7 +73,6 @@ def test_configuration(machine: Site, shared: Path) -> None:
             assert shown[key] == value, key
     assert len(shown["digest"]) == 40
     assert shown["description"] == "two\nlines"
-    assert shown["future_key"] == "kept"
     merged = data(machine.get(f"{BASE}/100/config"))
     assert merged["cores"] == 4
     assert "onboot" not in merged
@@ -95,7 +94,11 @@ def test_status_of_a_stopped_machine(machine: Site, shared: Path) -> None:
     assert set(example(shared, "/nodes/{node}/qemu")[0]) <= set(row)
 
 
-def test_status_of_a_running_machine(machine: Site) -> None:
+def test_status_of_a_running_machine(machine: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "is_running", lambda vmid: True)
+    monkeypatch.setattr(process, "read_pid", lambda vmid: 78)
+    shown = data(machine.get(f"{BASE}/100/status/current"))
+    assert (shown["status"], shown["qmpstatus"], shown["pid"]) == ("running", "running", 78), "before the first sample"
     machine.samples.guest_values[100] = {"cpu": 0.25, "mem": 5, "pid": 77, "uptime": 3, "qmpstatus": "paused"}
     shown = data(machine.get(f"{BASE}/100/status/current"))
     assert (shown["status"], shown["qmpstatus"], shown["pid"], shown["cpu"]) == ("running", "paused", 77, 0.25)
@@ -127,6 +130,7 @@ def test_creation_is_a_task(machine: Site) -> None:
     assert started["args"] == {
         "vmid": 101,
         "start": True,
+        "pool": "",
         "values": {
             "name": "web", "memory": "512", "scsi0": "local:8,ssd=1", "net0": "virtio,bridge=vmbr0", "tags": "a;b",
             "onboot": "1", "description": "x\ny",
@@ -236,7 +240,7 @@ def test_power(machine: Site, action: str, form: dict[str, str], type: str, args
 
 def test_removal(machine: Site) -> None:
     assert data(machine.call("DELETE", f"{BASE}/100?purge=1&destroy-unreferenced-disks=1")).startswith("UPID:")
-    assert machine.tasks.spawned[0]["args"] == {"vmid": 100, "unreferenced": True, "skip_lock": False}
+    assert machine.tasks.spawned[0]["args"] == {"vmid": 100, "unreferenced": True, "purge": True, "skip_lock": False}
     machine.call("PUT", f"{BASE}/100/config", data={"protection": "1"})
     answer = machine.call("DELETE", f"{BASE}/100")
     assert answer.status_code == 500

@@ -391,6 +391,7 @@ export interface Methods {
       onboot?: boolean;
       ostype?: "other" | "wxp" | "w2k" | "w2k3" | "w2k8" | "wvista" | "win7" | "win8" | "win10" | "win11" | "l24" | "l26" | "solaris";
       [key: `parallel${number}`]: string;
+      pool?: string;
       protection?: boolean;
       reboot?: boolean;
       rng0?: string;
