@@ -15,6 +15,7 @@ _ABOUT = {
     "pveum": "users and their rights on this host",
     "pvecm": "the cluster that this host is part of",
     "pvenode": "settings, tasks and certificates of this node",
+    "qm": "virtual machines of this node",
 }
 # Kinds of failure; the numbers are those of core/errors.py.
 EXIT_CODES = (

@@ -13,7 +13,7 @@ from typing import Final
 
 from hostd.core.errors import HostError, Invalid, ParseError
 from hostd.core.formats import propstring
-from hostd.core.units import GIB, MIB, format_size
+from hostd.core.units import KIB, MIB, format_size
 from hostd.guests.options import is_unused
 from hostd.guests.qemu.devices import disk, firmware, net
 from hostd.guests.qemu.facts import Firmware
@@ -109,7 +109,7 @@ def _plan_volume(key: str, values: Mapping[str, str], new: list[NewVolume], exis
     if is_unused(key):
         raise ParseError("an unused disk must be there already")
     efi = firmware.efi_firmware(values) if key == "efidisk0" else None
-    size = efi.size_bytes if efi else TPM_BYTES if key == "tpmstate0" else int(float(wanted) * GIB)
+    size = efi.size_bytes if efi else TPM_BYTES if key == "tpmstate0" else int(float(wanted) * MIB) * KIB
     if not size and not source:
         raise ParseError("a new disk needs a size, in GiB")
     if source and float(wanted):
