@@ -124,6 +124,7 @@ conformance: tools ## Recorded cases of the shared facts, through tests/bin/conf
 	  for family in 'vm-*' 'pending-*' 'snapshot-*' 'cloudinit-*' 'restore-*'; do \
 	    $(IN) python3 "$$facts/check.py" --adapter tests/bin/conformance-adapter --family "$$family" guest-config || exit 1; \
 	  done && \
+	  $(IN) tests/bin/conformance-known "$$facts/check.py" qemu-features && \
 	  $(IN) python3 "$$facts/ha/check.py" --simulator tests/bin/ha-simulator "$$facts/ha/cases" "$$facts/ha/rules" "$$facts/ha/fence"; \
 	else echo "SKIPPED: the shared facts are not here (HOLDFAST_SHARED)"; fi
 

@@ -25,6 +25,7 @@ from hostd.api.endpoint import collect
 from hostd.api.identity import COOKIE, Identity, RememberedVerdict, RootVerdict
 from hostd.api.nodes import (
     apt,
+    bulk,
     certificates,
     console,
     index,
@@ -32,10 +33,13 @@ from hostd.api.nodes import (
     lxc,
     network,
     qemu,
+    qemu_agent,
     qemu_clones,
     qemu_cloudinit,
     qemu_disks,
+    qemu_power,
     qemu_snapshots,
+    qemu_talk,
     services,
     statistics,
     system,
@@ -55,8 +59,8 @@ from hostd.tasks.eventlog import Event
 ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
     backup_info, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal, apt,
-    certificates, network, statistics, tasks, console, qemu, qemu_clones, qemu_cloudinit, qemu_disks,
-    qemu_snapshots, lxc, storage, node_storage,
+    certificates, network, statistics, tasks, console, qemu, qemu_power, qemu_talk, qemu_agent, qemu_clones,
+    qemu_cloudinit, qemu_disks, qemu_snapshots, bulk, lxc, storage, node_storage,
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from types import ModuleType
 from hostd.clustering import tasks as clustering_tasks
 from hostd.core.notify import notify
 from hostd.daemons.wiring import logging_to_stderr, make_host, node_name
-from hostd.guests import console, images
+from hostd.guests import bulk_tasks, console, images
 from hostd.guests.lxc import tasks as lxc_tasks
 from hostd.guests.qemu import tasks as qemu_tasks
 from hostd.node import services, updates
@@ -23,7 +23,16 @@ from hostd.tasks.scopes import SystemdScopes
 from hostd.tasks.spawn import Spawner, serve
 
 # Every module that declares tasks.
-TASK_MODULES: tuple[ModuleType, ...] = (qemu_tasks, lxc_tasks, images, console, services, updates, clustering_tasks)
+TASK_MODULES: tuple[ModuleType, ...] = (
+    qemu_tasks,
+    lxc_tasks,
+    bulk_tasks,
+    images,
+    console,
+    services,
+    updates,
+    clustering_tasks,
+)
 
 
 def main() -> None:

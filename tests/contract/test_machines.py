@@ -15,16 +15,19 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from hostd.cluster import locks
 from hostd.cluster.store import MemoryStore
-from hostd.core.errors import Conflict, HostError, NotFound
+from hostd.core.errors import Conflict, HostError, NotFound, TimedOut, Unavailable
 from hostd.core.run import run
+from hostd.core.undo import Undo
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.qemu import lifecycle, making, process, sockets
+from hostd.guests.qemu import gathering, hotplug, lifecycle, making, plugging, power, process, sockets
+from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu.connection import LibvirtMachines, MachineState
 from hostd.guests.qemu.devices import firmware
 from hostd.guests.qemu.devices.disk import Source
@@ -176,8 +179,20 @@ def test_a_machine_lives(host: Host) -> None:
         {"cpu": "max", "kvm": "0", "sockets": "2", "cores": "2", "vcpus": "3", "balloon": "0", "tablet": "0"},
         {"cpu": "host,flags=+aes", "args": "-device virtio-rng-pci,addr=0x1d", "cpulimit": "0.5", "cpuunits": "200"},
         {"scsihw": "pvscsi", "scsi0": "local:1", "machine": "pc-i440fx-9.1+pve0", "localtime": "1", "acpi": "0"},
+        {
+            "machine": "q35,viommu=virtio", "agent": "1", "vga": "std,clipboard=vnc", "rng0": "source=/dev/urandom",
+            "watchdog": "i6300esb,action=reset", "audio0": "device=ich9-intel-hda,driver=none", "numa": "1",
+            "sockets": "2", "ivshmem": "size=1,name=x", "scsihw": "virtio-scsi-single", "scsi0": "local:1,iothread=1",
+            "scsi30": "local:1", "virtio0": "local:1", "virtio15": "local:1", "ostype": "l26", "sata5": "local:1",
+            "allow-ksm": "0",
+        },
+        {"machine": "q35,viommu=intel", "vga": "vmware", "agent": "1"},
+        {
+            "agent": "1", "audio0": "device=AC97", "watchdog": "ib700", "virtio6": "local:1", "scsi7": "local:1",
+            "machine": "pc-i440fx-7.0", "ostype": "win10", "usb0": "host=1-9", "cpu": "EPYC,phys-bits=40,level=13",
+        },
     ],
-    ids=["uefi", "secure-boot", "serial", "processors", "arguments", "pinned"],
+    ids=["uefi", "secure-boot", "serial", "processors", "arguments", "pinned", "q35", "iommu", "devices"],
 )  # fmt: skip
 def test_definitions_are_accepted(host: Host, values: dict[str, str]) -> None:
     log = ListLog()
@@ -208,8 +223,87 @@ def test_uefi_variables_on_a_block_device(host: Host, tmp_path: Path) -> None:
         run(["losetup", "-d", device])
 
 
+def test_devices_are_plugged_while_it_runs(host: Host) -> None:
+    """Each kind of step against the real thing; the definition libvirt has afterwards tells whether it counted."""
+    log, machines = ListLog(), LibvirtMachines()
+    values = {
+        "memory": "128", "cores": "4", "vcpus": "1", "scsihw": "virtio-scsi-single", "scsi0": "local:1", "hotplug":
+        "disk,usb,cpu", "ide2": "none,media=cdrom", "ostype": "l26",
+    }  # fmt: skip
+    making.create(host, log, 100, {**values, "virtio3": "local:1", "scsi5": "local:1"})
+    lifecycle.start(host, log, 100)
+    running = files.load(host.store, lifecycle.where(host, 100)).file.current
+    image = Path("/var/tmp/holdfast-contract/template/iso/x.iso")
+    image.parent.mkdir(parents=True, exist_ok=True)
+    image.write_bytes(bytes(1024**2))
+
+    def change(**changes: str) -> list[str]:
+        nonlocal running
+        wanted = {**running, **changes}
+        facts = gathering.facts_of(host, 100, {**running, **wanted}, kvm=False, qemu=machines.qemu_version())
+        plan = hotplug.plan(running, wanted, facts)
+        assert not plan.pending
+        for step in plan.now:
+            plugging.perform(machines, 100, step)
+        done = {step.key for step in plan.now} | plan.settled
+        running = hotplug.applied(running, wanted, done)
+        assert hotplug.plan(running, wanted, facts) == hotplug.Plan()
+        return [str(step.kind) for step in plan.now]
+
+    wanted = planning.plan_values({"virtio9": "local:1,iothread=1", "scsi7": "local:1"}, os.urandom)
+    with Undo() as undo:
+        fresh = making.allocate(host, log, 100, wanted, undo)
+        undo.keep()
+    assert change(virtio9=fresh["virtio9"]) == ["attach"]
+    assert change(scsi7=fresh["scsi7"]) == ["attach", "attach"]
+    assert change(virtio9=fresh["virtio9"] + ",mbps_rd=10,iops_wr=100") == ["disk-limits"]
+    assert change(ide2="local:iso/x.iso,media=cdrom") == ["medium"]
+    assert change(ide2="none,media=cdrom") == ["medium"]
+    assert change(ide2="local:iso/x.iso,media=cdrom") == ["medium"]
+    assert change(balloon="64") == ["balloon"]
+    assert change(vcpus="3") == ["processors"]
+    definition = machines.definition(100)
+    for there in ("vm-100-disk-3", "ua-scsi7", "x.iso"):
+        assert there in definition
+    assert "<read_bytes_sec>10485760</read_bytes_sec>" in definition
+    with pytest.raises(TimedOut, match="did not let go"):  # there is no system inside that could
+        machines.detach(100, _device(definition, "ua-virtio9"), "ua-virtio9", 0.5)
+    machines.close()
+    lifecycle.stop(host, log, 100)
+
+
+def _device(definition: str, alias: str) -> str:
+    found = ElementTree.fromstring(definition).find(f"devices/*/alias[@name='{alias}']/..")
+    assert found is not None
+    return ElementTree.tostring(found, encoding="unicode")
+
+
+def test_suspended_to_disk_and_back(host: Host) -> None:
+    log, machines = ListLog(), LibvirtMachines()
+    making.create(host, log, 100, {"memory": "64", "serial0": "socket", "scsi0": "local:1", "agent": "1"})
+    lifecycle.start(host, log, 100)
+    power.suspend(host, log, 100)
+    assert machines.state(100) is MachineState.PAUSED
+    power.resume(host, log, 100)
+    assert machines.state(100) is MachineState.RUNNING
+    power.suspend_to_disk(host, log, 100)
+    assert machines.state(100) is None
+    assert files.load(host.store, lifecycle.where(host, 100)).file.current["lock"] == "suspended"
+    power.resume(host, log, 100)
+    assert machines.state(100) is MachineState.RUNNING
+    assert "lock" not in files.load(host.store, lifecycle.where(host, 100)).file.current
+    assert not list(Path("/var/tmp/holdfast-contract/images").rglob("*state*"))
+    assert "VM status: running" in machines.human_monitor(100, "info status")
+    assert machines.human_monitor(100, "sendkey ctrl-alt-delete").strip() == ""
+    assert "nonsense" in machines.human_monitor(100, "sendkey nonsense")
+    with pytest.raises(Unavailable, match="guest agent is not running"):
+        machines.ask_agent(100, '{"execute": "guest-ping"}', 1)
+    machines.close()
+    lifecycle.stop(host, log, 100)
+
+
 def test_libvirts_reason_reaches_the_user(host: Host) -> None:
-    making.create(host, ListLog(), 100, {"memory": "64", "machine": "pc-i440fx-99.1"})
+    making.create(host, ListLog(), 100, {"memory": "64", "args": "-no-such-argument"})
     with pytest.raises(HostError, match="start failed"):
         lifecycle.start(host, ListLog(), 100)
     assert LibvirtMachines().state(100) is None

@@ -104,6 +104,41 @@ class FakeMachines:
         self._running(vmid, f"copy_disk {target.path}")
         progress(1.0)
 
+    def attach(self, vmid: int, xml: str) -> None:
+        self._running(vmid, "attach")
+
+    def detach(self, vmid: int, xml: str, alias: str, timeout_s: float) -> None:
+        self._running(vmid, f"detach {alias}")
+
+    def update(self, vmid: int, xml: str) -> None:
+        self._running(vmid, "update")
+
+    def change_medium(self, vmid: int, xml: str, alias: str) -> None:
+        self._running(vmid, f"change_medium {alias}")
+
+    def need_iothread(self, vmid: int, number: int) -> None:
+        self._running(vmid, f"need_iothread {number}")
+
+    def set_disk_limits(self, vmid: int, alias: str, values: dict[str, int]) -> None:
+        self._running(vmid, f"set_disk_limits {alias}")
+
+    def set_processors(self, vmid: int, online: int) -> None:
+        self._running(vmid, f"set_processors {online}")
+
+    def set_balloon(self, vmid: int, memory_mib: int) -> None:
+        self._running(vmid, f"set_balloon {memory_mib}")
+
+    def set_scheduler(self, vmid: int, values: dict[str, int]) -> None:
+        self._running(vmid, "set_scheduler")
+
+    def ask_agent(self, vmid: int, request: str, timeout_s: int) -> str:
+        self._running(vmid, "ask_agent")
+        return "{}"
+
+    def human_monitor(self, vmid: int, command: str) -> str:
+        self._running(vmid, "human_monitor")
+        return ""
+
     def qemu_version(self) -> str:
         return "10.0.2"
 

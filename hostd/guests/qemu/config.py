@@ -10,18 +10,17 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from hostd.core.errors import ParseError, Unsupported
+from hostd.core.errors import ParseError
 from hostd.core.formats import propstring
 from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
 from hostd.core.units import MIB
 from hostd.guests.options import Option, Table
-from hostd.guests.qemu.devices import cpu, disk, display, firmware, net
+from hostd.guests.qemu.devices import cpu, disk, display, firmware, net, platform
 
 DEFAULT_MEMORY_MIB: Final = 512
 _FLAG = Kind(type="boolean")
 _OLD_CDROM = "ide2"
-AGENT_FORMAT: Final = Format(name="inline:agent")
 MEMORY_FORMAT: Final = Format(name="inline:memory")
 STARTUP: Final = Kind(
     format="pve-startup-order", pattern=r"(?:order=)?\d+(?:,(?:up|down)=\d+)*|(?:(?:order|up|down)=\d+,?)+"
@@ -109,7 +108,7 @@ _GENERAL: Final[Mapping[str, Option]] = {
     "template": _flag("A template, which is cloned and not started.", _OPTIONS, 0),
     "reboot": _flag("Allow reboots; otherwise the machine ends.", _OPTIONS, 1),
     "ostype": _words("Operating system inside.", _OPTIONS, OSTYPES, "other"),
-    "agent": _parts("Guest agent.", _OPTIONS, "inline:agent", AGENT_FORMAT),
+    "agent": _parts("Guest agent.", _OPTIONS, "inline:agent", platform.AGENT_FORMAT),
     "args": _plain("Arguments for QEMU (root only).", _ROOT, Kind()),
     "hookscript": _plain("A script that runs at each change of state (root only).", _ROOT, _VOLUME, live=True),
     "autostart": _flag("Start again after a crash; kept, without effect.", _OPTIONS, 0, live=True),
@@ -196,11 +195,6 @@ DISK_KEYS: Final = (
     "tpmstate0",
 )
 UNUSED_KEYS: Final = tuple(f"unused{n}" for n in range(UNUSED_COUNT))
-# Keys that change the machine and that we cannot give it yet. ``n`` stands for a number.
-NOT_YET: Final[tuple[str, ...]] = (
-    "hostpci", "usb", "virtiofs", "parallel", "numa", "audio", "rng", "tpmstate", "amd-sev", "intel-tdx", "ivshmem",
-    "hugepages", "watchdog", "vmstate", "affinity", "arch",
-)  # fmt: skip
 _UNUSED = re.compile(r"unused\d+\Z")
 _OLD_VOLUME: Final = {"volume": propstring.Alias(to="file")}
 
@@ -208,17 +202,6 @@ _OLD_VOLUME: Final = {"volume": propstring.Alias(to="file")}
 def known_keys() -> set[str]:
     """Every key that a change may name."""
     return set(OPTIONS.keys)
-
-
-def refuse_what_we_cannot(config: Mapping[str, str]) -> None:
-    """Unsupported, naming the first key that asks for a device or a property that we cannot give."""
-    for key, value in sorted(config.items()):
-        stem = key.rstrip("0123456789")
-        numbered = stem != key and stem in NOT_YET
-        if numbered or (key in NOT_YET and key != "numa"):
-            raise Unsupported(f"'{key}' is kept, but not supported yet: remove it to start this machine")
-        if key == "numa" and value == "1":
-            raise Unsupported("numa: 1 is kept, but not supported yet: set numa: 0 to start this machine")
 
 
 def with_old_names(config: Mapping[str, str]) -> dict[str, str]:
@@ -244,8 +227,7 @@ def default_name(vmid: int) -> str:
 
 
 def agent_enabled(config: Mapping[str, str]) -> bool:
-    values = propstring.validate(config["agent"], AGENT_FORMAT) if config.get("agent") else {}
-    return values.get("enabled") == "1"
+    return platform.agent_enabled(config)
 
 
 def boot_disk_bytes(config: Mapping[str, str]) -> int:
@@ -276,6 +258,8 @@ def volumes(config: Mapping[str, str], *, unused: bool) -> dict[str, str]:
     found = {d.slot: d.file for d in disk.disks(config) if d.volume is not None}
     if "efidisk0" in config:
         found["efidisk0"] = firmware.parse_efidisk(config["efidisk0"])["file"]
+    if "tpmstate0" in config:
+        found["tpmstate0"] = platform.parse_tpm(config["tpmstate0"])["file"]
     if unused:
         for key, value in sorted(config.items()):
             if _UNUSED.match(key):

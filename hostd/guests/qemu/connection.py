@@ -18,7 +18,7 @@ from xml.sax.saxutils import quoteattr
 import libvirt
 import libvirt_qemu
 
-from hostd.core.errors import Conflict, HostError, NotFound, Unavailable
+from hostd.core.errors import Conflict, HostError, NotFound, TimedOut, Unavailable
 from hostd.guests.qemu.devices.disk import Source
 from hostd.guests.qemu.domain_xml import domain_name, vmid_of
 
@@ -116,6 +116,36 @@ class Machines(Protocol):
     ) -> None:
         """Copy the disk at ``path`` to a volume that is there while the machine runs, and go on with the copy."""
 
+    def attach(self, vmid: int, xml: str) -> None:
+        """Plug a device in."""
+
+    def detach(self, vmid: int, xml: str, alias: str, timeout_s: float) -> None:
+        """Ask the guest to let go of a device and wait; TimedOut when it does not."""
+
+    def update(self, vmid: int, xml: str) -> None:
+        """Change a device where it is: a card's bridge or link."""
+
+    def change_medium(self, vmid: int, xml: str, alias: str) -> None:
+        """Put what the drive in ``xml`` holds into the running one; nothing takes the old one out."""
+
+    def need_iothread(self, vmid: int, number: int) -> None:
+        """Make an I/O thread unless there is one with this number."""
+
+    def set_disk_limits(self, vmid: int, alias: str, values: dict[str, int]) -> None:
+        """Rates by libvirt's names; 0 is no limit."""
+
+    def set_processors(self, vmid: int, online: int) -> None: ...
+
+    def set_balloon(self, vmid: int, memory_mib: int) -> None: ...
+
+    def set_scheduler(self, vmid: int, values: dict[str, int]) -> None: ...
+
+    def ask_agent(self, vmid: int, request: str, timeout_s: int) -> str:
+        """The guest agent's answer to a request, both JSON."""
+
+    def human_monitor(self, vmid: int, command: str) -> str:
+        """What QEMU's monitor for people answers to a command."""
+
     def qemu_version(self) -> str: ...
 
     def close(self) -> None: ...
@@ -133,6 +163,8 @@ def _translated(what: str) -> Iterator[None]:
         code, text = err.get_error_code(), err.get_error_message() or str(err)
         if code == libvirt.VIR_ERR_NO_DOMAIN:
             raise NotFound(f"{what} is not running") from err
+        if code == libvirt.VIR_ERR_AGENT_UNRESPONSIVE:
+            raise Unavailable("QEMU guest agent is not running") from err
         if code in (libvirt.VIR_ERR_NO_CONNECT, libvirt.VIR_ERR_RPC):
             raise Unavailable(f"libvirt does not answer: {text}") from err
         raise HostError(f"{what}: {text}") from err
@@ -312,6 +344,78 @@ class LibvirtMachines:
             if mirror is not None and mirror.get("ready") == "yes":
                 return
             time.sleep(_POLL_S)
+
+    def attach(self, vmid: int, xml: str) -> None:
+        with _translated(f"VM {vmid}"):
+            self._domain(vmid).attachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def detach(self, vmid: int, xml: str, alias: str, timeout_s: float) -> None:
+        """libvirt's call only asks; that the alias is gone from the definition tells that the guest has let go."""
+        end_s = time.monotonic() + timeout_s
+        domain = self._domain(vmid)
+        with _translated(f"VM {vmid}"):
+            domain.detachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        while f"'{alias}'" in self.definition(vmid):
+            if time.monotonic() >= end_s:
+                raise TimedOut(f"VM {vmid} did not let go of '{alias.removeprefix('ua-')}' within {timeout_s:g} s")
+            time.sleep(_POLL_S)
+
+    def update(self, vmid: int, xml: str) -> None:
+        with _translated(f"VM {vmid}"):
+            self._domain(vmid).updateDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def change_medium(self, vmid: int, xml: str, alias: str) -> None:
+        """libvirt wants the drive as it runs, with nothing but its source changed."""
+        wanted, domain = ElementTree.fromstring(xml), self._domain(vmid)
+        with _translated(f"VM {vmid}"):
+            drive = ElementTree.fromstring(domain.XMLDesc(0)).find(f"devices/disk/alias[@name='{alias}']/..")
+            if drive is None:
+                raise NotFound(f"VM {vmid} runs without '{alias.removeprefix('ua-')}'")
+            for tag in ("source", "backingStore"):
+                drive[:] = [child for child in drive if child.tag != tag]
+            drive.set("type", wanted.get("type", "file"))
+            driver, new = drive.find("driver"), wanted.find("driver")
+            if driver is not None and new is not None:
+                driver.set("type", new.get("type", "raw"))
+            if (source := wanted.find("source")) is not None:
+                drive.append(source)
+            domain.updateDeviceFlags(ElementTree.tostring(drive, encoding="unicode"), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def need_iothread(self, vmid: int, number: int) -> None:
+        domain = self._domain(vmid)
+        with _translated(f"VM {vmid}"):
+            if number not in {row[0] for row in domain.ioThreadInfo(0)}:
+                domain.addIOThread(number, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def set_disk_limits(self, vmid: int, alias: str, values: dict[str, int]) -> None:
+        domain = self._domain(vmid)
+        with _translated(f"VM {vmid}"):
+            path = f"devices/disk/alias[@name='{alias}']/../target"
+            target = ElementTree.fromstring(domain.XMLDesc(0)).find(path)
+            if target is None:
+                raise NotFound(f"VM {vmid} runs without '{alias.removeprefix('ua-')}'")
+            domain.setBlockIoTune(target.get("dev"), values, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def set_processors(self, vmid: int, online: int) -> None:
+        with _translated(f"VM {vmid}"):
+            self._domain(vmid).setVcpusFlags(online, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def set_balloon(self, vmid: int, memory_mib: int) -> None:
+        with _translated(f"VM {vmid}"):
+            self._domain(vmid).setMemoryFlags(memory_mib * 1024, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def set_scheduler(self, vmid: int, values: dict[str, int]) -> None:
+        with _translated(f"VM {vmid}"):
+            self._domain(vmid).setSchedulerParametersFlags(values, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def ask_agent(self, vmid: int, request: str, timeout_s: int) -> str:
+        with _translated(f"VM {vmid}: guest agent"):
+            return str(libvirt_qemu.qemuAgentCommand(self._domain(vmid), request, timeout_s, 0))
+
+    def human_monitor(self, vmid: int, command: str) -> str:
+        with _translated(f"VM {vmid}"):
+            flags = libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
+            return str(libvirt_qemu.qemuMonitorCommand(self._domain(vmid), command, flags))
 
     def qemu_version(self) -> str:
         connection = self._open()

@@ -7,20 +7,32 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from hostd.core.errors import Conflict, HostError, Invalid, Unsupported
+from hostd.core.errors import Conflict, HostError, Invalid
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu.devices import cpu, disk, display, firmware, net
-from hostd.guests.qemu.devices.xml import element, on_off
+from hostd.guests.qemu.devices import cpu, disk, display, firmware, hostdevices, net, platform, slots
+from hostd.guests.qemu.devices import memory as memories
+from hostd.guests.qemu.devices.machine import (
+    MachineType,
+    iommu_element,
+    machine_type,
+    windows_version,
+    without_hpet,
+)
+from hostd.guests.qemu.devices.xml import element
 from hostd.guests.qemu.facts import MachineFacts
 
 _QEMU_NAMESPACE: Final = "http://libvirt.org/schemas/domain/qemu/1.0"
 _PERIOD_US: Final = 100_000
-_STATS_PERIOD_S: Final = 2
-_HYPERV: Final = ("relaxed", "vapic", "vpindex", "runtime", "synic", "stimer", "reset", "tlbflush", "ipi")
+_MOST_WEIGHT: Final = 10_000  # of cgroup v2
+_HYPERV_CLOCK_SINCE: Final = 6
+_NEWEST_FEATURES: Final = (10, 2)
+SCRATCH_FOLDER: Final = "/run/qemu-server/efidisk"
+METADATA_NAMESPACE: Final = "https://holdfast.invalid/domain/1"
 
 
 def domain_name(vmid: int) -> str:
@@ -34,60 +46,154 @@ def vmid_of(name: str) -> int | None:
     return int(number) if number != name and number.isdecimal() else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What several parts of the definition ask for."""
+
+    config: Mapping[str, str]
+    facts: MachineFacts
+    machine: MachineType
+    arch: str
+    kvm: bool
+    processor: cpu.Cpu
+    drives: list[disk.Disk]
+    cards: list[net.Nic]
+    places: Mapping[str, int]
+    template: bool
+
+    @property
+    def scsihw(self) -> str:
+        return self.config.get("scsihw", "lsi")
+
+
+def plan_of(config: Mapping[str, str], facts: MachineFacts) -> Plan:
+    """The decisions on which the parts of the definition rest. Errors as ``domain_xml``."""
+    config = keys.with_old_names(config)
+    if errors := keys.OPTIONS.errors({k: v for k, v in config.items() if k != "description"}):
+        raise Invalid(errors, f"configuration of VM {facts.vmid}: {'; '.join(f'{k}: {v}' for k, v in errors.items())}")
+    template = config.get("template") == "1"
+    if template:  # started only to be read, with what it writes thrown away: nobody sees it, and nothing identifies it
+        config = {k: v for k, v in config.items() if k != "smbios1"}
+    arch = config.get("arch", facts.arch)
+    machine = machine_type(config, arch=arch, qemu=facts.qemu)
+    kvm = config.get("kvm", "1") == "1" and facts.kvm and arch == facts.arch and not template
+    drives, cards = disk.disks(config), net.nics(config)
+    order = dict.fromkeys(firmware.boot_order(config, drives, cards))
+    return Plan(
+        config=config,
+        facts=facts,
+        machine=machine,
+        arch=arch,
+        kvm=kvm,
+        processor=cpu.cpu_of(
+            config,
+            machine,
+            arch=arch,
+            kvm=kvm,
+            host_vendor=facts.cpu_vendor,
+            models=facts.cpu_models,
+            newest=facts.qemu is None or facts.qemu >= _NEWEST_FEATURES,
+        ),
+        drives=drives,
+        cards=cards,
+        places={name: place for place, name in enumerate(order, 1)},
+        template=template,
+    )
+
+
 def domain_xml(config: Mapping[str, str], facts: MachineFacts) -> Element:
     """``<domain>`` for a machine.
 
     ``config`` is the current section of its file. Raises Invalid, Conflict or Unsupported, naming the key, when it
-    cannot be started as it says.
+    cannot be started as it says. What this node cannot give is for ``refusals`` to say: a definition can be made of it.
     """
-    config = keys.with_old_names(config)
-    if errors := keys.OPTIONS.errors({k: v for k, v in config.items() if k != "description"}):
-        raise Invalid(errors, f"configuration of VM {facts.vmid}: {'; '.join(f'{k}: {v}' for k, v in errors.items())}")
-    keys.refuse_what_we_cannot(config)
-    kvm = config.get("kvm", "1") == "1" and facts.kvm
+    plan = plan_of(config, facts)
+    config = plan.config
     uuid = firmware.machine_uuid(facts.vmid, config)
     top = cpu.topology(config)
-    drives, cards = disk.disks(config), net.nics(config)
-    scsihw, q35 = config.get("scsihw", "lsi"), firmware.is_q35(config)
     memory = keys.memory_mib(config)
-    threads = disk.iothreads(drives, scsihw)
+    nodes = memories.cells(config, top, memory)
+    threads = disk.iothreads(plan.drives, plan.scsihw)
     return element(
         "domain",
         element("name", text=domain_name(facts.vmid)),
         element("uuid", text=uuid.lower()),
         _generation(config),
-        element("title", text=config.get("name", keys.default_name(facts.vmid))),
+        element("title", text=config.get("name", f"vm{facts.vmid}")),
+        _metadata(plan.machine),
         element("memory", text=memory, unit="MiB"),
         element("currentMemory", text=memory, unit="MiB"),
-        element("vcpu", text=top.most, placement="static", current=top.online if top.online != top.most else None),
+        memories.backing_element(config, memories.page_kib(config, nodes, memory)),
+        element(
+            "vcpu",
+            text=top.most,
+            placement="static",
+            cpuset=config.get("affinity") or None,
+            current=top.online if top.online != top.most else None,
+        ),
         element("iothreads", text=len(threads)) if threads else None,
         element("iothreadids", *(element("iothread", id=n) for n in threads)) if threads else None,
         _cputune(config),
+        memories.tune_element(nodes),
         firmware.sysinfo_element(config, uuid),
-        firmware.os_element(config, facts.arch, facts.sources),
-        _features(config, kvm),
-        cpu.cpu_element(config, kvm=kvm),
-        _clock(config, kvm),
+        firmware.os_element(config, plan.machine, plan.arch, facts.sources, scratch_variables(facts.vmid)),
+        _features(plan),
+        cpu.cpu_element(plan.processor, top, memories.cell_elements(nodes)),
+        _clock(plan),
         element("on_poweroff", text="destroy"),
         element("on_reboot", text="restart" if config.get("reboot", "1") == "1" else "destroy"),
         element("on_crash", text="destroy"),
-        element("pm", element("suspend-to-mem", enabled="no"), element("suspend-to-disk", enabled="no")),
-        element(
-            "devices",
-            element("emulator", text=facts.emulator),
-            *_disks(config, facts, drives, cards, q35=q35, scsihw=scsihw),
-            *disk.controller_elements(drives, q35=q35, scsihw=scsihw),
-            *_usb(config, q35),
-            *_nics(config, facts, drives, cards),
-            *display.serial_elements(config, facts.sockets),
-            *_agent(config),
-            *display.input_elements(config),
-            *display.display_elements(config, facts.sockets),
-            _balloon(config),
-        ),
-        _arguments(config),
-        type_="kvm" if kvm else "qemu",
+        platform.sleep_element(config, plan.machine),
+        element("devices", *_devices(plan)),
+        _arguments(plan),
+        hostdevices.override_element(config, facts.devices, facts.vmid, _QEMU_NAMESPACE),
+        type_="kvm" if plan.kvm else "qemu",
     )
+
+
+def _devices(plan: Plan) -> list[Element | None]:
+    config, facts, machine = plan.config, plan.facts, plan.machine
+    usb = hostdevices.usb_devices(config, machine, facts.devices)
+    inputs = display.input_elements(config, plan.arch)
+    controllers, bus = hostdevices.usb_controllers(usb, machine, tablet=bool(inputs))
+    agent = platform.agent_elements(config, machine, 0)
+    spice = facts.spice and display.is_spice(config, plan.arch)
+    screen = display.Screen(arch=plan.arch, spice=spice, hidden=plan.template, channel_controller=1 if agent else 0)
+    return [
+        element("emulator", text=f"/usr/bin/qemu-system-{plan.arch}"),
+        *_disks(plan),
+        *slots.bridge_elements(machine, many_scsi=disk.has_scsi_bridge(plan.drives, plan.scsihw)),
+        *disk.controller_elements(plan.drives, machine=machine, scsihw=plan.scsihw),
+        *controllers,
+        *_nics(plan),
+        *display.serial_elements(config, facts.sockets),
+        *platform.parallel_elements(config),
+        *agent,
+        *inputs,
+        platform.tpm_element(config, facts.sources),
+        *display.display_elements(config, facts.sockets, machine, screen),
+        *platform.audio_elements(config, machine, spice=spice),
+        *hostdevices.pci_elements(config, facts.vmid, machine, facts.devices),
+        *(hostdevices.usb_element(device, bus) for device in usb),
+        platform.watchdog_element(config, machine),
+        platform.balloon_element(config, machine),
+        platform.rng_element(config, machine),
+        platform.shmem_element(config, facts.vmid, machine),
+        iommu_element(machine),
+    ]
+
+
+def scratch_variables(vmid: int) -> str:
+    """Where UEFI keeps the variables of a machine without ``efidisk0``, until the node is switched off."""
+    return f"{SCRATCH_FOLDER}/{vmid}-ovmf.fd"
+
+
+def _metadata(machine: MachineType) -> Element | None:
+    """The reference's own revision of a machine type, of which QEMU knows nothing."""
+    if not machine.revision:
+        return None
+    ElementTree.register_namespace("holdfast", METADATA_NAMESPACE)
+    return element("metadata", Element(f"{{{METADATA_NAMESPACE}}}machine", {"revision": str(machine.revision)}))
 
 
 def to_text(root: Element) -> str:
@@ -104,110 +210,88 @@ def _generation(config: Mapping[str, str]) -> Element | None:
 
 def _cputune(config: Mapping[str, str]) -> Element | None:
     limit = float(config.get("cpulimit", "0"))
-    shares = element("shares", text=config["cpuunits"]) if "cpuunits" in config else None
+    shares = element("shares", text=min(int(config["cpuunits"]), _MOST_WEIGHT)) if "cpuunits" in config else None
     period = element("global_period", text=_PERIOD_US) if limit else None
     quota = element("global_quota", text=int(limit * _PERIOD_US)) if limit else None
-    return element("cputune", shares, period, quota) if limit or shares is not None else None
+    pin = element("emulatorpin", cpuset=config["affinity"]) if config.get("affinity") else None
+    return element("cputune", shares, period, quota, pin) if limit or shares is not None or pin is not None else None
 
 
-def _features(config: Mapping[str, str], kvm: bool) -> Element:
+def _features(plan: Plan) -> Element:
+    config = plan.config
     secure = "efidisk0" in config and firmware.efi_firmware(firmware.parse_efidisk(config["efidisk0"])).secure_boot
+    x86 = plan.arch == "x86_64"
+    pv = cpu.paravirtual_features(plan.processor, windows_version(config)) if plan.kvm and x86 else []
     return element(
         "features",
         element("acpi") if config.get("acpi", "1") == "1" else None,
-        element("apic"),
-        _hyperv() if kvm and display.is_windows(config) else None,
+        *(pv or [element("apic")] if x86 else []),
+        element("ioapic", driver="qemu") if plan.machine.viommu == "intel" else None,
         element("smm", state="on") if secure and config.get("bios") == "ovmf" else None,
     )
 
 
-def _hyperv() -> Element:
-    """What Windows looks for under a hypervisor; only KVM has it."""
-    rows = [element(name, state=on_off(True)) for name in _HYPERV]
-    return element("hyperv", *rows, element("spinlocks", state="on", retries=0x1FFF), mode="custom")
-
-
-def _clock(config: Mapping[str, str], kvm: bool) -> Element:
-    windows = display.is_windows(config)
+def _clock(plan: Plan) -> Element:
+    config, windows = plan.config, bool(windows_version(plan.config))
+    x86 = plan.arch == "x86_64"
     return element(
         "clock",
-        element("timer", name="rtc", tickpolicy="catchup") if windows else None,
-        element("timer", name="pit", tickpolicy="discard" if windows and kvm else "delay"),
-        element("timer", name="hpet", present="no"),
-        element("timer", name="hypervclock", present="yes") if windows and kvm else None,
+        element("timer", name="rtc", tickpolicy="catchup") if windows and x86 else None,
+        element("timer", name="pit", tickpolicy="discard" if windows and plan.kvm else "delay") if x86 else None,
+        element("timer", name="hpet", present="no") if without_hpet(config, plan.machine) else None,
+        element("timer", name="hypervclock", present="yes")
+        if windows_version(config) >= _HYPERV_CLOCK_SINCE and plan.kvm and x86
+        else None,
         offset="localtime" if display.local_time(config) else "utc",
     )
 
 
-def _boot_places(config: Mapping[str, str], drives: list[disk.Disk], cards: list[net.Nic]) -> dict[str, int]:
-    order = firmware.boot_order(config, drives, cards)
-    return {name: place for place, name in enumerate(dict.fromkeys(order), 1)}
-
-
-def _disks(
-    config: Mapping[str, str],
-    facts: MachineFacts,
-    drives: list[disk.Disk],
-    cards: list[net.Nic],
-    *,
-    q35: bool,
-    scsihw: str,
-) -> list[Element]:
-    places = _boot_places(config, drives, cards)
+def _disks(plan: Plan) -> list[Element]:
     found = []
-    for drive in drives:
-        if drive.file == "cdrom":
-            raise Conflict(f"{drive.slot}: the host's own CD drive cannot be used; choose an ISO image or none")
-        if drive.file.startswith("/"):
-            raise Unsupported(f"{drive.slot}: paths of the host are not supported yet; use a volume of a storage")
-        source = None if drive.file == "none" else facts.sources.get(drive.file)
-        if drive.file != "none" and source is None:
-            raise HostError(f"{drive.slot}: nothing is known of '{drive.file}'")  # the caller has left it out
-        found.append(disk.disk_element(drive, source, boot=places.get(drive.slot), q35=q35, scsihw=scsihw))
+    for drive in plan.drives:
+        source = None if drive.file == "none" else _source(drive, plan.facts)
+        found.append(
+            disk.disk_element(drive, source, boot=plan.places.get(drive.slot), machine=plan.machine, scsihw=plan.scsihw)
+        )
     return found
 
 
-def _nics(
-    config: Mapping[str, str], facts: MachineFacts, drives: list[disk.Disk], cards: list[net.Nic]
-) -> list[Element]:
-    places = _boot_places(config, drives, cards)
-    mtus = facts.bridge_mtus
+def _source(drive: disk.Disk, facts: MachineFacts) -> disk.Source:
+    if drive.file == "cdrom":
+        raise Conflict(f"{drive.slot}: the host's own CD drive cannot be used; choose an ISO image or none")
+    if drive.file.startswith("/"):
+        return disk.Source(path=drive.file, format="raw", block=drive.file.startswith("/dev/"))
+    source = facts.sources.get(drive.file)
+    if source is None:
+        raise HostError(f"{drive.slot}: nothing is known of '{drive.file}'")  # the caller has left it out
+    return source
+
+
+def _nics(plan: Plan) -> list[Element]:
+    mtus = plan.facts.bridge_mtus
     return [
-        net.nic_element(card, facts.vmid, boot=places.get(card.key), bridge_mtu=mtus.get(card.values.get("bridge", "")))
-        for card in cards
+        net.nic_element(
+            card,
+            plan.facts.vmid,
+            boot=plan.places.get(card.key),
+            bridge_mtu=mtus.get(card.values.get("bridge", "")),
+            machine=plan.machine,
+        )
+        for card in plan.cards
     ]
 
 
-def _usb(config: Mapping[str, str], q35: bool) -> list[Element]:
-    """One controller for the tablet."""
-    if config.get("tablet", "1") != "1":
-        return [element("controller", type_="usb", model="none")]
-    return [element("controller", type_="usb", index=0, model="qemu-xhci" if q35 else "piix3-uhci")]
-
-
-def _agent(config: Mapping[str, str]) -> list[Element]:
-    if not keys.agent_enabled(config):
-        return []
-    target = element("target", type_="virtio", name="org.qemu.guest_agent.0")
-    return [element("channel", element("source", mode="bind"), target, type_="unix")]
-
-
-def _balloon(config: Mapping[str, str]) -> Element:
-    if config.get("balloon") == "0":
-        return element("memballoon", model="none")
-    stats = element("stats", period=_STATS_PERIOD_S)
-    return element("memballoon", stats, model="virtio", freePageReporting="on")
-
-
-def _arguments(config: Mapping[str, str]) -> Element | None:
-    """``args`` as QEMU arguments, split as a shell would."""
-    if not config.get("args"):
-        return None
+def _arguments(plan: Plan) -> Element | None:
+    """QEMU's own arguments: what libvirt cannot say, and ``args``, split as a shell would."""
+    words = cpu.property_arguments(plan.processor, plan.arch)
+    if plan.template:
+        words.append("-snapshot")
     try:
-        words = shlex.split(config["args"])
+        words += shlex.split(plan.config.get("args", ""))
     except ValueError as err:
         raise Invalid({"args": f"cannot be split into words: {err}"}) from err
-    rows = [Element(f"{{{_QEMU_NAMESPACE}}}arg", {"value": word}) for word in words]
+    if not words:
+        return None
     commandline = Element(f"{{{_QEMU_NAMESPACE}}}commandline")
-    commandline.extend(rows)
+    commandline.extend(Element(f"{{{_QEMU_NAMESPACE}}}arg", {"value": word}) for word in words)
     return commandline

@@ -10,14 +10,16 @@ from hostd.core.undo import Undo
 from hostd.guests import config as files
 from hostd.guests.changes import apply_pending
 from hostd.guests.config import StoredGuest
+from hostd.guests.hooks import Phase, run_hook
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu import seeds, sockets
+from hostd.guests.qemu import seeds, sockets, suspending
 from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
-from hostd.guests.qemu.devices import display, net
+from hostd.guests.qemu.devices import display
 from hostd.guests.qemu.domain_xml import domain_xml, to_text
-from hostd.guests.qemu.facts import MachineFacts
+from hostd.guests.qemu.gathering import facts_of
 from hostd.guests.qemu.interrupted import opened
-from hostd.guests.qemu.volumes import catalog_of, free_volumes, owned, sources_of, where
+from hostd.guests.qemu.refusals import refuse
+from hostd.guests.qemu.volumes import catalog_of, free_volumes, owned, where
 from hostd.node import kvm_probe
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId
@@ -31,39 +33,57 @@ _STOP_S = 30
 
 
 def start(host: Host, log: TaskLog, vmid: int, *, machines: Machines | None = None, skip_lock: bool = False) -> None:
-    """Start a machine: waiting changes count from now on, its volumes are activated, its definition is made anew."""
+    """Start a machine: waiting changes count from now on, its volumes are activated, its definition is made anew.
+
+    One that was suspended to disk goes on from its saved memory, with the configuration it had.
+    """
     machines = machines or LibvirtMachines()
     with files.lock(vmid):
-        guest = opened(host, log, vmid, skip_lock=skip_lock, machines=machines)
+        guest = suspending.settle(host, log, files.load(host.store, where(host, vmid)), machines)
+        suspended = suspending.is_suspended(guest)
+        guest = opened(host, log, vmid, skip_lock=skip_lock or suspended, machines=machines)
         if guest.file.current.get("template") == "1":
             raise Conflict(f"VM {vmid} is a template and cannot be started; clone it")
         if machines.state(vmid) is not None:
             raise Conflict(f"VM {vmid} already running")
-        if guest.file.pending:
+        run_hook(host, log, vmid, guest.file.current, Phase.PRE_START)
+        if guest.file.pending and not suspended:
             guest = _settle(host, log, guest)
-        if seeds.changed(guest.file):
+        if seeds.changed(guest.file) and not suspended:
             guest = files.save(host.store, guest, seeds.written(host, log, vmid, guest.file))
         config = keys.with_old_names(guest.file.current)
-        catalog = catalog_of(host)
-        volumes = [VolumeId.parse(v) for v in keys.volumes(config, unused=False).values()]
-        catalog.activate(volumes)
-        verdict = kvm_probe.verdict(host.run)
-        if not verdict.usable and config.get("kvm", "1") == "1":
-            log.info(f"no hardware virtualization, this machine will be slow: {verdict.reason}")
-        facts = MachineFacts(
-            vmid=vmid,
-            kvm=verdict.usable,
-            sockets=sockets.folder(vmid),
-            sources=sources_of(catalog, config),
-            bridge_mtus=bridge_mtus(config),
-        )
-        xml = to_text(domain_xml(config, facts))
+        refuse(config, os.uname().machine)
+        xml = _definition(host, log, vmid, config, machines)
         with Undo() as undo:
             sockets.prepare(vmid)
             undo.add(sockets.remove, vmid)
-            machines.start(xml)
+            if suspended:
+                _go_on(host, log, guest, xml, machines)
+            else:
+                machines.start(xml)
             undo.keep()
+        run_hook(host, log, vmid, config, Phase.POST_START)
     log.info(f"VM {vmid} started")
+
+
+def _definition(host: Host, log: TaskLog, vmid: int, config: Mapping[str, str], machines: Machines) -> str:
+    catalog_of(host).activate(VolumeId.parse(v) for v in keys.volumes(config, unused=False).values())
+    verdict = kvm_probe.verdict(host.run)
+    if not verdict.usable and config.get("kvm", "1") == "1":
+        log.info(f"no hardware virtualization, this machine will be slow: {verdict.reason}")
+    facts = facts_of(host, vmid, config, kvm=verdict.usable, qemu=machines.qemu_version())
+    return to_text(domain_xml(config, facts))
+
+
+def _go_on(host: Host, log: TaskLog, guest: StoredGuest, xml: str, machines: Machines) -> None:
+    """From saved memory, which is removed once it has been read."""
+    config = guest.file.current
+    volume = VolumeId.parse(config["vmstate"])
+    catalog = catalog_of(host)
+    catalog.activate([volume])
+    log.info(f"going on from saved memory '{volume}'")
+    machines.start_saved(catalog.path(volume), suspending.as_it_ran(xml, config))
+    suspending.forget(host, log, guest)
 
 
 def _settle(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
@@ -72,20 +92,6 @@ def _settle(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
     saved = files.save(host.store, guest, outcome.file)
     free_volumes(host, log, outcome.removed)
     return saved
-
-
-def bridge_mtus(config: Mapping[str, str]) -> dict[str, int]:
-    """MTU of each bridge that the machine's cards are on; Conflict when a bridge does not exist."""
-    found = {}
-    for card in net.nics(config):
-        bridge = card.values.get("bridge", "")
-        try:
-            with open(f"/sys/class/net/{bridge}/mtu", encoding="ascii") as file:
-                found[bridge] = int(file.read())
-        except OSError as err:
-            if bridge:
-                raise Conflict(f"{card.key}: bridge '{bridge}' does not exist") from err
-    return found
 
 
 def shutdown(
@@ -101,10 +107,11 @@ def shutdown(
     """Ask the guest to power off (ACPI, or its agent) and wait; ``force_stop`` pulls the plug when time is over."""
     machines = machines or LibvirtMachines()
     with files.lock(vmid):
-        files.check_unlocked(files.load(host.store, where(host, vmid)), skip=skip_lock)
+        config = _unlocked(host, log, vmid, machines, skip_lock)
         state = machines.state(vmid)
         if state is None:
             raise Conflict(f"VM {vmid} not running")
+        run_hook(host, log, vmid, config, Phase.PRE_STOP)
         if state is MachineState.PAUSED:
             machines.resume(vmid)
         machines.shutdown(vmid)
@@ -116,18 +123,28 @@ def shutdown(
         log.info(f"VM {vmid} still running - terminating now")
         with files.lock(vmid):
             _pull_plug(machines, vmid)
+    run_hook(host, log, vmid, config, Phase.POST_STOP)
     log.info(f"VM {vmid} stopped")
+
+
+def _unlocked(host: Host, log: TaskLog, vmid: int, machines: Machines, skip_lock: bool) -> Mapping[str, str]:
+    """The configuration of a guest that no operation holds; an interrupted suspension is ended first."""
+    guest = suspending.settle(host, log, files.load(host.store, where(host, vmid)), machines)
+    files.check_unlocked(guest, skip=skip_lock)
+    return guest.file.current
 
 
 def stop(host: Host, log: TaskLog, vmid: int, *, machines: Machines | None = None, skip_lock: bool = False) -> None:
     """Pull the plug; nothing to do when the machine does not run."""
     machines = machines or LibvirtMachines()
     with files.lock(vmid):
-        files.check_unlocked(files.load(host.store, where(host, vmid)), skip=skip_lock)
+        config = _unlocked(host, log, vmid, machines, skip_lock)
         if machines.state(vmid) is None:
             log.info(f"VM {vmid} is not running")
             return
+        run_hook(host, log, vmid, config, Phase.PRE_STOP)
         _pull_plug(machines, vmid)
+        run_hook(host, log, vmid, config, Phase.POST_STOP)
     log.info(f"VM {vmid} stopped")
 
 

@@ -17,6 +17,7 @@ from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import cloudinit, lifecycle, process, seeds, sockets
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
+from hostd.guests.qemu.applying import apply_now
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
 from hostd.guests.qemu.facts import Firmware
 from hostd.guests.qemu.importing import import_disk
@@ -180,9 +181,11 @@ def change(
         file = outcome.file
         if plan.new:
             file = replace(file, current={k: v for k, v in file.current.items() if k != "lock"})
-        files.save(host.store, guest, seeds.without_stale_record(file))
+        saved = files.save(host.store, guest, seeds.without_stale_record(file))
         undo.keep()
         free_volumes(host, log, outcome.removed)
+        if later:
+            apply_now(host, log, saved, machines or LibvirtMachines())
 
 
 def _require_changeable(guest: StoredGuest, change: Change) -> None:

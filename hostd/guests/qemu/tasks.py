@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hostd.guests.changes import Change
-from hostd.guests.qemu import cloning, disks, lifecycle, making, snapshot_operations
+from hostd.guests.qemu import cloning, disks, lifecycle, making, power, snapshot_operations
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
 from hostd.tasks.registry import task
@@ -37,6 +37,30 @@ def shutdown(
 ) -> None:
     """Ask the guest to power off."""
     lifecycle.shutdown(host, log, vmid, timeout_s=timeout_s, force_stop=force_stop, skip_lock=skip_lock)
+
+
+@task("qmreboot")
+def reboot(host: Host, log: TaskLog, *, vmid: int, timeout_s: int) -> None:
+    """Shut down and start again."""
+    power.reboot(host, log, vmid, timeout_s=timeout_s)
+
+
+@task("qmpause")
+def pause(host: Host, log: TaskLog, *, vmid: int, skip_lock: bool = False) -> None:
+    """Hold the machine still."""
+    power.suspend(host, log, vmid, skip_lock=skip_lock)
+
+
+@task("qmsuspend")
+def suspend(host: Host, log: TaskLog, *, vmid: int, storage: str = "", skip_lock: bool = False) -> None:
+    """Save the machine's memory and end it."""
+    power.suspend_to_disk(host, log, vmid, storage=storage, skip_lock=skip_lock)
+
+
+@task("qmresume")
+def resume(host: Host, log: TaskLog, *, vmid: int, skip_lock: bool = False) -> None:
+    """Go on."""
+    power.resume(host, log, vmid, skip_lock=skip_lock)
 
 
 @task("qmreset")

@@ -13,6 +13,8 @@ from hostd.core.formats import propstring
 from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
 from hostd.core.units import check_size, format_size, parse_size
+from hostd.guests.qemu.devices import slots
+from hostd.guests.qemu.devices.machine import MachineType
 from hostd.guests.qemu.devices.xml import element
 from hostd.storage.volume import VolumeId
 
@@ -133,16 +135,21 @@ def disks(config: Mapping[str, str]) -> list[Disk]:
 class Source:
     """Where a volume is on this node: ``path``, image ``format``, and whether it is a block device.
 
-    ``aio``: how QEMU should write there unless the configuration says otherwise.
+    ``aio``: how QEMU should write there unless the configuration says otherwise; ``aio_cached``: the same with the
+    host's cache in between ("": no different). ``backing``: images below this one, nearest first. ``hosts``: the
+    servers (name, port) of an RBD image, whose ``path`` is pool and name.
     """
 
     path: str
     format: str
     block: bool
     aio: str = "io_uring"
+    aio_cached: str = ""
+    backing: tuple[str, ...] = ()
+    hosts: tuple[tuple[str, str], ...] = ()
 
 
-def disk_element(disk: Disk, source: Source | None, *, boot: int | None, q35: bool, scsihw: str) -> Element:
+def disk_element(disk: Disk, source: Source | None, *, boot: int | None, machine: MachineType, scsihw: str) -> Element:
     """``<disk>``; ``source`` None: an empty CD drive. ``boot``: place in the boot order, from 1.
 
     Source: libvirt domain format, "Hard drives, floppy disks, CDROMs"; defaults as observed at the reference:
@@ -152,8 +159,9 @@ def disk_element(disk: Disk, source: Source | None, *, boot: int | None, q35: bo
     return element(
         "disk",
         _driver(disk, source, scsihw),
-        None if source is None else element("source", **{"dev" if source.block else "file": source.path}),
-        _target(disk, q35),
+        None if source is None else _source(source),
+        *_backing(source),
+        _target(disk, machine.q35),
         _limits(disk),
         element("readonly") if disk.is_cdrom or disk.flag("ro") else None,
         element("boot", order=boot) if boot is not None else None,
@@ -162,10 +170,35 @@ def disk_element(disk: Disk, source: Source | None, *, boot: int | None, q35: bo
         element("vendor", text=disk.values["vendor"]) if "vendor" in disk.values else None,
         element("product", text=disk.values["product"]) if "product" in disk.values else None,
         element("alias", name=f"ua-{disk.slot}"),
-        _address(disk, q35=q35, scsihw=scsihw),
-        type_="block" if source is not None and source.block else "file",
+        _address(disk, machine, scsihw),
+        type_=_kind(source),
         device="cdrom" if disk.is_cdrom else "disk",
     )
+
+
+def _kind(source: Source | None) -> str:
+    if source is not None and source.hosts:
+        return "network"
+    return "block" if source is not None and source.block else "file"
+
+
+def _source(source: Source) -> Element:
+    if source.hosts:
+        hosts = [element("host", name=name, port=port) for name, port in source.hosts]
+        return element("source", *hosts, protocol="rbd", name=source.path)
+    return element("source", **{"dev" if source.block else "file": source.path})
+
+
+def _backing(source: Source | None) -> list[Element]:
+    """The images below, each in the other: libvirt must not look into images that a guest could have written."""
+    if source is None or not source.backing:
+        return []
+    below = element("backingStore")
+    for path in reversed(source.backing):
+        place = element("source", **{"dev" if source.block else "file": path})
+        kind = "block" if source.block else "file"
+        below = element("backingStore", element("format", type_=source.format), place, below, type_=kind)
+    return [below]
 
 
 def _check_kind(disk: Disk, source: Source | None) -> None:
@@ -175,17 +208,17 @@ def _check_kind(disk: Disk, source: Source | None) -> None:
         raise Conflict(f"{disk.slot}: a CD drive needs bus ide, sata or scsi")
     if disk.volume is not None and disk.volume.name.startswith("iso/") and not disk.is_cdrom:
         raise Conflict(f"{disk.slot}: an ISO image can only be used with media=cdrom")
-    for key in ("import-from", "scsiblock"):
-        if key in disk.values:
-            raise Unsupported(f"{disk.slot}: '{key}' is not supported yet")
+    if "import-from" in disk.values:
+        raise Unsupported(f"{disk.slot}: 'import-from' is not supported yet")
 
 
 def _driver(disk: Disk, source: Source | None, scsihw: str) -> Element | None:
     if source is None:
         return element("driver", name="qemu", type_="raw")
-    cache = disk.values.get("cache", "none")
-    aio = disk.values.get("aio", source.aio)
-    if aio == "native" and cache not in ("none", "directsync"):
+    cache = disk.values.get("cache", "writeback" if disk.is_cdrom else "none")
+    cached = cache not in ("none", "directsync")
+    aio = disk.values.get("aio", source.aio_cached if cached and source.aio_cached else source.aio)
+    if aio == "native" and cached:
         aio = "threads"  # native needs the host's cache out of the way
     discard = disk.values.get("discard") == "on"
     zeroes = None if disk.is_cdrom or not disk.flag("detect_zeroes", True) else ("unmap" if discard else "on")
@@ -195,13 +228,18 @@ def _driver(disk: Disk, source: Source | None, scsihw: str) -> Element | None:
         name="qemu",
         type_=source.format,
         cache=cache if not disk.is_cdrom else None,
-        io=aio,
+        io=None if source.hosts else aio,
         discard="unmap" if discard else "ignore" if not disk.is_cdrom else None,
         detect_zeroes=zeroes,
         error_policy=disk.values.get("werror"),
         rerror_policy=disk.values.get("rerror"),
         iothread=iothread_number(disk) if threads else None,
     )
+
+
+def has_scsi_bridge(drives: list[Disk], scsihw: str) -> bool:
+    """Whether each SCSI disk has a controller of its own, and these a bus of their own."""
+    return scsihw == "virtio-scsi-single" and any(d.bus == "scsi" for d in drives)
 
 
 def iothread_number(disk: Disk) -> int:
@@ -237,28 +275,42 @@ def letters(number: int) -> str:
 _MEGABYTE = 1024 * 1024
 
 
-def _limits(disk: Disk) -> Element | None:
-    """``<iotune>`` from MB/s and operations per second."""
-    rows = []
+def _rates() -> dict[str, tuple[str, float]]:
+    """Part of a drive → libvirt's name and the factor between them: MB/s, bytes/s, operations/s."""
+    found: dict[str, tuple[str, float]] = {}
     for suffix, kind in (("", "total"), ("_rd", "read"), ("_wr", "write")):
-        for key, name in ((f"mbps{suffix}", f"{kind}_bytes_sec"), (f"mbps{suffix}_max", f"{kind}_bytes_sec_max")):
-            if key in disk.values:
-                rows.append(element(name, text=int(float(disk.values[key]) * _MEGABYTE)))
-        for key, name in (
-            (f"bps{suffix}", f"{kind}_bytes_sec"),
-            (f"iops{suffix}", f"{kind}_iops_sec"),
-            (f"iops{suffix}_max", f"{kind}_iops_sec_max"),
-            (f"bps{suffix}_max_length", f"{kind}_bytes_sec_max_length"),
-            (f"iops{suffix}_max_length", f"{kind}_iops_sec_max_length"),
-        ):
-            if key in disk.values:
-                rows.append(element(name, text=disk.values[key]))
+        found[f"mbps{suffix}"] = (f"{kind}_bytes_sec", _MEGABYTE)
+        found[f"mbps{suffix}_max"] = (f"{kind}_bytes_sec_max", _MEGABYTE)
+        found[f"bps{suffix}"] = (f"{kind}_bytes_sec", 1)
+        found[f"iops{suffix}"] = (f"{kind}_iops_sec", 1)
+        found[f"iops{suffix}_max"] = (f"{kind}_iops_sec_max", 1)
+        found[f"bps{suffix}_max_length"] = (f"{kind}_bytes_sec_max_length", 1)
+        found[f"iops{suffix}_max_length"] = (f"{kind}_iops_sec_max_length", 1)
+    return found
+
+
+LIMITS: Final = _rates()
+
+
+def limits(disk: Disk) -> dict[str, int]:
+    """Limits by libvirt's names; those that the drive does not have are 0, which is no limit."""
+    found = dict.fromkeys((name for name, _ in LIMITS.values()), 0)
+    for key, (name, factor) in LIMITS.items():
+        if key in disk.values:
+            found[name] = int(float(disk.values[key]) * factor)
+    return found
+
+
+def _limits(disk: Disk) -> Element | None:
+    """``<iotune>``."""
+    rows = [element(name, text=value) for name, value in limits(disk).items() if value]
     return element("iotune", *rows) if rows else None
 
 
-def _address(disk: Disk, *, q35: bool, scsihw: str) -> Element | None:
+def _address(disk: Disk, machine: MachineType, scsihw: str) -> Element | None:
+    q35 = machine.q35
     if disk.bus == "virtio":
-        return None
+        return slots.address(disk.slot, machine)
     if disk.bus == "ide":
         bus, unit = (0, disk.index) if q35 else (disk.index // 2, disk.index % 2)
         return element("address", type_="drive", controller=0, bus=bus, target=0, unit=unit)
@@ -282,7 +334,7 @@ def scsi_controller(disk: Disk, scsihw: str) -> int:
     return 0 if scsihw == "virtio-scsi-pci" else disk.index // _PLAIN_SCSI_DISKS
 
 
-def controller_elements(drives: list[Disk], *, q35: bool, scsihw: str) -> list[Element]:
+def controller_elements(drives: list[Disk], *, machine: MachineType, scsihw: str) -> list[Element]:
     """``<controller>`` for SCSI and SATA drives. Raises Unsupported for hardware that libvirt does not know."""
     found = []
     scsi = [d for d in drives if d.bus == "scsi"]
@@ -293,7 +345,8 @@ def controller_elements(drives: list[Disk], *, q35: bool, scsihw: str) -> list[E
         thread = iothread_number(own[0]) if scsihw == "virtio-scsi-single" and own[0].flag("iothread") else None
         queues = own[0].values.get("queues") if scsihw == "virtio-scsi-single" else None
         driver = element("driver", iothread=thread, queues=queues) if thread is not None or queues else None
-        found.append(element("controller", driver, type_="scsi", index=index, model=_MODELS[scsihw]))
+        place = slots.address(f"virtioscsi{index}" if scsihw == "virtio-scsi-single" else f"scsihw{index}", machine)
+        found.append(element("controller", driver, place, type_="scsi", index=index, model=_MODELS[scsihw]))
     if any(d.bus == "sata" for d in drives):
-        found.append(element("controller", type_="sata", index=1 if q35 else 0))
+        found.append(element("controller", slots.address("ahci", machine), type_="sata", index=int(machine.q35)))
     return found

@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from hostd.core.errors import Conflict, Invalid, ParseError, Unsupported
+from hostd.core.errors import Conflict, Invalid, ParseError
 from hostd.core.formats import propstring
 from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
+from hostd.guests.qemu.devices import machine as machine_types
 from hostd.guests.qemu.devices.disk import DRIVE, SIZE, Disk, Source, parse_slot
+from hostd.guests.qemu.devices.machine import MachineType
 from hostd.guests.qemu.devices.net import Nic
 from hostd.guests.qemu.devices.xml import element, yes_no
-from hostd.guests.qemu.facts import OVMF_4M, OVMF_4M_SECURE, Firmware
+from hostd.guests.qemu.facts import AAVMF, OVMF_2M, OVMF_4M, OVMF_4M_SECURE, Firmware
 
 _UUID = r"[a-fA-F0-9]{8}(?:-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}"
 GENERATION: Final = rf"{_UUID}|[01]"
@@ -37,7 +39,7 @@ def check_bootdev_list(value: str) -> str:
 BOOT_FORMAT: Final = Format(
     name="pve-qm-boot", own={"order": Kind(format="pve-qm-bootdev-list", check=check_bootdev_list)}
 )
-MACHINE_FORMAT: Final = Format(name="pve-qemu-machine-fmt")
+MACHINE_FORMAT: Final = machine_types.FORMAT
 # A namespace of ours, so that a machine without a UUID of its own shows the same one at every start.
 _UUID_NAMESPACE = uuid.UUID("b1cf1f0e-9a5d-5e0b-8f5a-6d1f1c9f4d10")
 _REBOOT_TIMEOUT_MS = 1000
@@ -50,41 +52,27 @@ def machine_uuid(vmid: int, config: Mapping[str, str]) -> str:
     return values.get("uuid") or str(uuid.uuid5(_UUID_NAMESPACE, f"vm-{vmid}"))
 
 
-def machine_type(config: Mapping[str, str]) -> str:
-    """``pc``, ``q35`` or a pinned version of them; the reference's own revisions (``+pve1``) mean nothing here."""
-    values = propstring.validate(config.get("machine", ""), MACHINE_FORMAT)
-    for key in ("viommu", "aw-bits"):
-        if key in values:
-            raise Unsupported(f"machine: '{key}' is not supported yet")
-    wanted = re.sub(r"(\+pve\d+)?(\.pxe)?\Z", "", values.get("type", "pc"))
-    if wanted.startswith("virt"):
-        raise Unsupported("machine: other architectures are not supported yet")
-    return re.sub(r"\Apc-(\d)", r"pc-i440fx-\1", wanted)
-
-
-def is_q35(config: Mapping[str, str]) -> bool:
-    return "q35" in machine_type(config)
-
-
 def efi_firmware(values: Mapping[str, str]) -> Firmware:
-    """Which UEFI an ``efidisk0`` is for. The 2 MB build no longer exists in Debian: Unsupported."""
+    """Which UEFI an ``efidisk0`` is for."""
     if values.get("efitype", "2m") != "4m":
-        raise Unsupported("efidisk0: only efitype=4m is supported; Debian has no 2 MB build of UEFI any more")
+        return OVMF_2M
     return OVMF_4M_SECURE if propstring.boolean(values.get("pre-enrolled-keys", "0")) else OVMF_4M
 
 
-def os_element(config: Mapping[str, str], arch: str, sources: Mapping[str, Source]) -> Element:
-    """``<os>``: machine type and firmware. Raises Unsupported or Conflict for firmware that cannot be."""
-    children: list[Element | None] = [element("type", text="hvm", arch=arch, machine=machine_type(config))]
+def os_element(
+    config: Mapping[str, str], machine: MachineType, arch: str, sources: Mapping[str, Source], scratch: str
+) -> Element:
+    """``<os>``: machine type and firmware. ``scratch``: where variables lie that are not kept. Conflict for firmware
+    that cannot be."""
+    children: list[Element | None] = [element("type", text="hvm", arch=arch, machine=machine.name)]
     if config.get("bios", "seabios") == "ovmf":
-        children += _uefi(config, sources)
+        children += _uefi(config, machine, arch, sources, scratch)
     children.append(element("bootmenu", enable="yes", timeout=_MENU_MS))
     if "smbios1" in config:
         children.append(element("smbios", mode="sysinfo"))
-    if config.get("bios", "seabios") == "seabios":
-        children.append(
-            element("bios", useserial="yes" if _serial_display(config) else None, rebootTimeout=_REBOOT_TIMEOUT_MS)
-        )
+    seabios = config.get("bios", "seabios") == "seabios"
+    serial = "yes" if seabios and _serial_display(config) else None
+    children.append(element("bios", useserial=serial, rebootTimeout=_REBOOT_TIMEOUT_MS))
     return element("os", *children)
 
 
@@ -92,13 +80,17 @@ def _serial_display(config: Mapping[str, str]) -> bool:
     return propstring.parse(config.get("vga", ""), default_key="type").get("type", "").startswith("serial")
 
 
-def _uefi(config: Mapping[str, str], sources: Mapping[str, Source]) -> list[Element]:
+def _uefi(
+    config: Mapping[str, str], machine: MachineType, arch: str, sources: Mapping[str, Source], scratch: str
+) -> list[Element]:
     if "efidisk0" not in config:
-        raise Conflict("bios ovmf needs an efidisk0, on which UEFI keeps its variables")
+        code = AAVMF.code if arch == "aarch64" else OVMF_2M.code
+        variables = element("nvram", element("source", file=scratch), type_="file", format="raw")
+        return [element("loader", text=code, readonly="yes", type_="pflash"), variables]
     values = propstring.validate(config["efidisk0"], EFI_FORMAT)
-    firmware = efi_firmware(values)
+    firmware = AAVMF if arch == "aarch64" else efi_firmware(values)
     source = sources[values["file"]]
-    if firmware.secure_boot and not is_q35(config):
+    if firmware.secure_boot and not machine.q35:
         raise Conflict("Secure Boot (pre-enrolled-keys) needs machine q35")
     place = element("source", **{"dev" if source.block else "file": source.path})
     kind = "block" if source.block else "file"

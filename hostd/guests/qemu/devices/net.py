@@ -11,10 +11,13 @@ from hostd.core.errors import Conflict, Unsupported
 from hostd.core.formats import propstring
 from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
+from hostd.guests.qemu.devices import slots
+from hostd.guests.qemu.devices.machine import MachineType
 from hostd.guests.qemu.devices.xml import element
 
 COUNT: Final = 32
-_VIRTIO_RX_QUEUE = 1024
+_VIRTIO_RX_QUEUE: Final = 1024
+_VIRTIO_TX_QUEUE: Final = 256
 _KIB_PER_MB = 1000
 
 
@@ -57,8 +60,9 @@ def tap_name(vmid: int, index: int) -> str:
     return f"tap{vmid}i{index}"
 
 
-def nic_element(nic: Nic, vmid: int, *, boot: int | None, bridge_mtu: int | None) -> Element:
-    """``<interface>``. ``bridge_mtu``: what a virtio card takes over when it asks for mtu=1 or for none."""
+def nic_element(nic: Nic, vmid: int, *, boot: int | None, bridge_mtu: int | None, machine: MachineType) -> Element:
+    """``<interface>``. ``bridge_mtu``: what a virtio card takes over when it asks for mtu=1 or, with new machine
+    types, for none."""
     bridge = nic.values.get("bridge", "")
     if not bridge:
         raise Unsupported(f"{nic.key}: a card without bridge is not supported yet")
@@ -71,22 +75,34 @@ def nic_element(nic: Nic, vmid: int, *, boot: int | None, bridge_mtu: int | None
         _vlan(nic),
         element("target", dev=tap_name(vmid, nic.index)),
         element("model", type_=nic.model),
-        _driver(nic),
+        _driver(nic, machine),
         _bandwidth(nic),
         element("link", state="down") if nic.flag("link_down") else None,
-        _mtu(nic, bridge_mtu),
+        _mtu(nic, bridge_mtu, machine),
         element("boot", order=boot) if boot is not None else None,
         element("alias", name=f"ua-{nic.key}"),
+        slots.address(nic.key, machine) if nic.model != "ne2k_isa" else None,
         type_="bridge",
     )
 
 
-def _driver(nic: Nic) -> Element | None:
-    """No ``name``: libvirt takes vhost-net under KVM where the host has it, and QEMU's own otherwise."""
+def _driver(nic: Nic, machine: MachineType) -> Element | None:
+    """No ``name``: libvirt takes vhost-net under KVM where the host has it, and QEMU's own otherwise.
+
+    Longer queues came with machine version 7.1.
+    """
     if nic.model != "virtio":
         return None
     queues = int(nic.values.get("queues", "0"))
-    return element("driver", queues=queues or None, rx_queue_size=_VIRTIO_RX_QUEUE)
+    long = machine.since(7, 1)
+    if not queues and not long:
+        return None
+    return element(
+        "driver",
+        queues=queues or None,
+        rx_queue_size=_VIRTIO_RX_QUEUE if long else None,
+        tx_queue_size=_VIRTIO_TX_QUEUE if long else None,
+    )
 
 
 def _vlan(nic: Nic) -> Element | None:
@@ -113,11 +129,12 @@ def _bandwidth(nic: Nic) -> Element | None:
     return element("bandwidth", element("inbound", average=average), element("outbound", average=average))
 
 
-def _mtu(nic: Nic, bridge_mtu: int | None) -> Element | None:
+def _mtu(nic: Nic, bridge_mtu: int | None, machine: MachineType) -> Element | None:
+    """1 means the bridge's; saying nothing means that too since machine version 10.0."""
     if nic.model != "virtio":
         return None
-    wanted = int(nic.values.get("mtu", "1"))
+    wanted = int(nic.values.get("mtu", "1" if machine.since(10, 0) else "0"))
     if wanted > 1 and bridge_mtu is not None and wanted > bridge_mtu:
         raise Conflict(f"{nic.key}: MTU {wanted} is bigger than the bridge's {bridge_mtu}")
-    size = bridge_mtu if wanted == 1 else wanted
+    size = bridge_mtu if wanted == 1 else wanted or None
     return element("mtu", size=size) if size is not None else None

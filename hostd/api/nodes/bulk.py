@@ -1,0 +1,110 @@
+"""``/nodes/{node}/startall`` and the like: all guests of a node at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hostd.api.context import Context
+from hostd.api.endpoint import ALL, UPID, endpoint
+from hostd.core.errors import Denied
+from hostd.core.kinds import BOOLEAN, NODE
+from hostd.core.schema import Kind, param
+from hostd.guests import bulk
+
+_LIST = Kind(type="list", format="pve-vmid")
+_WORKERS = Kind(type="integer", minimum=1, maximum=64)
+_PATIENCE = Kind(type="integer", minimum=0, maximum=7200)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartAllParams:
+    """Guests to start."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vms: list[str] = param(_LIST, default=(), doc="Only these; otherwise all.")
+    force: bool = param(BOOLEAN, default=False, shown_default=0, doc="Also those that do not start with the node.")
+    max_workers: int | None = param(
+        _WORKERS, default=None, name="max-workers", doc="Accepted for compatibility: one starts after the other."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopAllParams:
+    """Guests to shut down."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vms: list[str] = param(_LIST, default=(), doc="Only these; otherwise all.")
+    force_stop: bool = param(
+        BOOLEAN, default=True, shown_default=1, name="force-stop", doc="Pull the plug when the time is over."
+    )
+    timeout: int = param(_PATIENCE, default=bulk.SHUTDOWN_S, shown_default=bulk.SHUTDOWN_S, doc="Seconds for each.")
+    max_workers: int | None = param(_WORKERS, default=None, name="max-workers", doc="How many at a time.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuspendAllParams:
+    """Machines to suspend to disk."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vms: list[str] = param(_LIST, default=(), doc="Only these; otherwise all.")
+    max_workers: int | None = param(_WORKERS, default=None, name="max-workers", doc="How many at a time.")
+
+
+def _require(ctx: Context, vms: list[str]) -> list[int]:
+    """Who may switch every guest, or every one of those that are named."""
+    ids = [int(vmid) for vmid in vms]
+    paths = [f"/vms/{vmid}" for vmid in ids] or ["/"]
+    for path in paths:
+        if not ctx.may(path, "VM.PowerMgmt") and not ctx.may("/", "VM.PowerMgmt"):
+            raise Denied(f"Permission check failed ({path}, VM.PowerMgmt)")
+    return ids
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/startall",
+    params=StartAllParams,
+    returns=UPID,
+    allow=ALL,
+    runs_on="node",
+    privileged=True,
+    checked_in_code=True,
+)
+def startall(ctx: Context, p: StartAllParams) -> object:
+    """Start the guests that start with the node, in their order."""
+    only = _require(ctx, list(p.vms))
+    return ctx.spawn("startall", "", user=ctx.user, only=only, onboot=not p.force)
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/stopall",
+    params=StopAllParams,
+    returns=UPID,
+    allow=ALL,
+    runs_on="node",
+    privileged=True,
+    checked_in_code=True,
+)
+def stopall(ctx: Context, p: StopAllParams) -> object:
+    """Shut guests down in the reverse order; those of the same place together."""
+    only = _require(ctx, list(p.vms))
+    workers = p.max_workers or bulk.WORKERS
+    args = {"timeout_s": p.timeout, "force": p.force_stop, "workers": workers}
+    return ctx.spawn("stopall", "", user=ctx.user, only=only, **args)
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/suspendall",
+    params=SuspendAllParams,
+    returns=UPID,
+    allow=ALL,
+    runs_on="node",
+    privileged=True,
+    checked_in_code=True,
+)
+def suspendall(ctx: Context, p: SuspendAllParams) -> object:
+    """Suspend machines to disk in the reverse order."""
+    only = _require(ctx, list(p.vms))
+    return ctx.spawn("suspendall", "", user=ctx.user, only=only, workers=p.max_workers or bulk.WORKERS)

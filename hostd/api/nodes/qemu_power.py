@@ -1,0 +1,104 @@
+"""``…/qemu/{vmid}/status``: booting anew, pausing, suspending, going on. Starting and stopping: ``qemu.py``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hostd.api.context import Context
+from hostd.api.endpoint import UPID, Check, endpoint
+from hostd.api.nodes import guest_params as shared
+from hostd.api.nodes.qemu import stored
+from hostd.core.errors import Conflict, Denied
+from hostd.core.kinds import BOOLEAN, NODE, SECONDS, STORAGE_ID, VMID
+from hostd.core.schema import param
+from hostd.guests.qemu import lifecycle, process
+from hostd.guests.qemu.snapshotting import state_storage
+
+_POWER = Check("/vms/{vmid}", "VM.PowerMgmt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RebootParams:
+    """A machine to boot anew."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    timeout: int | None = param(SECONDS, default=None, doc="Wait this many seconds for its shutdown.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuspendParams:
+    """A machine to hold still."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
+    todisk: bool = param(BOOLEAN, default=False, shown_default=0, doc="Save its memory to disk and end it.")
+    statestorage: str = param(STORAGE_ID, default="", requires="todisk", doc="Storage for the saved memory.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumeParams:
+    """A machine that is to go on."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
+    nocheck: bool = param(BOOLEAN, default=False, doc="Accepted for compatibility.")
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/reboot",
+    params=RebootParams,
+    returns=UPID,
+    allow=_POWER,
+    runs_on="node",
+    privileged=True,
+)
+def reboot(ctx: Context, p: RebootParams) -> object:
+    """Shut a machine down and start it again, so that waiting changes count."""
+    stored(ctx, p.vmid)
+    if not process.is_running(p.vmid):
+        raise Conflict(f"VM {p.vmid} not running")
+    timeout_s = lifecycle.SHUTDOWN_S if p.timeout is None else p.timeout
+    return ctx.spawn("qmreboot", str(p.vmid), vmid=p.vmid, timeout_s=timeout_s)
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/suspend",
+    params=SuspendParams,
+    returns=UPID,
+    allow=_POWER,
+    runs_on="node",
+    privileged=True,
+    checked_in_code=True,
+)
+def suspend(ctx: Context, p: SuspendParams) -> object:
+    """Hold a machine still, or save its memory to disk and end it."""
+    shared.check_skiplock(ctx, p.skiplock)
+    guest = stored(ctx, p.vmid)
+    if not p.todisk:
+        return ctx.spawn("qmpause", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
+    if not ctx.may(f"/vms/{p.vmid}", "VM.Config.Disk"):
+        raise Denied(f"Permission check failed (/vms/{p.vmid}, VM.Config.Disk)")
+    storage = p.statestorage or state_storage(ctx.host, guest.file.current)
+    shared.require_storage(ctx, storage, "Datastore.AllocateSpace")
+    return ctx.spawn("qmsuspend", str(p.vmid), vmid=p.vmid, storage=storage, skip_lock=p.skiplock)
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/resume",
+    params=ResumeParams,
+    returns=UPID,
+    allow=_POWER,
+    runs_on="node",
+    privileged=True,
+)
+def resume(ctx: Context, p: ResumeParams) -> object:
+    """Let a machine go on that was held still or suspended to disk."""
+    shared.check_skiplock(ctx, p.skiplock)
+    stored(ctx, p.vmid)
+    return ctx.spawn("qmresume", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)

@@ -1,0 +1,90 @@
+"""Power, agent, monitor and keys of machines, and all guests at once, through the application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hostd.api.nodes import qemu_agent, qemu_talk
+from hostd.guests.qemu import process
+from tests.unit.api.conftest import Site
+from tests.unit.api.test_qemu import BASE, data, machine
+
+__all__ = ["machine"]
+
+
+@pytest.fixture
+def running(machine: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setattr(process, "is_running", lambda vmid: True)
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "type", "args"),
+    [
+        ("reboot", {"timeout": "9"}, "qmreboot", {"vmid": 100, "timeout_s": 9}),
+        ("suspend", {}, "qmpause", {"vmid": 100, "skip_lock": False}),
+        ("suspend", {"todisk": "1"}, "qmsuspend", {"vmid": 100, "skip_lock": False, "storage": "local"}),
+        ("resume", {}, "qmresume", {"vmid": 100, "skip_lock": False}),
+    ],
+)
+def test_power(running: Site, path: str, body: dict[str, str], type: str, args: dict[str, object]) -> None:
+    data(running.call("POST", f"{BASE}/100/status/{path}", data=body))
+    assert (running.tasks.spawned[-1]["type"], running.tasks.spawned[-1]["args"]) == (type, args)
+
+
+def test_what_is_off_is_not_booted_anew(machine: Site) -> None:
+    assert machine.call("POST", f"{BASE}/100/status/reboot").status_code == 500
+
+
+@pytest.mark.parametrize(
+    ("path", "args"),
+    [
+        ("startall", {"only": [], "onboot": True}),
+        ("stopall", {"only": [], "timeout_s": 180, "force": True, "workers": 4}),
+        ("suspendall", {"only": [], "workers": 4}),
+    ],
+)
+def test_all_at_once(machine: Site, path: str, args: dict[str, object]) -> None:
+    data(machine.call("POST", f"/nodes/alpha/{path}"))
+    assert machine.tasks.spawned[-1] == {
+        "type": path, "id": "", "user": "root@pam", "args": {"user": "root@pam", **args},
+    }  # fmt: skip
+
+
+def test_the_monitor(running: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(qemu_talk, "ask_monitor", lambda vmid, command: asked.append(command) or "told")
+    assert data(running.call("POST", f"{BASE}/100/monitor", data={"command": "info block"})) == "told"
+    assert running.call("POST", f"{BASE}/100/monitor", data={"command": "quit"}).status_code == 403
+    assert running.call("PUT", f"{BASE}/100/sendkey", data={"key": "nonsense"}).status_code == 400
+    assert asked == ["info block", "sendkey nonsense"]
+
+
+def test_the_agent_wants_to_be_configured(running: Site) -> None:
+    names = {row["name"] for row in data(running.get(f"{BASE}/100/agent"))}
+    assert {"ping", "exec", "file-read"} <= names
+    answer = running.get(f"{BASE}/100/agent/get-osinfo")
+    assert (answer.status_code, "No QEMU guest agent configured" in answer.status) == (500, True)
+
+
+def test_every_command_of_the_agent(running: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Agents:
+        def ask_agent(self, vmid: int, request: str, timeout_s: int) -> str:
+            return '{"return": {"pid": 3, "exited": false}}'
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(qemu_agent, "LibvirtMachines", Agents)
+    running.store.write("nodes/alpha/qemu-server/100.conf", b"agent: 1\n")
+    base = f"{BASE}/100/agent"
+    for command in qemu_agent._COMMANDS:
+        method = "POST" if command in qemu_agent._BY_POST else "GET"
+        assert data(running.call(method, f"{base}/{command}")) == {"result": {"pid": 3, "exited": False}}
+    assert data(running.call("POST", base, data={"command": "ping"}))["result"]["pid"] == 3
+    assert data(running.call("POST", f"{base}/exec", data={"command": ["id"]})) == {"pid": 3}
+    assert data(running.get(f"{base}/exec-status?pid=3"))["exited"] == 0
+    assert data(running.get(f"{base}/file-read?file=/x")) == {"content": ""}
+    assert data(running.call("POST", f"{base}/file-write", data={"file": "/x", "content": "y"})) is None
+    data(running.call("POST", f"{base}/set-user-password", data={"username": "u", "password": "secret"}))
