@@ -16,6 +16,7 @@ _ABOUT = {
     "pvecm": "the cluster that this host is part of",
     "pvesm": "storages and what lies on them",
     "pvenode": "settings, tasks and certificates of this node",
+    "qm": "virtual machines of this node",
 }
 # Kinds of failure; the numbers are those of core/errors.py.
 EXIT_CODES = (
