@@ -72,7 +72,7 @@ def _guest_lines(view: View, running: Mapping[str, tuple[int, Mapping[int, Mappi
         if where is None or entry.data is None or where.node not in running:
             continue
         time_s, guests = running[where.node]
-        summary, live = summarize(where.kind, where.vmid, entry.data), guests.get(where.vmid)
+        summary, live = summarize(where.kind, where.vmid, entry.data), guests.get(where.vmid) or None
         status = "stopped" if live is None else "running"
 
         def of(name: str, live: Mapping[str, Any] | None = live) -> object:
