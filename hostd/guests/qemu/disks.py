@@ -169,14 +169,14 @@ def reassign(
         _require_reassignable(source, target, disk, target_disk, machines)
         volume = volume_of(source.file, disk)
         catalog = catalog_of(host)
+        source, target = held(host, source, _COPY_MARK, undo), held(host, target, _COPY_MARK, undo)
         made = catalog.rename(volume, target_vmid)
         undo.add(catalog.rename, made, vmid, volume.name.rpartition("/")[2])
         value = planning.with_volume(target_disk, source.file.current[disk], made, catalog.volume(made).size_bytes)
-        given = files.save(
-            host.store, target, replace(target.file, current={**target.file.current, target_disk: value})
-        )
+        there = {k: v for k, v in target.file.current.items() if k != "lock"} | {target_disk: value}
+        given = files.save(host.store, target, replace(target.file, current=there))
         undo.add(_put_back, host, given, target)
-        rest = {k: v for k, v in source.file.current.items() if k != disk}
+        rest = {k: v for k, v in source.file.current.items() if k not in (disk, "lock")}
         files.save(host.store, source, replace(source.file, current=rest))
         undo.keep()
     log.info(f"'{volume}' of VM {vmid} is now '{made}', {target_disk} of VM {target_vmid}")

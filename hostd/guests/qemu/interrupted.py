@@ -88,9 +88,13 @@ def adopt(host: Host, log: TaskLog, guest: StoredGuest) -> list[str]:
     current = {k: v for k, v in guest.file.current.items() if k != "lock" or v not in MAKING}
     for key, name in keys.state_volumes(current).items():
         base = base_name(name)
-        if base in lost and not _exists(host, name):
+        if _exists(host, name):
+            continue
+        if base in lost:
             current[key] = current[key].replace(name, base, 1)
             lost.remove(base)
+        elif guest.file.current.get("lock") in MAKING:
+            log.warn(f"{key}: '{name}' does not exist; it was being given to another machine ({current.pop(key)})")
     for name in lost:
         key = free_unused(current)
         current[key] = name

@@ -13,7 +13,7 @@ from typing import Final
 
 from hostd.core.errors import HostError, Invalid, ParseError
 from hostd.core.formats import propstring
-from hostd.core.units import GIB, MIB, format_size
+from hostd.core.units import KIB, MIB, format_size
 from hostd.guests.options import is_unused
 from hostd.guests.qemu.devices import disk, firmware, net
 from hostd.guests.qemu.facts import OVMF_2M, Firmware
@@ -111,7 +111,7 @@ def _plan_volume(key: str, values: Mapping[str, str], new: list[NewVolume], exis
     efi = firmware.efi_firmware(values) if key == "efidisk0" else None
     if efi is OVMF_2M:
         raise ParseError("only efitype=4m is supported; Debian has no 2 MB build of UEFI any more")
-    size = efi.size_bytes if efi else TPM_BYTES if key == "tpmstate0" else int(float(wanted) * GIB)
+    size = efi.size_bytes if efi else TPM_BYTES if key == "tpmstate0" else int(float(wanted) * MIB) * KIB
     if not size and not source:
         raise ParseError("a new disk needs a size, in GiB")
     if source and float(wanted):

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from hostd.cli import manual, pvenode, pvesh, pveum
+from hostd.cli import manual, pvenode, pvesh, pveum, qm
 from hostd.cli.client import decode
 from hostd.cli.commands import Command, Suite
 from hostd.cli.follow import TaskFailed, follow
@@ -183,4 +183,5 @@ def test_manual_pages(shell: Shell) -> None:
     assert ".B get /version" in page
     assert ".SH EXIT STATUS" in page
     assert "task log" in manual.suite_page(pvenode.SUITE, known)
+    assert "disk move" in manual.suite_page(qm.SUITE, known)
     assert manual.escape(".x\\-") == "\\&.x\\e\\-"
