@@ -14,7 +14,7 @@ FLOORS = [
     {"cluster", "tasks"},
     {"access", "storage", "network", "firewall", "node"},
     {"guests"},
-    {"clustering", "ha", "backup", "migration", "replication", "metrics"},
+    {"clustering", "ha", "backup", "migration", "replication", "metrics", "provision"},
     {"api"},
     {"daemons", "cli"},
 ]

@@ -9,9 +9,9 @@ from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, Check, array, endpoint, fields
 from hostd.api.option_params import given, with_options
 from hostd.core.digest import check_digest
-from hostd.core.errors import Conflict, HostError, NotFound, Unsupported
+from hostd.core.errors import Conflict, HostError, Invalid, NotFound, Unsupported
 from hostd.core.formats import sections
-from hostd.core.kinds import CONFIG_ID_LIST, DIGEST, STORAGE_ID
+from hostd.core.kinds import CONFIG_ID_LIST, DIGEST, STORAGE_ID, STRING
 from hostd.core.schema import Kind, param
 from hostd.guests.config import parse_path
 from hostd.storage.config import (
@@ -56,6 +56,7 @@ class CreateParams:
 
     storage: str = param(STORAGE_ID, doc="Storage id.")
     type: str = param(Kind(enum=tuple(sorted(TYPES))), doc="Storage type.")
+    authsupported: str = param(STRING, default="", doc="Known from old clients; no type has it any more.")
 
 
 @with_options({key: _OPTIONS[key] for key in sections.update_options(FORM)})
@@ -130,6 +131,8 @@ def _refuse_without_driver(type: str) -> None:
 def create(ctx: Context, p: CreateParams) -> object:
     """Add a storage to the cluster."""
     _refuse_without_driver(p.type)
+    if p.authsupported:
+        raise Invalid({"authsupported": f"unexpected property: type '{p.type}' does not have it"})
     file, version = load(ctx)
     written = {section.id for section in file.sections} if version else set()
     if p.storage in written:

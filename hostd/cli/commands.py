@@ -74,7 +74,7 @@ class Local:
                 marked.append(arg)
             elif arg in self.options and rest:
                 marked.append(f"{arg}={rest.pop(0)}")
-            elif arg.startswith("-"):
+            elif arg.startswith("-") and arg != "-":
                 return None
             else:
                 words.append(arg)

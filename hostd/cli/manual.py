@@ -14,6 +14,7 @@ _ABOUT = {
     "pvesh": "the API of this host from its shell",
     "pveum": "users and their rights on this host",
     "pvecm": "the cluster that this host is part of",
+    "pvesm": "storages and what lies on them",
     "pvenode": "settings, tasks and certificates of this node",
     "qm": "virtual machines of this node",
 }
@@ -104,7 +105,7 @@ def pvesh_page(methods: Methods) -> str:
     return "\n".join([*lines, *_tail("pvesh")]) + "\n"
 
 
-COMPLETION = """# bash completion of pvesh, pveum, pvenode and pvecm: the commands themselves say what may come next
+COMPLETION = """# bash completion of pvesh, pveum, pvenode, pvecm, pvesm: the commands themselves say what may come next
 _holdfast() {
     local word candidates
     word=${COMP_WORDS[COMP_CWORD]}
@@ -127,5 +128,5 @@ _holdfast() {
     if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]]; then compopt -o nospace; fi
     if declare -F __ltrim_colon_completions >/dev/null; then __ltrim_colon_completions "$word"; fi
 }
-complete -F _holdfast pvesh pveum pvenode pvecm
+complete -F _holdfast pvesh pveum pvenode pvecm pvesm
 """

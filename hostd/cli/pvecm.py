@@ -11,6 +11,7 @@ from pathlib import Path
 from hostd.cli.commands import Command, Local, Suite, option
 from hostd.cli.program import Surroundings, main
 from hostd.cli.pveum import ask_once
+from hostd.cluster.corosync.qdevice import Certificates
 from hostd.cluster.store import Store
 from hostd.clustering import witness
 from hostd.clustering.witnesshost import by_ssh
@@ -103,6 +104,7 @@ def _site(around: Surroundings, run: Run, store: Store) -> witness.Site:
         connect=lambda host: by_ssh(run, programs.attended, host),
         say=lambda text: print(text, file=around.errors, flush=True),
         online=online,
+        installed=Certificates(run).installed,
     )
 
 

@@ -43,7 +43,10 @@ def reach(host: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What the command works with; tests make their own. ``online``: names of the nodes that are here."""
+    """What the command works with; tests make their own. ``online``: names of the nodes that are here.
+
+    ``installed``: digest of the bundle that this node's certificates were made of.
+    """
 
     store: Store
     run: Run
@@ -52,6 +55,7 @@ class Site:
     online: Callable[[], Collection[str]]
     reach: Callable[[str], None] = reach
     live: Callable[[int], None] = wait_until_live
+    installed: Callable[[], str | None]
 
 
 def resolve(host: str, network: str) -> str:
@@ -104,7 +108,7 @@ def set_up(
         site.store.write(membership.PATH, changed.format().encode(), if_version=version, actor="root@pam")
         site.live(changed.version)
     site.say("waiting for the witness's vote on this node")
-    wait_for_vote(site.run)
+    wait_for_vote(site, bundle.digest)
 
 
 def remove(site: Site) -> None:
@@ -164,10 +168,10 @@ def status(run: Run) -> dict[str, str]:
     return parse_status(result.stdout) if result.code == 0 else {}
 
 
-def wait_for_vote(run: Run, limit_s: float = WAIT_S) -> None:
-    """Until the witness answers this node. Raises TimedOut."""
+def wait_for_vote(site: Site, digest: str, limit_s: float = WAIT_S) -> None:
+    """Until the witness answers this node's daemon with these certificates, not with earlier ones. Raises TimedOut."""
     end_s = time.monotonic() + limit_s
-    while status(run).get("State") != CONNECTED:
+    while site.installed() != digest or status(site.run).get("State") != CONNECTED:
         if time.monotonic() >= end_s:
             raise TimedOut(
                 f"the witness is configured, but this node is not connected to it after {limit_s:g} s; see "

@@ -28,6 +28,8 @@ from hostd.api.nodes import (
     bulk,
     certificates,
     console,
+    disks,
+    disks_pools,
     index,
     journal,
     lxc,
@@ -37,13 +39,17 @@ from hostd.api.nodes import (
     qemu_clones,
     qemu_cloudinit,
     qemu_disks,
+    qemu_migrate,
     qemu_power,
     qemu_snapshots,
     qemu_talk,
+    scan,
     services,
     statistics,
+    storage_content,
     system,
     tasks,
+    urls,
 )
 from hostd.api.nodes import storage as node_storage
 from hostd.api.peers import Peers
@@ -60,7 +66,8 @@ ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
     backup_info, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal, apt,
     certificates, network, statistics, tasks, console, qemu, qemu_power, qemu_talk, qemu_agent, qemu_clones,
-    qemu_cloudinit, qemu_disks, qemu_snapshots, bulk, lxc, storage, node_storage,
+    qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, bulk, lxc, storage, node_storage,
+    storage_content, scan, urls, disks, disks_pools,
 )  # fmt: skip
 
 

@@ -8,13 +8,16 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import trio
 
 from hostd.cluster import wire
+from hostd.cluster.fs import special
 from hostd.cluster.fs.database import copy_file
 from hostd.cluster.fs.service import Settings, serve
+from hostd.cluster.fs.tree import View
 from hostd.core.errors import HostError
 from hostd.core.notify import notify
 
@@ -66,6 +69,20 @@ def check(options: argparse.Namespace) -> int:
     return examine.code(findings)
 
 
+class LazyReports:
+    """What .rrd and .clusterlog say. What understands them is loaded when somebody reads one for the first time."""
+
+    def rrd(self, values: Callable[[str], special.Values], view: View) -> bytes:
+        from hostd.guests.broadcast import Broadcast
+
+        return Broadcast().rrd(values, view)
+
+    def clusterlog(self, values: Callable[[str], special.Values]) -> bytes:
+        from hostd.guests.broadcast import Broadcast
+
+        return Broadcast().clusterlog(values)
+
+
 async def run_daemon(settings: Settings) -> None:
     stop = trio.Event()
 
@@ -81,7 +98,7 @@ async def run_daemon(settings: Settings) -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(stop_on_signal)
-        await serve(settings, stop=stop, ready=ready)
+        await serve(settings, stop=stop, ready=ready, reports=LazyReports())
         nursery.cancel_scope.cancel()
 
 

@@ -10,12 +10,15 @@ import secrets
 from typing import Final
 
 from hostd.cluster.store import Mirror
-from hostd.core.errors import Conflict, NotFound
+from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.formats.keyvalue import parse_guest
 from hostd.guests.config import GuestKind, GuestPath, parse_path
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
+from hostd.storage.copying import copy_to
+from hostd.storage.download import Source, fetch
 from hostd.storage.interface import VolumeSpec
+from hostd.storage.retention import Mark, mark, parse_keep
 from hostd.storage.upload import place, target_path
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
@@ -79,6 +82,76 @@ def delete_volume(host: Host, log: TaskLog, *, volume: str) -> None:
     parsed = VolumeId.parse(volume)
     catalog.free(parsed)
     log.info(f"removed volume '{volume}'")
+
+
+@task("download")
+def download(
+    host: Host,
+    log: TaskLog,
+    *,
+    storage: str,
+    content: str,
+    filename: str,
+    url: str,
+    verify: bool = True,
+    proxy: str = "",
+    algorithm: str = "",
+    checksum: str = "",
+    compression: str = "",
+) -> None:
+    """Fetch a file from the web into a storage; a file of that name must not be there yet."""
+    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    target = target_path(catalog, storage, content, filename)
+    catalog.driver(storage).activate()
+    log.info(f"downloading {url} to {target}")
+
+    def told(done: int, total: int) -> None:
+        if total:
+            log.progress(done / total)
+
+    size = fetch(
+        Source(url=url, verify=verify, proxy=proxy),
+        target,
+        host.run,
+        algorithm=algorithm,
+        checksum=checksum,
+        compression=compression,
+        progress=told,
+    )
+    if algorithm:
+        log.info(f"{algorithm} checksum verified")
+    log.info(f"finished, {size} bytes")
+
+
+@task("volcopy")
+def copy_volume(host: Host, log: TaskLog, *, source: str, target: str) -> None:
+    """Copy a volume on this node: a disk to a storage of any type, a file to a storage of files."""
+    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    log.info(f"copying '{source}' to '{target}'")
+    made = copy_to(catalog, host.run, VolumeId.parse(source), VolumeId.parse(target))
+    log.info(f"created '{made}'")
+
+
+@task("prunebackups")
+def prune_backups(
+    host: Host, log: TaskLog, *, storage: str, rule: str = "", vmid: int | None = None, kind: str = ""
+) -> None:
+    """Remove the backups of a storage that no rule keeps; one that cannot be removed does not stop the others."""
+    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    keep = parse_keep(rule or catalog.file.get(storage).text("prune-backups", "keep-all=1"))
+    found = [listed.as_backup() for listed in catalog.volumes(storage, {"backup"}, {}, vmid)]
+    failed = 0
+    for marked in mark(found, keep, vmid=vmid, type=kind):
+        log.info(f"{marked.mark:<9} {marked.backup.volid}")
+        if marked.mark is not Mark.REMOVE:
+            continue
+        try:
+            catalog.free(VolumeId.parse(marked.backup.volid))
+        except (HostError, OSError) as err:
+            failed += 1
+            log.warn(f"cannot remove '{marked.backup.volid}': {err}")
+    if failed:
+        raise HostError(f"{failed} backups could not be removed")
 
 
 def users(mirror: Mirror, volume: VolumeId) -> list[GuestPath]:

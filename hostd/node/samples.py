@@ -102,11 +102,11 @@ class ClusterSamples:
             return None
         parsed = self._parsed.get(node)
         if parsed is None or parsed.value is not value:
-            parsed = self._parsed[node] = _Parsed(value, *_tables(node, value.data))
+            parsed = self._parsed[node] = _Parsed(value, *tables(node, value.data))
         return parsed if parsed.sample else None
 
 
-def _tables(node: str, data: bytes) -> tuple[Table, Mapping[int, Table]]:
+def tables(node: str, data: bytes) -> tuple[Table, Mapping[int, Table]]:
     """The sample and its guests by number; empty where a node of another version tells it in a form of its own."""
     try:
         sample: dict[str, Any] = orjson.loads(data)

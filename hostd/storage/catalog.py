@@ -23,6 +23,8 @@ from hostd.storage.interface import (
     has_feature,
 )
 from hostd.storage.listing import of_guest
+from hostd.storage.plugins import driver as plugins
+from hostd.storage.retention import Backup
 from hostd.storage.volume import Content, VolumeId
 
 # Names must not be raced for while a volume is made; making one may take a while.
@@ -41,6 +43,15 @@ class Listed:
 
     id: VolumeId
     volume: Volume
+
+    def as_backup(self) -> Backup:
+        """As the rules of retention see it."""
+        v = self.volume
+        return Backup(volid=str(self.id), ctime_s=v.ctime_s or 0, vmid=v.vmid, protected=v.protected)
+
+
+def _has_driver(type: str) -> bool:
+    return type in DRIVERS or type in plugins.types()
 
 
 class Catalog:
@@ -67,7 +78,7 @@ class Catalog:
 
     def here(self) -> list[StorageConfig]:
         """Storages that are enabled on this node and have a driver."""
-        return [s for s in self.file.storages.values() if s.used_on(self._node) and s.type in DRIVERS]
+        return [s for s in self.file.storages.values() if s.used_on(self._node) and _has_driver(s.type)]
 
     def driver(self, id: str) -> Driver:
         """Raises NotFound, Unavailable (disabled, or not on this node) or Unsupported (no driver)."""
@@ -76,6 +87,8 @@ class Catalog:
             raise Unavailable(f"storage '{id}' is disabled")
         if not storage.used_on(self._node):
             raise Unavailable(f"storage '{id}' is not available on node '{self._node}'")
+        if storage.type not in DRIVERS and storage.type in plugins.types():
+            return plugins.make(storage, self._run)
         if storage.type not in DRIVERS:
             raise Unsupported(f"storage '{id}': type '{storage.type}' is not supported yet")
         return DRIVERS[storage.type](storage, self._run)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
-from hostd.core.errors import Unsupported
+from hostd.core.errors import Conflict, Unsupported
 from hostd.core.run import Run
 from hostd.core.undo import Undo
 from hostd.storage.catalog import Catalog
 from hostd.storage.interface import Driver, Snapshots, VolumeSpec
-from hostd.storage.volume import VolumeId
+from hostd.storage.volume import Content, VolumeId
 
 # Copies take as long as they take; this only ends one that hangs for ever.
 _LONG_S: Final = 7 * 24 * 3600.0
@@ -110,3 +112,32 @@ def empty_copy(catalog: Catalog, source: VolumeId, storage: str, vmid: int, *, f
     formats = target.info.formats
     wanted = format or (volume.format if volume.format in formats else formats[0])
     return catalog.allocate(storage, VolumeSpec(vmid=vmid, size_bytes=volume.size_bytes, format=wanted), "images")
+
+
+def copy_to(catalog: Catalog, run: Run, source: VolumeId, target: VolumeId) -> VolumeId:
+    """A copy under a given id. Files (images of media, templates, backups) go to storages of files.
+
+    Conflict where there is something already.
+    """
+    parsed = catalog.driver(source.storage).parse(source.name)
+    wanted = catalog.driver(target.storage).parse(target.name)
+    if parsed.content != wanted.content:
+        raise Conflict(f"'{source}' is of content '{parsed.content}', '{target}' of '{wanted.content}'")
+    if wanted.content is Content.IMAGES:
+        if wanted.vmid is None:
+            raise Conflict(f"'{target}' belongs to no guest")
+        name = wanted.name.removesuffix(f".{wanted.format}")
+        return copy(catalog, run, source, target.storage, wanted.vmid, format=wanted.format, name=name)
+    driver = catalog.require(target.storage, wanted.content)
+    driver.activate()
+    path = catalog.path(target)
+    if os.path.lexists(path):
+        raise Conflict(f"volume '{target}' already exists")
+    part = f"{os.path.dirname(path)}/.{os.path.basename(path)}.part"
+    try:
+        run(["cp", "--reflink=auto", "--sparse=auto", "--", catalog.path(source), part], timeout_s=_LONG_S)
+        os.rename(part, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+    return target

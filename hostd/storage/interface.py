@@ -175,6 +175,18 @@ class Files(Protocol):
 
 
 @runtime_checkable
+class Notes(Protocol):
+    """A storage of files whose backups can carry notes and be protected."""
+
+    def set_notes(self, name: str, notes: str) -> None:
+        """Replace the notes; an empty text removes them. Unsupported for anything but backups."""
+
+    def notes(self, name: str) -> str: ...
+
+    def protect(self, name: str, protected: bool) -> None: ...
+
+
+@runtime_checkable
 class Snapshots(Protocol):
     """A storage that keeps states of volumes. Ask ``has_feature`` first: not every format can do it."""
 

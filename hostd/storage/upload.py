@@ -25,6 +25,7 @@ _WHAT: Final[Mapping[str, str]] = {
     "iso": "wrong file extension: an image ends in .iso or .img",
     "vztmpl": "wrong file extension: a template ends in .tar, .tar.gz, .tar.xz, .tar.zst or .tar.bz2",
     "import": "wrong file extension: importable are .ova, .ovf, .qcow2, .raw and .vmdk",
+    "snippets": "a name needs at least one letter, digit, '-', '_' or '.'",
 }
 
 

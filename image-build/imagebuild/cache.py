@@ -74,3 +74,8 @@ def prune(newest: Path, pattern: str, keep: int = 3, in_use: Callable[[Path], bo
         else:
             path.unlink()
     return old
+
+
+def stands_on(nodes: Path, target: Path) -> bool:
+    """Whether a node, of this or another checkout, stands on the layer ``target``."""
+    return any(f":{target}:" in config.read_text() for config in nodes.glob("*/config"))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebuild import layer, packages, web
-from imagebuild.cache import alone, clear, digest, prune, tree_digest
+from imagebuild.cache import alone, clear, digest, prune, stands_on, tree_digest
 from imagebuild.context import Context
 from imagebuild.progress import say, stage
 from imagebuild.shell import StepFailed, call, output, spawn, succeeds
@@ -162,11 +162,6 @@ def packages_layer(ctx: Context) -> Path:
             layer.build(ctx, recipe, target, log=log)
         prune(target, "dev-*", keep=1, in_use=lambda layer: stands_on(ctx.cache / "dev", layer))
     return target
-
-
-def stands_on(nodes: Path, target: Path) -> bool:
-    """Whether a node, of this or another checkout, stands on the layer ``target``."""
-    return any(f":{target}:" in config.read_text() for config in nodes.glob("*/config"))
 
 
 def up(ctx: Context) -> None:

@@ -67,8 +67,8 @@ class Spec:
     """A machine. Disks start before the medium, so an installed system starts by itself; an empty disk is passed over.
 
     ``cpu`` empty: the host's own with KVM, else the model that is fastest to emulate. ``durable`` honours flushes.
-    ``mac`` empty: the one that belongs to ``folder``. ``lan`` is a socket of a switch (`lan.py`), which then makes the
-    ``forwards``; without it the machine has QEMU's user network for itself.
+    ``mac`` empty: the one that belongs to ``folder``. ``lan`` is the port of a switch (`lan.py`), whose router then
+    makes the ``forwards``; without it the machine has QEMU's user network for itself.
     """
 
     folder: Path
@@ -82,7 +82,7 @@ class Spec:
     mac: str = ""
     kvm: bool = False
     forwards: Sequence[Forward] = ()
-    lan: Path | None = None
+    lan: int | None = None
     exit_on_reboot: bool = False
     durable: bool = False
     extra: Sequence[str] = field(default=())
@@ -151,8 +151,14 @@ def _source(disk: Disk) -> str:
 
 def _network(spec: Spec) -> str:
     if spec.lan is not None:
-        return f"stream,id=net0,server=off,addr.type=unix,addr.path={spec.lan},reconnect-ms=1000"
+        return datagrams("net0", spec.lan)
     return "user,id=net0" + "".join(f",hostfwd=tcp:127.0.0.1:{f.host}-:{f.guest}" for f in spec.forwards)
+
+
+def datagrams(name: str, port: int) -> str:
+    """Value of ``-netdev``: frames go to a UDP port of the loopback address, and come back to one that is free."""
+    near, far = "local.type=inet,local.host=127.0.0.1,local.port=0", "remote.type=inet,remote.host=127.0.0.1"
+    return f"dgram,id={name},{near},{far},remote.port={port}"
 
 
 def _medium_argv(medium: Path, bus: MediumBus, *, bootindex: int) -> list[str]:

@@ -128,6 +128,7 @@ def test_who_was_away_does_not_win(trio: Trio) -> None:
     a, b, _ = trio
     assert a.write("turns", "of both")
     a.ask("poweroff")
+    wait_for("A is gone", lambda: votes(b) == 2)
     wait_for("B takes changes", lambda: b.write("turns", "of B alone"), 120)
     b.ask("poweroff")
     switch_on(a)

@@ -240,7 +240,8 @@ def test_devices_are_plugged_while_it_runs(host: Host) -> None:
     def change(**changes: str) -> list[str]:
         nonlocal running
         wanted = {**running, **changes}
-        facts = gathering.facts_of(host, 100, {**running, **wanted}, kvm=False, qemu=machines.qemu_version())
+        version = machines.qemu_version()
+        facts = gathering.facts_of(host, 100, wanted, kvm=False, qemu=version, also=running)
         plan = hotplug.plan(running, wanted, facts)
         assert not plan.pending
         for step in plan.now:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -65,6 +66,21 @@ def make(type: str, folder: Path, stack: ExitStack) -> str:
         return f"dir: {NAME}\n\tpath {folder}/store\n\tcontent images,iso,vztmpl\n"
     if os.geteuid() != 0:
         missing(type, "only root can make block devices")
+    if type == "btrfs":
+        if "btrfs" not in Path("/proc/filesystems").read_text() or not shutil.which("mkfs.btrfs"):
+            missing("btrfs", "no btrfs in this kernel, or btrfs-progs is not installed")
+        device, point = loop_device(folder, stack), folder / "btrfs"
+        run(["mkfs.btrfs", "-q", device])
+        point.mkdir()
+        run(["mount", "-t", "btrfs", device, str(point)])
+        stack.callback(run, ["umount", str(point)], check=False)
+        return f"btrfs: {NAME}\n\tpath {point}/store\n\tcontent images,iso,vztmpl,rootdir\n"
+    if type == "nfs":
+        if "nfs" not in Path("/proc/filesystems").read_text().split() or "CONTRACT_NFS" not in os.environ:
+            missing("nfs", "no NFS client in this kernel, or CONTRACT_NFS=server:/export is not given")
+        server, _, export = os.environ["CONTRACT_NFS"].partition(":")
+        stack.callback(run, ["umount", "-f", f"{folder}/nfs"], check=False)
+        return f"nfs: {NAME}\n\tpath {folder}/nfs\n\tserver {server}\n\texport {export}\n\tcontent images,iso\n"
     if type in ("lvm", "lvmthin"):
         if "device-mapper" not in Path("/proc/misc").read_text() or not shutil.which("vgcreate"):
             missing("lvm", "no device-mapper in this kernel, or lvm2 is not installed")
@@ -352,8 +368,27 @@ def test_many_at_once(driver: Driver) -> None:
 
 
 def test_what_does_not_fit_is_refused_and_leaves_nothing(driver: Driver) -> None:
-    if driver.info.type not in ("lvm",):
+    """Of storages that promise more than they have, those that were told to take the space at once."""
+    options = {"btrfs": {"preallocation": "falloc"}, "zfspool": {"sparse": "0"}, "lvm": {}}.get(driver.info.type)
+    if options is None:
         pytest.skip("space is taken as it is written here")
+    storage = replace(driver.storage, options={**driver.storage.options, **options})
+    full = DRIVERS[driver.info.type](storage, run)
     with pytest.raises(HostError):
-        driver.create(VolumeSpec(vmid=100, size_bytes=8 * 1024 * MIB))
-    assert driver.volumes({"images"}) == []
+        full.create(VolumeSpec(vmid=100, size_bytes=8 * 1024 * MIB))
+    assert full.volumes({"images"}) == []
+    name = full.create(VolumeSpec(vmid=100, size_bytes=8 * MIB))
+    assert name.endswith("vm-100-disk-0" if driver.info.type != "btrfs" else "vm-100-disk-0.raw")
+
+
+def test_a_full_thin_pool_takes_no_more(driver: Driver) -> None:
+    if driver.info.type != "lvmthin":
+        pytest.skip("no thin pool")
+    name = driver.create(VolumeSpec(vmid=100, size_bytes=driver.usage().total_bytes))
+    driver.activate_volume(name)
+    run(["dd", "if=/dev/urandom", f"of={driver.path(name)}", "bs=1M", "oflag=direct"], check=False, timeout_s=300)
+    with pytest.raises(Conflict, match="is full"):
+        driver.create(VolumeSpec(vmid=101, size_bytes=8 * MIB))
+    assert [v.name for v in driver.volumes({"images"})] == [name]
+    driver.delete(name)
+    driver.delete(driver.create(VolumeSpec(vmid=101, size_bytes=8 * MIB)))

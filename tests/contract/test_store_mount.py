@@ -168,7 +168,7 @@ def test_shells_and_tools(node: Node, store: Store) -> None:
     assert {name: store.read(name).data for name in expected} == expected
     assert store.list("") == sorted(["a", "cut", "empty", "nodes", "priv", "sdn", "t2", "t3", "trunc", "zeros"])
     assert sorted(os.listdir(node.mount)) == sorted(
-        [*store.list(""), ".members", ".version", ".vmlist", "local", "lxc", "openvz", "qemu-server"]
+        [*store.list(""), ".debug", ".members", ".version", ".vmlist", "local", "lxc", "openvz", "qemu-server"]
     )
 
 

@@ -72,7 +72,8 @@ class Rack:
         shutil.rmtree(folder, ignore_errors=True)
         for number in NUMBERS:
             self._place(number).mkdir(parents=True)
-        self._switch = lan.start(lab.ctx, folder, self._members)
+        self._switch = lan.Switch()
+        self._router = lan.start_router(lab.ctx, folder, self._switch.port, self._members)
 
     def _place(self, number: int) -> Path:
         return self.folder / name(number)
@@ -88,7 +89,7 @@ class Rack:
             cpus=1,
             memory_mib=2048,
             mac=mac(number),
-            lan=lan.port(self.folder, number),
+            lan=self._switch.port,
             forwards=self._members[number - 1].forwards,
         )
 
@@ -175,7 +176,8 @@ class Rack:
             host.vm.kill()
         for server in self._servers.values():
             server.end()
-        self._switch.kill()
+        self._router.kill()
+        self._switch.off()
 
 
 def online(host: Host) -> int:
@@ -205,7 +207,7 @@ def formed(lab: Lab, iso: Path) -> Path:
     if done.is_dir():
         return done
     lab.clear_outdated("cluster-*")
-    folder = lab.folder / f"{done.name}.partial"
+    folder = lab.folder / "cluster.partial"  # one name: what an interrupted run leaves is found
     rack = Rack(lab, folder)
     try:
         form(rack, iso)

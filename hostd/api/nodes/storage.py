@@ -16,11 +16,12 @@ from hostd.guests import images, index
 from hostd.storage import config as storages
 from hostd.storage.catalog import Catalog, Listed
 from hostd.storage.drivers import INFO
-from hostd.storage.interface import StorageConfig
+from hostd.storage.interface import Notes, StorageConfig
+from hostd.storage.naming import free_disk_name
 from hostd.storage.upload import CHECKSUMS, target_path
-from hostd.storage.volume import VolumeId
+from hostd.storage.volume import Content, VolumeId
 
-_SEE = Check("/storage/{storage}", "Datastore.Audit", "Datastore.AllocateSpace", any_of=True)
+SEE = Check("/storage/{storage}", "Datastore.Audit", "Datastore.AllocateSpace", any_of=True)
 _CONTENTS = ("images", "rootdir", "iso", "vztmpl", "backup", "snippets", "import")
 _STATUS = fields(
     type="string", content="string", enabled="boolean?", active="boolean?", shared="boolean?", total="integer?",
@@ -28,7 +29,10 @@ _STATUS = fields(
 )  # fmt: skip
 _VOLUME = fields(
     volid="string", content="string", format="string", size="integer?", used="integer?", vmid="integer?",
-    ctime="integer?", parent="string?",
+    ctime="integer?", parent="string?", notes="string?", protected="boolean?",
+)  # fmt: skip
+_SUBDIRS = (
+    "content", "download-url", "identity", "import-metadata", "prunebackups", "rrd", "rrddata", "status", "upload",
 )  # fmt: skip
 _ALLOCATE_S = 60.0
 # Sizes without a unit are KiB here, as in the reference.
@@ -79,7 +83,7 @@ class AllocateParams:
     node: str = param(NODE, doc="Cluster node.")
     storage: str = param(STORAGE_ID, doc="Storage id.")
     vmid: int = param(VMID, doc="Guest that will own it.")
-    filename: str = param(Kind(max_length=255), doc="Name of the disk.")
+    filename: str = param(Kind(max_length=255), doc="Name of the disk; empty: the lowest free one.")
     size: str = param(_SIZE, doc="Size: KiB, or with M or G.")
     format: str = param(Kind(enum=("raw", "qcow2", "subvol", "vmdk")), default="", doc="Image format.")
 
@@ -111,7 +115,9 @@ class UploadParams:
 
     node: str = param(NODE, doc="Cluster node.")
     storage: str = param(STORAGE_ID, doc="Storage id.")
-    content: str = param(Kind(format="pve-storage-content", enum=("iso", "vztmpl", "import")), doc="What the file is.")
+    content: str = param(
+        Kind(format="pve-storage-content", enum=("iso", "vztmpl", "import", "snippets")), doc="What the file is."
+    )
     filename: str = param(Kind(max_length=255), doc="Its name.")
     checksum: str = param(Kind(pattern="[0-9a-fA-F]+"), default="", doc="Expected checksum.")
     checksum_algorithm: str = param(
@@ -179,11 +185,11 @@ def storage_list(ctx: Context, p: ListParams) -> object:
     "/nodes/{node}/storage/{storage}",
     params=StorageParams,
     returns=array(fields(subdir="string"), child="subdir"),
-    allow=_SEE,
+    allow=SEE,
 )
 def storage_index(ctx: Context, p: StorageParams) -> object:
     """What can be asked about a storage."""
-    return [{"subdir": name} for name in ("content", "status", "upload")]
+    return [{"subdir": name} for name in _SUBDIRS]
 
 
 @endpoint(
@@ -191,7 +197,7 @@ def storage_index(ctx: Context, p: StorageParams) -> object:
     "/nodes/{node}/storage/{storage}/status",
     params=StorageParams,
     returns={"type": "object", "properties": _STATUS},
-    allow=_SEE,
+    allow=SEE,
     runs_on="node",
 )
 def status(ctx: Context, p: StorageParams) -> object:
@@ -215,11 +221,14 @@ def volume_row(listed: Listed) -> dict[str, object]:
         "format": volume.format,
         "size": volume.size_bytes,
     }
-    optional = (
+    optional: tuple[tuple[str, object], ...] = (
         ("used", volume.used_bytes),
         ("vmid", volume.vmid),
         ("ctime", volume.ctime_s),
         ("parent", volume.parent),
+        ("subtype", volume.subtype),
+        ("notes", volume.notes),
+        ("protected", int(volume.protected)),
     )
     return row | {key: value for key, value in optional if value}
 
@@ -229,7 +238,7 @@ def volume_row(listed: Listed) -> dict[str, object]:
     "/nodes/{node}/storage/{storage}/content",
     params=ContentParams,
     returns=array(_VOLUME, child="volid"),
-    allow=_SEE,
+    allow=SEE,
     runs_on="node",
     privileged=True,
 )
@@ -265,7 +274,7 @@ def size_bytes(text: str) -> int:
 )
 def allocate(ctx: Context, p: AllocateParams) -> object:
     """Make a disk for a guest; answers its volume id."""
-    name = p.filename.rpartition("/")[2]
+    name = p.filename.rpartition("/")[2] or _free_name(ctx, p)
     suffix = re.search(r"\.(raw|qcow2|vmdk|subvol)\Z", name)
     format = p.format or (suffix.group(1) if suffix else "raw")
     if suffix and suffix.group(1) != format:
@@ -278,6 +287,14 @@ def allocate(ctx: Context, p: AllocateParams) -> object:
     args = {"vmid": p.vmid, "name": name, "size_bytes": size_bytes(p.size), "format": format}
     wait_for(ctx.spawn("imgalloc", p.storage, storage=p.storage, **args), _ALLOCATE_S)
     return str(driver_volume(catalog(ctx), p.storage, p.vmid, name))
+
+
+def _free_name(ctx: Context, p: AllocateParams) -> str:
+    """A name for a disk that the caller did not name; two such calls at once may want the same, and one fails."""
+    here = catalog(ctx)
+    found = here.volumes(p.storage, {"images", "rootdir"}, {}, p.vmid)
+    type = here.file.get(p.storage).type
+    return free_disk_name(type, p.vmid, p.format or "raw", (v.id.name for v in found), suffix=False)
 
 
 def driver_volume(here: Catalog, storage: str, vmid: int, name: str) -> VolumeId:
@@ -317,12 +334,16 @@ def volume_info(ctx: Context, p: VolumeParams) -> object:
     found = here.volume(volume)
     if not ctx.may(f"/storage/{p.storage}", "Datastore.Audit") or not _may_see(ctx, Listed(id=volume, volume=found)):
         raise Denied(f"Permission check failed (/storage/{p.storage}, Datastore.Audit)")
-    return {
+    answer: dict[str, object] = {
         "path": here.path(volume),
         "size": found.size_bytes,
         "used": found.used_bytes or found.size_bytes,
         "format": found.format,
     }
+    driver = here.driver(p.storage)
+    if found.content is Content.BACKUP and isinstance(driver, Notes):
+        answer |= {"notes": driver.notes(volume.name), "protected": int(found.protected)}
+    return answer
 
 
 @endpoint(
@@ -362,6 +383,8 @@ def volume_delete(ctx: Context, p: DeleteParams) -> object:
 )
 def upload(ctx: Context, p: UploadParams) -> object:
     """Put an uploaded file into a storage (the file itself is received by hostd-stream)."""
+    if p.content == "snippets" and not ctx.may("/vms", "Host.GuestArguments"):
+        raise Denied("Permission check failed (/vms, Host.GuestArguments): a snippet can be a script that root runs")
     if not p.tmpfilename:
         raise Invalid({"filename": "no file was uploaded"})
     if bool(p.checksum) != bool(p.checksum_algorithm):

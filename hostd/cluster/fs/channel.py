@@ -7,6 +7,7 @@ store: the others' values are dropped until it is back.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -14,6 +15,7 @@ import trio
 
 from hostd.cluster.corosync.library import EngineError
 from hostd.cluster.fs import patience
+from hostd.cluster.fs.special import Heard
 from hostd.cluster.group.transport import Lost, Transport
 from hostd.cluster.group.values import Told, Values
 from hostd.core.errors import ParseError
@@ -43,6 +45,7 @@ class Channel:
         self._values = Values(node)
         self._listeners: list[Listener] = []
         self._something = trio.Event()
+        self._times: dict[tuple[str, str], float] = {}
 
     def listen(self, listener: Listener) -> None:
         """``listener`` is told of each change, own ones included."""
@@ -50,6 +53,14 @@ class Channel:
 
     def all(self) -> list[Told]:
         return self._values.all()
+
+    def heard(self, key: str) -> dict[str, Heard]:
+        """All nodes' values of a key, with the time at which each was told last."""
+        return {
+            told.node: Heard(told.data, self._times.get((told.node, key), 0.0))
+            for told in self._values.all()
+            if told.key == key and told.data is not None
+        }
 
     def publish(self, key: str, data: bytes | None) -> None:
         """Set or (None) remove a value of this node; it lasts until this daemon ends. Raises values.Refused."""
@@ -107,6 +118,11 @@ class Channel:
             await trio.sleep(PAUSE_S)
 
     def _tell(self, told: list[Told]) -> None:
+        for news in told:
+            if news.data is None:
+                self._times.pop((news.node, news.key), None)
+            else:
+                self._times[news.node, news.key] = time.time()
         if told:
             for listener in self._listeners:
                 listener(told)

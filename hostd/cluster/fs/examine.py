@@ -92,6 +92,7 @@ def examine(database: Path, *, member: bool) -> Examined:
             if foreign := _foreign(db):
                 return Examined(findings=(_foreign_finding(database, *foreign),))
             nodes, problems = inspect(db)
+            renamed = () if problems else tuple(unknown_names(db))
     except sqlite3.DatabaseError as err:
         return Examined(findings=(_broken(database, f"cannot be read: {err}", member),))
     if problems and all(problem.startswith(JOURNAL) for problem in problems):
@@ -99,7 +100,7 @@ def examine(database: Path, *, member: bool) -> Examined:
     if problems:
         return Examined(findings=(_broken(database, f"is damaged: {'; '.join(problems[:5])}", member),))
     tree = Tree(nodes)
-    return Examined(findings=tuple(tree_rules(tree)), tree=tree)
+    return Examined(findings=(*renamed, *tree_rules(tree)), tree=tree)
 
 
 def _head(database: Path) -> bytes:
@@ -168,6 +169,23 @@ def _journal(database: Path, problems: Sequence[str], member: bool) -> Finding:
         do=AS_MEMBER if member else alone,
         repair=Repair.JOURNAL,
     )
+
+
+def unknown_names(db: sqlite3.Connection) -> Iterator[Finding]:
+    """Files whose contents a journal record has written, under a name that no record knows: names have no digest.
+
+    A later rename would have left a record, too; records are dropped oldest first.
+    """
+    known: set[str] = set()
+    for path, target in db.execute("SELECT path, target FROM journal"):
+        known |= {path.rpartition("/")[2], target.rpartition("/")[2]}
+    query = (
+        "SELECT name, path FROM node JOIN journal ON journal.new_content=node.content WHERE node.content IS NOT NULL"
+    )
+    for name, path in db.execute(query):
+        if name not in known:
+            yield _rule(name, f"bears a name that was never given; its contents were written as '{path}'",
+                        "give it its name again: mv")  # fmt: skip
 
 
 def tree_rules(tree: Tree) -> Iterator[Finding]:

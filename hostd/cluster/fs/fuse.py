@@ -56,7 +56,7 @@ ERRNO: Final = {
     Cause.UNKNOWN: errno.EIO,
 }
 LINK_INODES: Final = {name: 16 + number for number, name in enumerate(paths.LINKS)}
-SPECIAL_INODES: Final = {name: 32 + number for number, name in enumerate(paths.SPECIAL) if name in special.PRESENT}
+SPECIAL_INODES: Final = {name: 32 + number for number, name in enumerate(paths.SPECIAL)}
 LINK_NAMES: Final = {inode: name for name, inode in LINK_INODES.items()}
 SPECIAL_NAMES: Final = {inode: name for name, inode in SPECIAL_INODES.items()}
 RENAME_NOREPLACE: Final = 1
@@ -103,6 +103,7 @@ class Filesystem:
     ) -> None:
         self._engine, self._tree = engine, engine.tree
         self._special, self._locks, self._caches, self._known = contents, locks, caches, known
+        self._special_inodes = {name: inode for name, inode in SPECIAL_INODES.items() if name in contents.names}
         self._gid = gid
         self._open = OpenFiles()
         self._listings: dict[int, tuple[int, list[str]]] = {}
@@ -141,7 +142,8 @@ class Filesystem:
             size = len(paths.link_target(name, self._engine.node))
             return self._attributes(inode, stat.S_IFLNK | 0o777, size, 0)
         if name := SPECIAL_NAMES.get(inode):
-            return self._attributes(inode, stat.S_IFREG | 0o440, len(self._special.content(name)), time.time_ns(), 0)
+            mode = 0o640 if name == special.DEBUG else 0o440
+            return self._attributes(inode, stat.S_IFREG | mode, self._special.size(name), time.time_ns(), 0)
         return None
 
     def _node_attributes(self, node: Node, path: str) -> Attributes:
@@ -178,7 +180,7 @@ class Filesystem:
 
     def _entry(self, parent: int, above: str, name: str) -> Attributes | None:
         """What is under a name in the directory ``parent``, whose path is ``above``."""
-        if parent == ROOT and (inode := LINK_INODES.get(name) or SPECIAL_INODES.get(name)):
+        if parent == ROOT and (inode := LINK_INODES.get(name) or self._special_inodes.get(name)):
             return self._fixed(inode)
         node = self._tree.child(parent, name)
         if node is None:
@@ -273,7 +275,7 @@ class Filesystem:
         names = [child.name for child in self._tree.children(inode)]
         names += [file.place[1] for file in self._open.pending_below(inode) if file.place]
         if inode == ROOT:
-            names += [*LINK_INODES, *SPECIAL_INODES]
+            names += [*LINK_INODES, *self._special_inodes]
         number, self._next_listing = self._next_listing, self._next_listing + 1
         self._listings[number] = (inode, names)
         return number
@@ -376,9 +378,9 @@ class Filesystem:
     async def open(self, inode: int, flags: int, ctx: Context) -> Opened:
         writes = bool(flags & (WRITING | os.O_TRUNC))
         if name := SPECIAL_NAMES.get(inode):
-            if writes:
+            if writes and name != special.DEBUG:
                 raise FUSEError(errno.EACCES)
-            number = self._open.add(Handle(None, content=self._special.content(name)))
+            number = self._open.add(Handle(None, content=self._special.content(name), switches=writes))
             return Opened(number, direct_io=True, no_flush=True)
         if writes:
             self._engine.check_gate()
@@ -436,6 +438,10 @@ class Filesystem:
     @answers
     async def write(self, fh: int, offset: int, data: bytes) -> int:
         handle = self._open.handles[fh]
+        if handle.switches:
+            if not special.switch_debug(data):
+                raise FUSEError(errno.EINVAL)
+            return len(data)
         if handle.file is None:
             raise FUSEError(errno.EBADF)
         base = self._committed(handle.file) if handle.file.buffer is None else b""

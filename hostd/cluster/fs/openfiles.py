@@ -109,12 +109,15 @@ class OpenFile:
 
 @dataclass(slots=True)
 class Handle:
-    """One ``open``. ``content`` is set for the special files: what they said at that moment."""
+    """One ``open``. ``content`` is set for the special files: what they said at that moment. ``switches``: what is
+    written to it is no content.
+    """
 
     file: OpenFile | None
     appends: bool = False
     writes: bool = False
     content: bytes = b""
+    switches: bool = False
 
 
 @dataclass(slots=True)

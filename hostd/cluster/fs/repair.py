@@ -129,6 +129,8 @@ class _Found:
     lost: tuple[str, ...]
     position: Position
     origin: str
+    nameless: tuple[tuple[str, bytes], ...] = ()
+    """Contents that no whole entry has, with the path under which the journal knows them, or a number."""
 
 
 def _read(database: Path) -> _Found:
@@ -136,12 +138,15 @@ def _read(database: Path) -> _Found:
     nodes: dict[int, Node] = {}
     lost: list[str] = []
     epoch, sequence, origin = 1, 0, ""
+    nameless: tuple[tuple[str, bytes], ...] = ()
     try:
         with contextlib.closing(open_to_read(database)) as db:
             with contextlib.suppress(sqlite3.DatabaseError, TypeError):
                 epoch, sequence, origin = db.execute("SELECT epoch, sequence, origin FROM state").fetchone()
             for order in ("ASC", "DESC"):
                 _rows(db, order, nodes, lost)
+            if lost:
+                nameless = tuple(_nameless(db, {node.digest for node in nodes.values()}))
     except sqlite3.DatabaseError as err:
         lost.append(f"nothing can be read: {err}")
     newest = max((node.version for node in nodes.values()), default=0)
@@ -150,7 +155,27 @@ def _read(database: Path) -> _Found:
         lost=tuple(dict.fromkeys(lost)),
         position=Position(epoch, max(sequence, newest)),
         origin=origin,
+        nameless=nameless,
     )
+
+
+def _nameless(db: sqlite3.Connection, known: set[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Only the newest contents of each path, where the journal can be read; all that no entry has, where it cannot."""
+    names: dict[int, str] = {}
+    replaced: set[int] = set()
+    with contextlib.suppress(sqlite3.DatabaseError):
+        query = "SELECT path, old_content, new_content FROM journal ORDER BY sequence, item"
+        for path, old, new in db.execute(query):
+            replaced.add(old)
+            names[new] = path
+    numbers: set[int] = set()
+    for order in ("ASC", "DESC"):
+        with contextlib.suppress(sqlite3.DatabaseError):
+            numbers |= {number for (number,) in db.execute(f"SELECT id FROM content ORDER BY id {order}")}
+    for number in sorted(numbers - replaced):
+        data = _content(db, number)
+        if data is not None and digest_of(data) not in known:
+            yield names.get(number, f"content-{number}"), data
 
 
 def _rows(db: sqlite3.Connection, order: str, nodes: dict[int, Node], lost: list[str]) -> None:
@@ -187,11 +212,21 @@ def _sort_out(found: _Found, copy: Path) -> tuple[list[Node], list[str]]:
     stranded = [node for node in known.values() if node.inode not in {n.inode for n in reached}]
     for node in stranded:
         if node.data is not None:
-            place = copy / f"{node.inode}-{node.name}"
-            place.write_bytes(node.data)
-            place.chmod(0o600)
+            place = _lay_down(copy, f"{node.inode}-{node.name}", node.data)
             lost.append(f"'{node.name}' is in no directory any more; its contents are kept as {place}")
+    for path, data in found.nameless:
+        place = _lay_down(copy, path, data)
+        lost.append(f"contents without a whole entry, written as '{path}', are kept as {place}")
     return reached, lost
+
+
+def _lay_down(copy: Path, name: str, data: bytes) -> Path:
+    """In a folder of the copy that only root reads."""
+    place = copy / "found" / name.replace("/", "_")
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    place.write_bytes(data)
+    place.chmod(0o600)
+    return place
 
 
 def _write(made: Path, tree: list[Node], found: _Found) -> None:

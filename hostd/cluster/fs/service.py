@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from hostd.cluster.fs import mount, seed, watch
+from hostd.cluster.fs import mount, seed, special, watch
 from hostd.cluster.fs.caches import Caches, Known
 from hostd.cluster.fs.channel import GROUP, Channel
 from hostd.cluster.fs.database import Database, Fault, no_fault
@@ -137,6 +137,7 @@ async def serve(
     fault: Fault = no_fault,
     boot_s: Callable[[], float] = boot_clock_s,
     run: Run = run,
+    reports: special.Reports | None = None,
 ) -> None:
     """Run the store until ``stop`` is set. Raises HostError when it cannot start, sqlite3.Error when the disk fails.
 
@@ -192,7 +193,15 @@ async def serve(
             if settings.mount is None:
                 await _serve_socket(server, settings, stop, ready)
             else:
-                await _serve_mount(engine, server, settings, settings.mount, stop, ready, boot_s, standing)
+                contents = SpecialFiles(
+                    engine.tree,
+                    engine.node,
+                    start_s=int(time.time()),
+                    standing=standing,
+                    reports=reports,
+                    values=channel.heard,
+                )
+                await _serve_mount(engine, server, settings, settings.mount, stop, ready, boot_s, contents)
             nursery.cancel_scope.cancel()
     finally:
         database.close()
@@ -206,11 +215,10 @@ async def _serve_mount(
     stop: trio.Event,
     ready: Callable[[], None],
     boot_s: Callable[[], float],
-    standing: Callable[[], Standing | None],
+    contents: SpecialFiles,
 ) -> None:
     locks = LockTimes(engine.tree, boot_s)
     engine.listen(locks.published)
-    contents = SpecialFiles(engine.tree, engine.node, start_s=int(time.time()), standing=standing)
     known = Known()
     caches = Caches(known)
     files = Filesystem(engine, contents, locks, caches, known, gid=group_id(READERS_GROUP) or 0)

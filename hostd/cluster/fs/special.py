@@ -1,20 +1,56 @@
-"""The special files at the root of the mount: JSON made from the tree at the moment they are opened. Pure.
+"""The special files at the root of the mount: what is so at the moment they are opened.
 
-Form: what programs written for the reference system expect of ``/etc/pve/.version``, ``.members`` and ``.vmlist``.
-The others of ``paths.SPECIAL`` stay absent until they have something true to say.
+Form: what programs written for the reference system expect of them. ``.version``, ``.members`` and ``.vmlist`` are made
+of the tree and the cluster's standing; ``.rrd`` and ``.clusterlog`` of the values that the nodes tell each other, which
+somebody else understands (``Reports``); ``.debug`` is the daemon's own switch.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Final
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from hostd.cluster.fs import paths
 from hostd.cluster.fs.tree import Node, View
 from hostd.cluster.standing import Standing
 
-PRESENT: Final = (".members", ".version", ".vmlist")
+DEBUG: Final = ".debug"
+REPORTED: Final = (".clusterlog", ".rrd")
+"""Made anew for each ``open``; nobody is told their size before, as making them takes a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A node's value and when it came; seconds since 1970."""
+
+    data: bytes
+    time_s: float
+
+
+Values = Mapping[str, Heard]  # by name of the node
+
+
+class Reports(Protocol):
+    """Who understands the values. ``values`` gives those under a key; each answer is the whole file."""
+
+    def rrd(self, values: Callable[[str], Values], view: View) -> bytes: ...
+
+    def clusterlog(self, values: Callable[[str], Values]) -> bytes: ...
+
+
+def debug_is_on() -> bool:
+    return logging.getLogger().isEnabledFor(logging.DEBUG)
+
+
+def switch_debug(data: bytes) -> bool:
+    """``0`` or ``1`` as they were written; False for anything else."""
+    if data.strip() not in (b"0", b"1"):
+        return False
+    logging.getLogger().setLevel(logging.DEBUG if data.strip() == b"1" else logging.INFO)
+    return True
 
 
 def guests(view: View) -> Iterator[tuple[paths.Guest, Node]]:
@@ -69,13 +105,32 @@ class SpecialFiles:
     """Contents by name, each kept until the tree or the cluster's standing changes."""
 
     def __init__(
-        self, view: View, node: str, *, start_s: int, standing: Callable[[], Standing | None] = lambda: None
+        self,
+        view: View,
+        node: str,
+        *,
+        start_s: int,
+        standing: Callable[[], Standing | None] = lambda: None,
+        reports: Reports | None = None,
+        values: Callable[[str], Values] = lambda _: {},
     ) -> None:
+        """Without ``reports`` the files that they make are absent."""
         self._view, self._node, self._start_s, self._standing = view, node, start_s, standing
+        self._reports, self._values = reports, values
+        self.names = frozenset(name for name in paths.SPECIAL if reports is not None or name not in REPORTED)
         self._kept: dict[str, tuple[tuple[int, int], bytes]] = {}
 
+    def size(self, name: str) -> int:
+        return 0 if name in REPORTED else len(self.content(name))
+
     def content(self, name: str) -> bytes:
-        """What ``name`` (one of PRESENT) says now."""
+        """What ``name`` (one of ``names``) says now."""
+        if self._reports is not None and name == ".rrd":
+            return self._reports.rrd(self._values, self._view)
+        if self._reports is not None and name == ".clusterlog":
+            return self._reports.clusterlog(self._values)
+        if name == DEBUG:
+            return b"1\n" if debug_is_on() else b"0\n"
         standing = self._standing()
         state = (self._view.version, standing.version if standing else 1)
         kept = self._kept.get(name)

@@ -11,6 +11,7 @@ from hostd.guests.qemu.plan import NewVolume
 from hostd.node.host import Host
 from hostd.storage import copying
 from hostd.storage.catalog import Catalog
+from hostd.storage.imports import extracted
 from hostd.storage.interface import VolumeSpec
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
@@ -27,6 +28,10 @@ def import_disk(host: Host, log: TaskLog, catalog: Catalog, vmid: int, new: NewV
     if new.source.startswith("/"):
         return _import_file(host, catalog, vmid, new, format, new.source)
     source = VolumeId.parse(new.source)
+    if catalog.format(source).startswith("ova+"):
+        archive, _, disk = source.name.removeprefix("import/").partition("/")
+        with extracted(catalog.path(VolumeId(source.storage, f"import/{archive}")), disk) as path:
+            return _import_file(host, catalog, vmid, new, format, path)
     if catalog.volume(source).content == "import":  # a file that somebody uploaded
         return _import_file(host, catalog, vmid, new, format, catalog.path(source))
     return copying.copy(catalog, host.run, source, new.storage, vmid, format=format)

@@ -119,10 +119,10 @@ def describe(facts: Facts, smart: ReadSmart | None, *, only: str = "", partition
 
 
 def _disk(block: Block) -> Disk | None:
-    """None for what is no disk: other devices, optical drives, what udev does not know."""
+    """None for what is no disk after all: optical drives, what udev does not know."""
     udev = block.udev
     path = udev.get("DEVNAME", "")
-    if not is_disk(block.name) or not path or udev.get("DEVTYPE") != "disk" or "ID_CDROM" in udev:
+    if not path or udev.get("DEVTYPE") != "disk" or "ID_CDROM" in udev:
         return None
     links = [link for link in udev.get("DEVLINKS", "").split(" ") if _BY_ID.match(link)]
     rpm = udev.get("ID_ATA_ROTATION_RATE_RPM", "")

@@ -8,10 +8,12 @@ import shutil
 from collections.abc import Collection, Iterator
 from typing import ClassVar, Final
 
+from hostd.core import files
 from hostd.core.errors import Conflict, NotFound, ParseError, Unavailable, Unsupported
 from hostd.core.formats.sections import SectionOption
 from hostd.core.run import Run
 from hostd.storage import listing
+from hostd.storage.archives import parse_archive
 from hostd.storage.drivers import image_files, qcow2, vmdk
 from hostd.storage.drivers.abilities import check_snapshot, every
 from hostd.storage.drivers.image_files import SLOW_S
@@ -39,6 +41,7 @@ FEATURES: Final = every(
 IMAGE_MODE = 0o640
 _BASE_MODE = 0o444
 _NOTES_SHOWN = 1024
+_NOTES_MODE = 0o640
 _FOLDER_MODE = 0o755
 
 
@@ -184,6 +187,10 @@ class Dir:
         parsed, path = self.parse(name), self.path(name)
         if not os.path.lexists(path):
             raise NotFound(f"volume '{self.storage.id}:{name}' does not exist")
+        if os.path.exists(f"{path}.protected"):
+            raise Conflict(f"volume '{self.storage.id}:{name}' is protected; remove the protection first")
+        if parsed.content is Content.BACKUP:
+            self._delete_beside(path)
         if parsed.format == "subvol":
             shutil.rmtree(path)
         else:
@@ -191,6 +198,41 @@ class Dir:
         if parsed.content is Content.IMAGES:
             with contextlib.suppress(OSError):  # not empty: other disks of the guest
                 os.rmdir(os.path.dirname(path))
+
+    def _delete_beside(self, path: str) -> None:
+        """Notes and log of a backup."""
+        with contextlib.suppress(ParseError):
+            archive = parse_archive(path)
+            for name in (archive.notes, archive.log):
+                with contextlib.suppress(OSError):
+                    os.unlink(f"{os.path.dirname(path)}/{name}")
+
+    def set_notes(self, name: str, notes: str) -> None:
+        path = f"{self._backup(name)}.notes"
+        if notes:
+            files.replace(path, notes.encode(), mode=_NOTES_MODE)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def notes(self, name: str) -> str:
+        with contextlib.suppress(FileNotFoundError), open(f"{self._backup(name)}.notes", encoding="utf-8") as file:
+            return file.read()
+        return ""
+
+    def protect(self, name: str, protected: bool) -> None:
+        path = f"{self._backup(name)}.protected"
+        if protected:
+            files.replace(path, b"")
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def _backup(self, name: str) -> str:
+        """The path of a backup that is there; Unsupported for other contents."""
+        if self.volume(name).content is not Content.BACKUP:
+            raise Unsupported(f"volume '{self.storage.id}:{name}' is no backup, which alone has notes and protection")
+        return self.path(name)
 
     def activate_volume(self, name: str) -> None:
         if not os.path.exists(self.path(name)):

@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 
 from imagebuild import tools
-from imagebuild.cache import apt_cache, clear, digest, prune
+from imagebuild.cache import apt_cache, clear, digest, prune, stands_on
 from imagebuild.context import Context
 from imagebuild.control import Control
 from imagebuild.kernel import ZFS_PROGRAMS
@@ -43,4 +43,4 @@ def run(ctx: Context) -> None:
     with stage(ctx.cache, "image: Debian packages"), apt_cache(ctx):
         call(argv, log=log)
         partial.rename(target)
-    prune(target, "base-*", keep=1)
+    prune(target, "base-*", keep=1, in_use=lambda layer: stands_on(ctx.cache / "dev", layer))

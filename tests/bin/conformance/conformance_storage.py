@@ -165,7 +165,7 @@ def disk_facts(files: Mapping[str, str]) -> inventory.Facts:
     """The host as the case's files show it; every partition counts as held by something."""
     parts = (files.get("partlist") or "").split()
     disks = []
-    for name in files["disklist"].split():
+    for name in filter(inventory.is_disk, files["disklist"].split()):
         rotational = files.get(f"{name}/queue/rotational", "").strip()
         own = tuple(inventory.Block(name=p, held=True) for p in parts if p.startswith(name) and p != name)
         disks.append(

@@ -88,3 +88,13 @@ def test_every_command_of_the_agent(running: Site, monkeypatch: pytest.MonkeyPat
     assert data(running.get(f"{base}/file-read?file=/x")) == {"content": ""}
     assert data(running.call("POST", f"{base}/file-write", data={"file": "/x", "content": "y"})) is None
     data(running.call("POST", f"{base}/set-user-password", data={"username": "u", "password": "secret"}))
+
+
+def test_what_stands_in_the_way_of_moving(machine: Site) -> None:
+    found = data(machine.get(f"{BASE}/100/migrate"))
+    assert [row["volid"] for row in found["local_disks"]] == ["local:100/vm-100-disk-0.qcow2"]
+    assert (found["running"], found["allowed_nodes"], found["local_resources"]) == (0, [], [])
+    answer = machine.call("POST", f"{BASE}/100/migrate", data={"target": "beta"})
+    assert (answer.status_code, "'beta' is not there" in answer.status) == (500, True)
+    assert machine.call("POST", f"{BASE}/100/migrate", data={"target": "alpha"}).status_code == 400
+    assert machine.tasks.spawned == []

@@ -167,3 +167,55 @@ def test_waiting_for_a_task(tmp_path: Path) -> None:
     log.write_text("TASK ERROR: no space left\n")
     with pytest.raises(HostError, match="no space left"):
         guest_params.wait_for(upid, 1, archive)
+
+
+def test_backups_have_notes_and_protection(stores: Site, tmp_path: Path) -> None:
+    config = stores.store.read("storage.cfg").data.replace(b"images,iso,vztmpl", b"backup,images,iso,vztmpl", 1)
+    stores.store.write("storage.cfg", config)
+    name = "vzdump-qemu-100-2024_01_01-00_00_00.vma.zst"
+    (tmp_path / "vz/dump").mkdir()
+    (tmp_path / "vz/dump" / name).write_bytes(b"x")
+    volume = f"{BASE}/local/content/backup/{name}"
+    assert data(stores.call("PUT", volume, data={"notes": "first\nsecond", "protected": "1"})) is None
+    found = data(stores.get(volume))
+    assert (found["notes"], found["protected"]) == ("first\nsecond", 1)
+    (row,) = data(stores.get(f"{BASE}/local/content?content=backup"))
+    assert (row["notes"], row["protected"], row["subtype"], row["vmid"]) == ("first", 1, "qemu", 100)
+    (kept,) = data(stores.get(f"{BASE}/local/prunebackups?prune-backups=keep-last%3D1"))
+    assert (kept["mark"], kept["type"], kept["vmid"]) == ("protected", "qemu", 100)
+    assert data(stores.call("DELETE", f"{BASE}/local/prunebackups?vmid=100")).startswith("UPID:")
+    assert stores.tasks.spawned[-1]["args"] == {"storage": "local", "rule": "", "vmid": 100, "kind": ""}
+    assert "is no backup" in stores.call("PUT", f"{BASE}/local/content/iso/a.iso", data={"notes": "x"}).status
+    for call in (("PUT", volume), ("DELETE", f"{BASE}/local/prunebackups")):
+        assert stores.call(*call, user="joe@pve").status_code == 403
+
+
+def test_downloads_and_copies_become_tasks(stores: Site) -> None:
+    form = {"url": "https://example.org/a.iso", "content": "iso", "filename": "b.iso"}
+    assert data(stores.call("POST", f"{BASE}/local/download-url", data=form)).startswith("UPID:")
+    assert stores.tasks.spawned[-1]["args"]["url"] == form["url"]
+    for wrong in ({"url": "file:///x"}, {"filename": "b.txt"}, {"checksum": "00"}, {"compression": "rar"}):
+        assert stores.call("POST", f"{BASE}/local/download-url", data=form | wrong).status_code == 400, wrong
+    assert stores.call("POST", f"{BASE}/local/download-url", data=form, user="joe@pve").status_code == 403
+    copy = {"target": "101/vm-101-disk-7.raw"}
+    assert data(stores.call("POST", f"{BASE}/local/content/100/vm-100-disk-0.raw", data=copy)).startswith("UPID:")
+    assert stores.tasks.spawned[-1]["args"]["target"] == "local:101/vm-101-disk-7.raw"
+    away = copy | {"target_node": "beta"}
+    assert "not supported" in stores.call("POST", f"{BASE}/local/content/100/vm-100-disk-0.raw", data=away).status
+
+
+def test_snippets_are_scripts_for_root(stores: Site) -> None:
+    config = stores.store.read("storage.cfg").data.replace(b"images,iso,vztmpl", b"images,iso,snippets", 1)
+    stores.store.write("storage.cfg", config)
+    users = stores.store.read("user.cfg").data + b"acl:1:/storage:joe@pve:PVEDatastoreAdmin:\n"
+    stores.store.write("user.cfg", users)
+    form = {"content": "snippets", "filename": "hook.sh", "tmpfilename": "/var/lib/hostd/uploads/pveupload-0a"}
+    answer = stores.call("POST", f"{BASE}/local/upload", data=form, user="joe@pve")
+    assert "Host.GuestArguments" in answer.status
+
+
+def test_places_have_an_identity(stores: Site) -> None:
+    first = data(stores.get(f"{BASE}/local/identity"))
+    assert first["type"] == "dir"
+    assert first["id"] != data(stores.get(f"{BASE}/off/identity"))["id"]
+    assert stores.get(f"{BASE}/local/identity", user="joe@pve").status_code == 403

@@ -88,6 +88,7 @@ def make(nodes: int = 2, *, online: int = 2) -> World:
         online=lambda: [f"n{n}" for n in range(1, online + 1)],
         reach=lambda _: None,
         live=lambda _: None,
+        installed=lambda: Bundle.from_bytes(store.read(qdevice.PATH).data).digest,
     )
     return World(site, host, said)
 
@@ -195,8 +196,11 @@ def test_a_witness_that_is_needed_stays() -> None:
 
 
 def test_the_vote_that_does_not_come_is_said() -> None:
+    site = replace(make().site, installed=lambda: "new", run=FakeRun({"corosync-qdevice-tool": 1}))
     with pytest.raises(TimedOut, match="pvecm qdevice remove"):
-        witness.wait_for_vote(FakeRun({"corosync-qdevice-tool": 1}), limit_s=0)
+        witness.wait_for_vote(site, "new", limit_s=0)
+    with pytest.raises(TimedOut, match="not connected"):
+        witness.wait_for_vote(replace(make().site, installed=lambda: "old"), "new", limit_s=0)
 
 
 def test_status_by_name() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagebuild.dev import Node, stands_on
+from imagebuild.cache import stands_on
+from imagebuild.dev import Node
 
 
 def test_nodes_of_different_ports_share_nothing() -> None:

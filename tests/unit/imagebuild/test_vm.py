@@ -38,10 +38,10 @@ def test_ports_are_forwarded_from_loopback_only() -> None:
 
 def test_a_machine_at_a_switch_is_on_that_network_only() -> None:
     forwards = [Forward(host=8006, guest=8006)]
-    argv = qemu_argv(Spec(folder=FOLDER, lan=Path("/lan/port1.sock"), forwards=forwards))
+    argv = qemu_argv(Spec(folder=FOLDER, lan=4711, forwards=forwards))
     (network,) = options(argv, "-netdev")
-    assert network.startswith("stream,id=net0,server=off,")
-    assert "addr.path=/lan/port1.sock" in network
+    assert network.startswith("dgram,id=net0,")
+    assert network.endswith("remote.port=4711")
     assert "hostfwd" not in network
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,3 +104,24 @@ def test_sampling_survives_a_storage_that_is_away(tmp_path: Path) -> None:
     assert sample["gone"]["active"] == 0
     assert sample["local"]["active"] == 1
     assert int(str(sample["local"]["total"])) > 0
+
+
+def test_a_server_that_is_gone_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """A program that never comes back, as one does that asks a dead NFS server."""
+    ends = threading.Event()
+    asked: list[str] = []
+
+    class Hanging(FakeRun):
+        def __call__(self, argv: Any, **options: Any) -> Any:
+            asked.append(str(argv[0]))
+            ends.wait(30)
+            return super().__call__(argv, **options)
+
+    store = MemoryStore("pve1")
+    store.write("storage.cfg", CONFIG.format(tmp_path).encode())
+    sampler = StorageSampler(store.mirror(), Hanging({"vgs": 5}), node="pve1", patience_s=0.05)
+    for _round in range(3):
+        sample = sampler.sample()
+        assert (sample["local"]["active"], sample["gone"]["active"]) == (1, 0)
+    assert asked == ["vgs"]  # not once more while the first one hangs
+    ends.set()

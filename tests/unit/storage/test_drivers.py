@@ -10,12 +10,13 @@ import pytest
 from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Unavailable, Unsupported
 from hostd.storage.config import parse_storage_cfg
 from hostd.storage.drivers import lvm, lvmthin, qcow2, zfspool
-from hostd.storage.drivers.dir import Dir, content_path, make_folders
+from hostd.storage.drivers.dir import Dir, make_folders
 from hostd.storage.drivers.image_files import create_argv
 from hostd.storage.drivers.lvm import Lvm
 from hostd.storage.drivers.lvmthin import LvmThin
 from hostd.storage.drivers.zfspool import ZfsPool
 from hostd.storage.interface import StorageConfig, Usage, VolumeSpec
+from hostd.storage.listing import content_path
 from tests.conftest import GOLDEN
 from tests.fakes.run import FakeRun
 

@@ -307,7 +307,9 @@ export interface Methods {
       content: string;
       ctime?: Num;
       format: string;
+      notes?: string;
       parent?: string;
+      protected?: Bool;
       size?: Num;
       used?: Num;
       vmid?: Num;
@@ -318,7 +320,7 @@ export interface Methods {
     params: {
       checksum?: string;
       "checksum-algorithm"?: "md5" | "sha1" | "sha224" | "sha256" | "sha384" | "sha512";
-      content: "iso" | "vztmpl" | "import";
+      content: "iso" | "vztmpl" | "import" | "snippets";
       filename: string;
       node: string;
       storage: string;

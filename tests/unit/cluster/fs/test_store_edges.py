@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -73,6 +74,21 @@ def test_contents_follow_the_tree(tree: Tree) -> None:
     must(tree, write("nodes/a/qemu-server/100.conf"))
     assert b'"100"' in files.content(".vmlist")
     assert json.loads(files.content(".members")) == {"nodename": "a", "version": 1}
+
+
+def test_what_nobody_reports_is_absent_and_debug_is_the_daemons_switch(tree: Tree) -> None:
+    files = special.SpecialFiles(tree, "a", start_s=1)
+    assert files.names == {".debug", ".members", ".version", ".vmlist"}
+    root = logging.getLogger()
+    before = root.level
+    try:
+        assert special.switch_debug(b"1\n")
+        assert files.content(".debug") == b"1\n"
+        assert special.switch_debug(b"0")
+        assert files.content(".debug") == b"0\n"
+        assert not special.switch_debug(b"2")
+    finally:
+        root.setLevel(before)
 
 
 # --- locks

@@ -1,0 +1,1 @@
+"""Turning disks of the host into storages: what joins ``node.disks`` with the cluster's list of storages."""
