@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,20 @@ def test_linked_clones_share_and_differ(place: Place) -> None:
     making.destroy(place.host, ListLog(), 101, machines=FAKE)
     making.destroy(place.host, ListLog(), 100, machines=FAKE)
     assert holds(path_of(place, 102, "vm-102-disk-0.raw", "two"), b"\x33" * 512, "raw")
+    place.require_whole()
+
+
+def test_thirty_linked_clones_at_once(place: Place) -> None:
+    place.make(scsi0="one:0.01,format=qcow2")
+    cloning.make_template(place.host, ListLog(), 100, machines=FAKE)
+
+    def one(vmid: int) -> None:
+        cloning.clone(place.host, ListLog(), 100, Wanted(vmid=vmid, full=False), machines=FAKE)
+
+    with ThreadPoolExecutor(30) as pool:
+        list(pool.map(one, range(101, 131)))
+    disks_of = {place.file(vmid).current["scsi0"] for vmid in range(101, 131)}
+    assert len(disks_of) == 30
     place.require_whole()
 
 

@@ -12,17 +12,18 @@ from tests.lib.apiclient import Api, eventually
 
 CLONES = 30
 FIRST = 7000
+CLONE = "one-of-thirty"
 
 
 @pytest.fixture
 def machine(api: Api) -> Iterator[str]:
-    """The path of a small machine with one qcow2 disk; removed at the end, with everything of ids from 7000 on."""
+    """The path of a small machine with one qcow2 disk; removed at the end, with its clones."""
     api.wait(
         api.post(f"/nodes/{api.node}/qemu", vmid=FIRST, memory=64, kvm=0, scsi0="local:0.02,format=qcow2", name="first")
     )
     yield f"/nodes/{api.node}/qemu/{FIRST}"
-    for row in sorted(api.get(f"/nodes/{api.node}/qemu"), key=lambda row: -row["vmid"]):
-        if row["vmid"] >= FIRST:
+    for row in sorted(api.get(f"/nodes/{api.node}/qemu"), key=lambda row: row["vmid"] == FIRST):
+        if row["vmid"] == FIRST or row["name"] == CLONE:
             place = f"/nodes/{api.node}/qemu/{row['vmid']}"
             api.wait(api.post(f"{place}/status/stop"))
             api.wait(api.delete(place))
@@ -38,8 +39,8 @@ def test_thirty_linked_clones_at_once(api: Api, machine: str) -> None:
     api.wait(api.post(f"{machine}/template"))
 
     def one(_number: int) -> int:
-        vmid = int(api.post("/cluster/nextid", range=f"{FIRST + 1}-{FIRST + 500}"))
-        api.wait(api.post(f"{machine}/clone", newid=vmid, full=0))
+        vmid = int(api.post("/cluster/nextid")["vmid"])
+        api.wait(api.post(f"{machine}/clone", newid=vmid, full=0, name=CLONE))
         return vmid
 
     with ThreadPoolExecutor(CLONES) as pool:

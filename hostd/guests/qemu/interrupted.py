@@ -63,6 +63,7 @@ def settle(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines | No
     if mark == snapshots.ROLLBACK_LOCK:
         if name := steps.rollback_target():
             snapshots.roll_back(steps, guest.file, name)
+            steps.forget_target()
         return steps.guest
     half = [name for name, part in guest.file.snapshots.items() if "snapstate" in part.values]
     for name in half:

@@ -61,8 +61,11 @@ def go_back(
     with files.lock(vmid):
         steps = _steps(host, log, vmid, machines, settled=False)
         steps.note_target(name)
-        done = snapshots.roll_back(steps, steps.guest.file, name)
-        steps.forget_target()
+        try:
+            done = snapshots.roll_back(steps, steps.guest.file, name)
+        finally:
+            if steps.guest.file.current.get("lock") != snapshots.ROLLBACK_LOCK:
+                steps.forget_target()
     log.info(f"VM {vmid} is as snapshot '{name}' has it")
     if done.memory:
         volume = VolumeId.parse(done.memory)
