@@ -276,7 +276,8 @@ class LibvirtMachines:
     def start_saved(self, path: str, xml: str) -> None:
         connection = self._open()
         with _translated("restore"):
-            connection.restoreFlags(path, xml, libvirt.VIR_DOMAIN_SAVE_RUNNING)
+            saved = with_disks_of(connection.saveImageGetXMLDesc(path, 0), xml)
+            connection.restoreFlags(path, saved, libvirt.VIR_DOMAIN_SAVE_RUNNING)
 
     def freeze(self, vmid: int) -> None:
         with _translated(f"VM {vmid}"):
@@ -428,6 +429,27 @@ class LibvirtMachines:
             with contextlib.suppress(libvirt.libvirtError):
                 self._connection.close()
             self._connection = None
+
+
+def with_disks_of(saved: str, xml: str) -> str:
+    """The definition that memory was saved with, its disks where those of ``xml`` are; matched by alias.
+
+    Memory goes on only in the very machine it was saved in, down to addresses that libvirt chose.
+    """
+    domain, now = ElementTree.fromstring(saved), ElementTree.fromstring(xml)
+    for drive in domain.iterfind("devices/disk"):
+        alias = drive.find("alias")
+        name = "" if alias is None else alias.get("name", "")
+        wanted = now.find(f"devices/disk/alias[@name='{name}']/..")
+        if wanted is None:
+            continue
+        drive[:] = [child for child in drive if child.tag not in ("source", "backingStore")]
+        drive.extend(child for child in wanted if child.tag in ("source", "backingStore"))
+        drive.set("type", wanted.get("type", "file"))
+        old, new = drive.find("driver"), wanted.find("driver")
+        if old is not None and new is not None:
+            old.set("type", new.get("type", "raw"))
+    return ElementTree.tostring(domain, encoding="unicode")
 
 
 def to_stats(vmid: int, values: Mapping[str, Any]) -> MachineStats:

@@ -40,7 +40,7 @@ def suspend(host: Host, log: TaskLog, guest: StoredGuest, storage: str, machines
         raise Conflict(f"VM {vmid} not running")
     guest = _with(host, guest, {"lock": SUSPENDING})
     try:
-        stamp = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d")
+        stamp = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d-%H%M%S")
         size = keys.memory_bytes(guest.file.current) + _MEMORY_EXTRA
         catalog = catalog_of(host)
         name = f"vm-{vmid}-state-suspend-{stamp}"
