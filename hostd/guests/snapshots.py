@@ -73,15 +73,11 @@ class Steps(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class RolledBack:
-    """``memory``: the volume to start from, or ""; ``running``: as what the guest ran when it was saved.
-
-    ``generation``: the generation id of then, which a guest that goes on from memory keeps until its next start.
-    """
+    """``memory``: the volume to start from, or ""; ``running``: as what the guest ran when it was saved."""
 
     file: GuestFile
     memory: str
     running: Mapping[str, str]
-    generation: str = ""
 
 
 # --- the file
@@ -188,7 +184,6 @@ def rolled_back(file: GuestFile, name: str, volumes: Volumes, generation: Callab
         file=replace(file, current=current, raw=section.raw, pending={}),
         memory=memory,
         running=running,
-        generation=section.values.get("vmgenid", ""),
     )
 
 

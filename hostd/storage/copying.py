@@ -40,7 +40,7 @@ def convert_argv(source: Source, path: str, format: str, *, limit_kib: int = 0, 
     zero = ["--target-is-zero"] if zeroed else []
     cache = ["-t", "none", "-T", "none"] if path.startswith("/dev/") else []
     named = ["-f", source.format, "-O", format]
-    return ["qemu-img", "convert", "-n", *cache, *zero, *rate, *state, *named, source.path, path]
+    return ["qemu-img", "convert", "-U", "-n", *cache, *zero, *rate, *state, *named, source.path, path]
 
 
 def tree_argv(source: str, target: str) -> list[str]:

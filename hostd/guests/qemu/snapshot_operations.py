@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from xml.etree import ElementTree
 
 from hostd.core.errors import Conflict
 from hostd.core.formats.keyvalue import GuestSection
@@ -72,37 +71,25 @@ def go_back(
         catalog = catalog_of(host)
         catalog.activate([volume])
         path = catalog.path(volume)
-        lifecycle.start(host, log, vmid, machines=FromMemory(machines, path, done))
+        lifecycle.start(host, log, vmid, machines=FromMemory(machines, path))
     elif start:
         lifecycle.start(host, log, vmid, machines=machines)
 
 
 class FromMemory:
-    """Machines whose start goes on from saved memory; everything else is passed on."""
+    """Machines whose start goes on from saved memory; everything else is passed on.
 
-    def __init__(self, machines: Machines, path: str, then: snapshots.RolledBack) -> None:
-        self._machines, self._path, self._then = machines, path, then
+    The memory tells itself as what the machine ran: its type, places of devices, generation id.
+    """
+
+    def __init__(self, machines: Machines, path: str) -> None:
+        self._machines, self._path = machines, path
 
     def start(self, xml: str) -> None:
-        self._machines.start_saved(self._path, as_it_ran(xml, self._then))
+        self._machines.start_saved(self._path, xml)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._machines, name)
-
-
-def as_it_ran(xml: str, then: snapshots.RolledBack) -> str:
-    """A definition with the machine type and generation id under which the memory was saved.
-
-    "pc" may mean another type by now, and libvirt refuses memory of a machine with another generation id.
-    """
-    domain = ElementTree.fromstring(xml)
-    if machine := then.running.get("runningmachine"):
-        for kind in domain.iterfind("os/type"):
-            kind.set("machine", machine.split("+")[0])
-    for generation in domain.iterfind("genid"):
-        if len(then.generation) > 1:
-            generation.text = then.generation
-    return ElementTree.tostring(domain, encoding="unicode")
 
 
 def describe(host: Host, vmid: int, name: str, comment: str) -> None:
