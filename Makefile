@@ -95,6 +95,11 @@ test-contract: tools ## Drivers and mounts on real files, loop devices, FUSE and
 	@$(IN) unshare --pid --fork --kill-child --mount-proc \
 	  sh -c 'python3 -m pytest -q -p no:cacheprovider tests/contract; exit $$?'
 
+CACHE ?= /var/cache/holdfast
+.PHONY: test-storage-vm
+test-storage-vm: tools ## Storage drivers on the appliance's kernel in an emulated machine (make iso first; DEBS=folder adds packages)
+	@$(IN) sh tests/vm/storage-suite "$$(ls -dt $(CACHE)/image/system-* | head -1)" "$$(ls -dt $(CACHE)/image/base-* | head -1)" $(DEBS)
+
 RUNS ?= 1000
 SEED ?= 1
 .PHONY: test-sim

@@ -75,7 +75,9 @@ def copy(
         raise Unsupported(f"cannot copy '{source}' ({volume.format}) to '{storage}' as {wanted}: folder and image")
     with ExitStack() as stack, Undo() as undo:
         read = _source(driver, source, volume.format, snapshot, stack)
-        spec = VolumeSpec(vmid=vmid, size_bytes=volume.size_bytes, format=wanted, name=name)
+        unlimited = wanted == "subvol" and target.info.container_format != "subvol"  # a folder's size has no limit
+        size = 0 if unlimited else volume.size_bytes
+        spec = VolumeSpec(vmid=vmid, size_bytes=size, format=wanted, name=name)
         made = catalog.allocate(storage, spec, content)
         undo.add(catalog.free, made)
         catalog.activate([made])

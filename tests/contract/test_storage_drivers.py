@@ -80,6 +80,7 @@ def make(type: str, folder: Path, stack: ExitStack) -> str:
             missing("nfs", "no NFS client in this kernel, or CONTRACT_NFS=server:/export is not given")
         server, _, export = os.environ["CONTRACT_NFS"].partition(":")
         stack.callback(run, ["umount", "-f", f"{folder}/nfs"], check=False)
+        stack.callback(shutil.rmtree, f"{folder}/nfs/images", ignore_errors=True)  # every test has the same export
         return f"nfs: {NAME}\n\tpath {folder}/nfs\n\tserver {server}\n\texport {export}\n\tcontent images,iso\n"
     if type in ("lvm", "lvmthin"):
         if "device-mapper" not in Path("/proc/misc").read_text() or not shutil.which("vgcreate"):
