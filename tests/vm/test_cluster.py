@@ -35,11 +35,12 @@ def rack(request: pytest.FixtureRequest, lab: Lab, images: Images) -> Iterator[R
             rack.start_volatile(number)
         rack.wait_until_whole()
         yield rack
-        rack.remove_images()
     finally:
         try:
             if request.session.testsfailed > failures:
                 rack.keep_evidence(lab.folder / "failed" / "test_cluster")
+            else:
+                rack.remove_images()
         finally:
             rack.end()
 
