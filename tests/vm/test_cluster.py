@@ -28,18 +28,20 @@ def rack(request: pytest.FixtureRequest, lab: Lab, images: Images) -> Iterator[R
     """The cluster, running on disks that forget."""
     installed = racks.formed(lab, images.iso)
     failures = request.session.testsfailed
-    rack = Rack(lab, lab.folder / "run-cluster")
+    rack, whole = Rack(lab, lab.folder / "run-cluster"), False
     try:
         rack.copy(installed)
         for number in racks.NUMBERS:
             rack.start_volatile(number)
         rack.wait_until_whole()
+        whole = True
         yield rack
-        rack.remove_images()
     finally:
         try:
-            if request.session.testsfailed > failures:
+            if not whole or request.session.testsfailed > failures:
                 rack.keep_evidence(lab.folder / "failed" / "test_cluster")
+            else:
+                rack.remove_images()
         finally:
             rack.end()
 
