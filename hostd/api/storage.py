@@ -32,6 +32,7 @@ _ANSWER = {"type": "object", "properties": fields(storage="string", type="string
 
 
 # Where drivers share an option it means the same.
+_WITHOUT_EFFECT = ("saferemove", "tagged_only", "snapshot-as-volume-chain")
 _OPTIONS = dict(sorted({key: option for info in TYPES.values() for key, option in info.options.items()}.items()))
 
 
@@ -127,6 +128,13 @@ def _refuse_without_driver(type: str) -> None:
         raise Unsupported(f"storage type '{type}' is not supported yet")
 
 
+def _refuse_without_effect(options: Mapping[str, str]) -> None:
+    """Options that the file may hold, from elsewhere, and that no driver follows yet: nobody shall rely on them."""
+    without = {key: "not supported yet: it would have no effect" for key in _WITHOUT_EFFECT if options.get(key) == "1"}
+    if without:
+        raise Invalid(without)
+
+
 @endpoint("POST", "/storage", params=CreateParams, returns=_ANSWER, allow=_ALLOCATE, privileged=True)
 def create(ctx: Context, p: CreateParams) -> object:
     """Add a storage to the cluster."""
@@ -137,6 +145,7 @@ def create(ctx: Context, p: CreateParams) -> object:
     written = {section.id for section in file.sections} if version else set()
     if p.storage in written:
         raise Conflict(f"storage ID '{p.storage}' already defined")
+    _refuse_without_effect(given(p))
     section = section_of(p.storage, p.type, given(p))
     ctx.store.write(PATH, format_storage_cfg(file.with_section(section)), if_version=version, actor=ctx.user)
     return {"storage": p.storage, "type": p.type}
@@ -149,6 +158,7 @@ def update(ctx: Context, p: UpdateParams) -> object:
     check_digest(file.digest, p.digest)
     old = file.section(p.storage)
     _refuse_without_driver(old.type)
+    _refuse_without_effect(given(p))
     section = changed(old, given(p), p.delete)
     ctx.store.write(PATH, format_storage_cfg(file.with_section(section)), if_version=version, actor=ctx.user)
     return {"storage": p.storage, "type": section.type}

@@ -219,3 +219,12 @@ def test_places_have_an_identity(stores: Site) -> None:
     assert first["type"] == "dir"
     assert first["id"] != data(stores.get(f"{BASE}/off/identity"))["id"]
     assert stores.get(f"{BASE}/local/identity", user="joe@pve").status_code == 403
+
+
+@pytest.mark.parametrize("option", ["saferemove", "tagged_only", "snapshot-as-volume-chain"])
+def test_what_would_have_no_effect_is_refused(stores: Site, option: str) -> None:
+    answer = stores.call("POST", "/storage", data={"storage": "more", "type": "lvm", "vgname": "vg", option: "1"})
+    assert answer.status_code == 400
+    assert set(answer.json["errors"]) == {option}
+    harmless = {"storage": "more", "type": "lvm", "vgname": "vg", option: "0"}
+    assert stores.call("POST", "/storage", data=harmless).status_code == 200
