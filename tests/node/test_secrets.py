@@ -439,6 +439,8 @@ def answers_of_everything(run: Run) -> list[tuple[str, str]]:
         "roleid": [row["roleid"] for row in api.get("/access/roles")][:2],
         "groupid": ["none"],
         "poolid": ["none"],
+        "name": ["none"],
+        "snapname": ["current"],
         "storage": [row["storage"] for row in api.get("/storage")],
         "tokenid": ["tt"],
         "vmid": [str(CT), str(CT + 1)],

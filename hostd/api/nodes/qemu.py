@@ -261,8 +261,9 @@ def status_current(ctx: Context, p: GuestParams) -> object:
         raise files.missing(place)
     entry = Entry(where=place, summary=index.summarize(place.kind, place.vmid, file.data))
     sample = ctx.samples.guests().get(p.vmid, {})
-    runs = process.is_running(p.vmid)  # the sample is of some seconds ago, and callers ask right after a start
-    sample = sample if runs else {}
+    # The sample is of some seconds ago, and callers ask right after a start or a rollback: is it of this process?
+    runs = process.is_running(p.vmid)
+    sample = sample if runs and sample.get("pid") == process.read_pid(p.vmid) else {}
     row = list_row(entry, sample) | {"ha": {"managed": 0}, "qmpstatus": sample.get("qmpstatus", "stopped")}
     if runs and not sample:
         row |= {"status": "running", "qmpstatus": "running", "pid": process.read_pid(p.vmid)}

@@ -99,9 +99,12 @@ def test_status_of_a_running_machine(machine: Site, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(process, "read_pid", lambda vmid: 78)
     shown = data(machine.get(f"{BASE}/100/status/current"))
     assert (shown["status"], shown["qmpstatus"], shown["pid"]) == ("running", "running", 78), "before the first sample"
-    machine.samples.guest_values[100] = {"cpu": 0.25, "mem": 5, "pid": 77, "uptime": 3, "qmpstatus": "paused"}
+    machine.samples.guest_values[100] = {"cpu": 0.5, "pid": 77, "qmpstatus": "paused"}
+    earlier = data(machine.call("GET", f"{BASE}/100/status/current"))
+    assert (earlier["qmpstatus"], earlier["pid"], earlier.get("cpu")) == ("running", 78, 0), "of another process"
+    machine.samples.guest_values[100] = {"cpu": 0.25, "mem": 5, "pid": 78, "uptime": 3, "qmpstatus": "paused"}
     shown = data(machine.get(f"{BASE}/100/status/current"))
-    assert (shown["status"], shown["qmpstatus"], shown["pid"], shown["cpu"]) == ("running", "paused", 77, 0.25)
+    assert (shown["status"], shown["qmpstatus"], shown["pid"], shown["cpu"]) == ("running", "paused", 78, 0.25)
 
 
 @pytest.mark.parametrize("path", ["config", "pending", "status/current"])
