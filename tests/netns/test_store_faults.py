@@ -133,7 +133,8 @@ def test_a_node_without_corosync_reads_only_until_it_comes() -> None:
         node.kill("corosync")
         wait_for("no writes", lambda: json.loads(store.members())["cluster"]["quorate"] == 0)
         assert (store.pve / "probe-node1").exists()
-        with store.client() as client, pytest.raises(Unavailable, match="Corosync is not running"):
+        gone = "Corosync (does not answer|is not running)"  # by the daemon that lost it, or by the next one
+        with store.client() as client, pytest.raises(Unavailable, match=gone):
             client.write("late", b"late")
 
 
