@@ -7,7 +7,7 @@ from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
 from hostd.guests.qemu.interrupted import opened
-from hostd.guests.qemu.volumes import catalog_of
+from hostd.guests.volumes import catalog_of
 from hostd.migration import preconditions
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog

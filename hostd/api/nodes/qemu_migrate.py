@@ -12,7 +12,7 @@ from hostd.core.errors import HostError, Invalid
 from hostd.core.kinds import BOOLEAN, NODE, VMID
 from hostd.core.schema import param
 from hostd.guests.qemu import process
-from hostd.guests.qemu.volumes import catalog_of
+from hostd.guests.volumes import catalog_of
 from hostd.migration import preconditions
 from hostd.storage.catalog import Catalog
 

@@ -196,11 +196,7 @@ class Engine:
             while True:
                 self._wake = trio.Event()
                 if not self._taking:
-                    self._taking = True
-                    while events := self._replicator.poll():
-                        for event in events:
-                            await self._take(event)
-                    self._taking = False
+                    await self._take_all()
                 if self._failure is not None:
                     raise self._failure
                 if not started:
@@ -219,16 +215,21 @@ class Engine:
 
         A failure ends ``run``, as it would have there.
         """
-        self._taking = True
         try:
-            while not waiter.done.is_set() and (events := self._replicator.poll()):
-                for event in events:
-                    await self._take(event)
+            await self._take_all(until=waiter)
         except BaseException as err:  # noqa: BLE001 - raised again by run
             self._failure = err
+        self._wake.set()  # to ``run``, for whatever came meanwhile
+
+    async def _take_all(self, until: _Waiter | None = None) -> None:
+        """Take what there is, at most until that caller has its answer; one task at a time."""
+        self._taking = True
+        try:
+            while not (until and until.done.is_set()) and (events := self._replicator.poll()):
+                for event in events:
+                    await self._take(event)
         finally:
             self._taking = False
-            self._wake.set()  # to ``run``, for whatever came meanwhile
 
     async def _take(self, event: Event) -> None:
         match event:

@@ -20,6 +20,7 @@ from hostd.guests.lxc.engine import Engine
 from hostd.guests.lxc.inside.detect import UNMANAGED
 from hostd.guests.lxc.inside.job import Report
 from hostd.guests.lxc.mounts import MountPoint
+from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
 from hostd.storage.volume import Content, VolumeId
@@ -47,7 +48,7 @@ def create(host: Host, log: TaskLog, vmid: int, wanted: NewContainer, *, engine:
     plan = planning.plan_values(plain, os.urandom)
     keys.refuse_what_we_cannot(plain)
     unprivileged = keys.is_unprivileged(plain)
-    catalog = lifecycle.catalog_of(host)
+    catalog = catalog_of(host)
     template = template_path(catalog, wanted.template)
     with files.lock(vmid), Undo() as undo:
         reserved = files.create(host.store, place, GuestFile(current={**plain, "lock": _CREATE_LOCK}))

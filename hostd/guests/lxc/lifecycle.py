@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from hostd.core.errors import Conflict, HostError, NotFound, TimedOut
+from hostd.core.errors import Conflict, TimedOut
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.undo import Undo
 from hostd.guests import config as files
@@ -20,10 +20,9 @@ from hostd.guests.lxc import plan as planning
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc import volumes as filesystems
 from hostd.guests.lxc.engine import Engine, SystemdEngine
+from hostd.guests.volumes import catalog_of, free_volumes, unreferenced_volumes
 from hostd.node.host import Host
-from hostd.storage.catalog import Catalog
 from hostd.storage.interface import VolumeSpec
-from hostd.storage.volume import VolumeId
 from hostd.tasks.log import ListLog, TaskLog
 
 SHUTDOWN_S = 60
@@ -31,10 +30,6 @@ SHUTDOWN_S = 60
 
 def where(host: Host, vmid: int) -> GuestPath:
     return GuestPath(node=host.node, kind=GuestKind.LXC, vmid=vmid)
-
-
-def catalog_of(host: Host) -> Catalog:
-    return Catalog.from_store(host.store, node=host.node, run=host.run)
 
 
 def owned(vmid: int) -> Callable[[str, str], str]:
@@ -249,29 +244,6 @@ def all_volumes(file: GuestFile, vmid: int) -> list[str]:
     sections: list[Mapping[str, str]] = [file.current, file.pending, *(s.values for s in file.snapshots.values())]
     names = (mounts.owned_volume(key, value, vmid) for values in sections for key, value in values.items())
     return sorted({name for name in names if name})
-
-
-def unreferenced_volumes(host: Host, vmid: int) -> list[str]:
-    """Volumes on any storage of this node that bear the container's id."""
-    catalog = catalog_of(host)
-    found: list[str] = []
-    for storage in catalog.here():
-        if {"images", "rootdir"} & set(storage.content):
-            found += [str(entry.id) for entry in catalog.volumes(storage.id, {"images", "rootdir"}, {}, vmid)]
-    return found
-
-
-def free_volumes(host: Host, log: TaskLog, names: Iterable[str]) -> None:
-    """Remove volumes; one that cannot be removed is a warning, one that is gone is none."""
-    catalog = catalog_of(host)
-    for name in names:
-        try:
-            catalog.free(VolumeId.parse(name))
-            log.info(f"removed volume '{name}'")
-        except NotFound:
-            log.info(f"volume '{name}' was already gone")
-        except HostError as err:
-            log.warn(f"could not remove volume '{name}': {err}")
 
 
 # --- programs inside

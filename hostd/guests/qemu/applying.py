@@ -10,7 +10,8 @@ from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import hotplug, plugging
 from hostd.guests.qemu.connection import Machines
 from hostd.guests.qemu.gathering import facts_of
-from hostd.guests.qemu.volumes import catalog_of, free_volumes, owned
+from hostd.guests.qemu.volumes import owned
+from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog

@@ -25,7 +25,8 @@ from hostd.guests.qemu.connection import LibvirtMachines, Machines
 from hostd.guests.qemu.devices import disk, net
 from hostd.guests.qemu.interrupted import held, opened
 from hostd.guests.qemu.snapshotting import MachineSteps
-from hostd.guests.qemu.volumes import catalog_of, where
+from hostd.guests.qemu.volumes import where
+from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage import copying
 from hostd.storage.catalog import Catalog

@@ -19,7 +19,8 @@ from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
 from hostd.guests.qemu.interrupted import adopt, held, missing_volumes, opened
-from hostd.guests.qemu.volumes import catalog_of, free_volumes, source_of, where
+from hostd.guests.qemu.volumes import source_of, where
+from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node.host import Host
 from hostd.storage import copying
 from hostd.storage.volume import VolumeId

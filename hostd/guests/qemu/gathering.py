@@ -14,7 +14,8 @@ from hostd.guests.qemu.devices.cpu import parse_models
 from hostd.guests.qemu.devices.hostdevices import HostDevices
 from hostd.guests.qemu.devices.machine import parse_version
 from hostd.guests.qemu.facts import MachineFacts
-from hostd.guests.qemu.volumes import catalog_of, sources_of
+from hostd.guests.qemu.volumes import sources_of
+from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 
 _CPU_MODELS: Final = "virtual-guest/cpu-models.conf"

@@ -19,7 +19,8 @@ from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu.connection import Machines
 from hostd.guests.qemu.snapshotting import MachineSteps
-from hostd.guests.qemu.volumes import all_volumes, catalog_of, unreferenced_volumes, where
+from hostd.guests.qemu.volumes import all_volumes, where
+from hostd.guests.volumes import catalog_of, unreferenced_volumes
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog

@@ -19,7 +19,8 @@ from hostd.guests.qemu.domain_xml import domain_xml, to_text
 from hostd.guests.qemu.gathering import facts_of
 from hostd.guests.qemu.interrupted import opened
 from hostd.guests.qemu.refusals import refuse
-from hostd.guests.qemu.volumes import catalog_of, free_volumes, owned, where
+from hostd.guests.qemu.volumes import owned, where
+from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node import kvm_probe
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId

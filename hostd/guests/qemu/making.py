@@ -22,16 +22,8 @@ from hostd.guests.qemu.connection import LibvirtMachines, Machines
 from hostd.guests.qemu.facts import Firmware
 from hostd.guests.qemu.importing import import_disk
 from hostd.guests.qemu.interrupted import held, opened
-from hostd.guests.qemu.volumes import (
-    all_volumes,
-    catalog_of,
-    default_format,
-    free_volumes,
-    owned,
-    source_of,
-    unreferenced_volumes,
-    where,
-)
+from hostd.guests.qemu.volumes import all_volumes, default_format, owned, source_of, where
+from hostd.guests.volumes import catalog_of, free_volumes, unreferenced_volumes
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
 from hostd.storage.interface import VolumeSpec

@@ -13,7 +13,7 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.guests.qemu import cloudinit
 from hostd.guests.qemu.cloudinit import Resolver, without_stale_record
 from hostd.guests.qemu.understood import CLOUDINIT
-from hostd.guests.qemu.volumes import catalog_of
+from hostd.guests.volumes import catalog_of
 from hostd.node import resolver as host_resolver
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId

@@ -14,7 +14,8 @@ from hostd.guests.qemu import lifecycle
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
 from hostd.guests.qemu.interrupted import settle
 from hostd.guests.qemu.snapshotting import MachineSteps
-from hostd.guests.qemu.volumes import catalog_of, where
+from hostd.guests.qemu.volumes import where
+from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog

@@ -22,7 +22,7 @@ from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu.blocknodes import node_of
 from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
-from hostd.guests.qemu.volumes import catalog_of
+from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.interface import Feature, VolumeSpec
 from hostd.storage.volume import VolumeId

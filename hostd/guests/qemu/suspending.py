@@ -19,7 +19,7 @@ from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu.connection import Machines, MachineState
-from hostd.guests.qemu.volumes import catalog_of
+from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.interface import VolumeSpec
 from hostd.storage.volume import VolumeId

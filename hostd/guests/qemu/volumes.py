@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
-from hostd.core.errors import HostError, NotFound
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.guests.config import GuestKind, GuestPath
 from hostd.guests.qemu import config as keys
@@ -17,15 +16,10 @@ from hostd.guests.qemu.facts import Firmware
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
 from hostd.storage.volume import VolumeId
-from hostd.tasks.log import TaskLog
 
 
 def where(host: Host, vmid: int) -> GuestPath:
     return GuestPath(node=host.node, kind=GuestKind.QEMU, vmid=vmid)
-
-
-def catalog_of(host: Host) -> Catalog:
-    return Catalog.from_store(host.store, node=host.node, run=host.run)
 
 
 def owned(vmid: int) -> partial[str]:
@@ -68,30 +62,6 @@ def all_volumes(file: GuestFile, vmid: int) -> list[str]:
     names = (planning.owned_volume(key, value, vmid) for values in sections for key, value in values.items())
     memory = (section.values.get("vmstate", "") for section in file.snapshots.values())
     return sorted({name for name in [*names, *memory] if name})
-
-
-def unreferenced_volumes(host: Host, vmid: int) -> list[str]:
-    """Volumes on any storage of this node that bear the guest's id."""
-    catalog = catalog_of(host)
-    found: list[str] = []
-    for storage in catalog.here():
-        if {"images", "rootdir"} & set(storage.content):
-            listed = catalog.volumes(storage.id, {"images", "rootdir"}, {}, vmid)
-            found += [str(entry.id) for entry in listed]
-    return found
-
-
-def free_volumes(host: Host, log: TaskLog, volumes: Iterable[str]) -> None:
-    """Remove volumes; one that cannot be removed is a warning, one that is gone is none."""
-    catalog = catalog_of(host)
-    for name in volumes:
-        try:
-            catalog.free(VolumeId.parse(name))
-            log.info(f"removed volume '{name}'")
-        except NotFound:
-            log.info(f"volume '{name}' was already gone")
-        except HostError as err:
-            log.warn(f"could not remove volume '{name}': {err}")
 
 
 def default_format(catalog: Catalog, storage: str) -> str:
