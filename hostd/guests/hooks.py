@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import Final
 
 from hostd.core.errors import CommandFailed, HostError
+from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
-from hostd.storage.catalog import Catalog
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
 
@@ -35,7 +35,7 @@ def run_hook(host: Host, log: TaskLog, vmid: int, config: Mapping[str, str], pha
         return
     try:
         volume = VolumeId.parse(script)
-        catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+        catalog = catalog_of(host)
         catalog.driver(volume.storage).activate()
         result = host.run([catalog.path(volume), str(vmid), str(phase)], timeout_s=_TIMEOUT_S)
         for line in result.stdout.splitlines():

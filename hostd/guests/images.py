@@ -13,8 +13,8 @@ from hostd.cluster.store import Mirror
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.formats.keyvalue import parse_guest
 from hostd.guests.config import GuestKind, GuestPath, parse_path
+from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
-from hostd.storage.catalog import Catalog
 from hostd.storage.copying import copy_to
 from hostd.storage.download import Source, fetch
 from hostd.storage.interface import VolumeSpec
@@ -53,7 +53,7 @@ def copy_upload(
     checksum: str = "",
 ) -> None:
     """Verify an uploaded file and put it into a storage; an older file of that name is replaced."""
-    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    catalog = catalog_of(host)
     try:
         target = target_path(catalog, storage, content, filename)
         catalog.driver(storage).activate()
@@ -70,7 +70,7 @@ def copy_upload(
 @task("imgalloc")
 def allocate(host: Host, log: TaskLog, *, storage: str, vmid: int, name: str, size_bytes: int, format: str) -> None:
     """Make a disk of a wished name for a guest."""
-    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    catalog = catalog_of(host)
     spec = VolumeSpec(vmid=vmid, size_bytes=size_bytes, format=format, name=name)
     log.info(f"created '{catalog.allocate(storage, spec, 'images')}'")
 
@@ -78,7 +78,7 @@ def allocate(host: Host, log: TaskLog, *, storage: str, vmid: int, name: str, si
 @task("imgdel")
 def delete_volume(host: Host, log: TaskLog, *, volume: str) -> None:
     """Remove a volume that no guest refers to."""
-    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    catalog = catalog_of(host)
     parsed = VolumeId.parse(volume)
     catalog.free(parsed)
     log.info(f"removed volume '{volume}'")
@@ -100,7 +100,7 @@ def download(
     compression: str = "",
 ) -> None:
     """Fetch a file from the web into a storage; a file of that name must not be there yet."""
-    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    catalog = catalog_of(host)
     target = target_path(catalog, storage, content, filename)
     catalog.driver(storage).activate()
     log.info(f"downloading {url} to {target}")
@@ -126,7 +126,7 @@ def download(
 @task("volcopy")
 def copy_volume(host: Host, log: TaskLog, *, source: str, target: str) -> None:
     """Copy a volume on this node: a disk to a storage of any type, a file to a storage of files."""
-    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    catalog = catalog_of(host)
     log.info(f"copying '{source}' to '{target}'")
     made = copy_to(catalog, host.run, VolumeId.parse(source), VolumeId.parse(target))
     log.info(f"created '{made}'")
@@ -137,7 +137,7 @@ def prune_backups(
     host: Host, log: TaskLog, *, storage: str, rule: str = "", vmid: int | None = None, kind: str = ""
 ) -> None:
     """Remove the backups of a storage that no rule keeps; one that cannot be removed does not stop the others."""
-    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    catalog = catalog_of(host)
     keep = parse_keep(rule or catalog.file.get(storage).text("prune-backups", "keep-all=1"))
     found = [listed.as_backup() for listed in catalog.volumes(storage, {"backup"}, {}, vmid)]
     failed = 0

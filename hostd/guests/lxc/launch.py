@@ -21,8 +21,8 @@ from hostd.guests.lxc.build import set_up
 from hostd.guests.lxc.cgroups import read_text
 from hostd.guests.lxc.config import Container, parse_container
 from hostd.guests.lxc.inside.job import Job, Resolver
+from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
-from hostd.storage.catalog import Catalog
 
 RESOLV_CONF: Final = "/etc/resolv.conf"
 _ZONE_FILES: Final = "/usr/share/zoneinfo/"
@@ -48,7 +48,7 @@ def _launch(host: Host, vmid: int) -> list[str]:
     if not container.mounts or container.mounts[0].key != "rootfs":
         raise HostError(f"CT {vmid} has no rootfs")
     check_bridges(container)
-    catalog = Catalog.from_store(host.store, node=host.node, run=host.run)
+    catalog = catalog_of(host)
     catalog.activate([point.volume for point in container.mounts])
     if container.unprivileged:
         identities.ensure_reserved(host.run)
