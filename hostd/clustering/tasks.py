@@ -60,8 +60,7 @@ def create(
         conf=wanted.format(),
         authkey=secrets.token_bytes(AUTHKEY_BYTES),
     )
-    change.commit(made)
-    follow(host, log)
+    carry_through(host, log, made)
 
 
 def _numbered(values: dict[str, Any]) -> dict[int, Any]:
@@ -110,8 +109,7 @@ def join(
         own=brought,
         wish={"token": token.word(), "wish": wish},
     )
-    change.commit(made)
-    follow(host, log)
+    carry_through(host, log, made)
 
 
 @task("clusterleave")
@@ -124,8 +122,7 @@ def leave(host: Host, log: TaskLog, *, actor: str) -> None:
     others = tuple(name for name in host.store.list("nodes") if name != host.node)
     kept = KEPT / time.strftime("before-leave-%Y%m%d-%H%M%S")
     made = change.prepare(Change(kind=Kind.LEAVE, node=host.node, kept=str(kept), actor=actor, others=others))
-    change.commit(made)
-    follow(host, log)
+    carry_through(host, log, made)
 
 
 def ask(remote: Remote, token: JoinToken, wish: dict[str, object]) -> Any:
@@ -169,10 +166,14 @@ def take_token() -> JoinToken:
     return JoinToken.parse(word)
 
 
-def follow(host: Host, log: TaskLog) -> None:
-    """Have the change carried out and show it; it goes on even if this task is killed. Raises HostError."""
+def carry_through(host: Host, log: TaskLog, made: Path) -> None:
+    """Have the change carried out and show it; it goes on even if this task is killed. Raises HostError.
+
+    The folder's name alone starts it, by hostd-cluster-change.path: a task that is killed right after it has given the
+    name leaves nothing that waits for the next boot.
+    """
     PROGRESS.unlink(missing_ok=True)
-    host.run(["systemctl", "start", "--no-block", change.UNIT], timeout_s=30)
+    change.commit(made)
     shown, end_s = 0, time.monotonic() + FOLLOW_S
     while True:
         going_on = change.FOLDER.exists()
