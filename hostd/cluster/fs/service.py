@@ -147,6 +147,7 @@ async def serve(
         mount.prepare(str(settings.mount), run)
     database = Database(settings.database, fault=fault)
     try:
+        database.reserve_log()
         cluster: Cluster | None = None
         if settings.corosync is not None and is_configured(settings.corosync):
             # Only here: a node without a cluster needs neither Corosync's libraries nor TLS.

@@ -404,3 +404,30 @@ def test_removing_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
     (tmp_path / "seed.imported" / "rest").write_bytes(b"x")
     seed.remove(place)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_prepared_log_keeps_its_size_and_loses_nothing(tmp_path: Path) -> None:
+    """Commits go into blocks that are there; what follows the last one is taken for nothing."""
+    database, tree = Database(tmp_path / "config.db"), Tree()
+    commit(database, tree, write("a", b"before"))
+    database.reserve_log()
+    log = tmp_path / "config.db-wal"
+    size = log.stat().st_size
+    for n in range(20):
+        commit(database, tree, write(f"f{n}", b"%d" % n))
+    assert log.stat().st_size == size > 4_000_000
+    reopened = Database(survivors(tmp_path / "config.db", tmp_path / "cut"))
+    assert content(reopened.load()) == content(tree)
+    assert check_file(reopened.path) == []
+    reopened.close()
+    database.close()
+
+
+def test_a_log_that_cannot_be_prepared_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    database, tree = Database(tmp_path / "config.db"), Tree()
+    (tmp_path / "config.db-wal").rename(tmp_path / "elsewhere")
+    database.reserve_log()
+    assert "changes take longer" in caplog.text
+    (tmp_path / "elsewhere").rename(tmp_path / "config.db-wal")
+    commit(database, tree, write("a", b"x"))
+    database.close()
