@@ -5,13 +5,13 @@ from __future__ import annotations
 import http.client
 import select
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Collection, Sequence
 from typing import Final
 
 from hostd.api.errors import NodeAway, NodeFailed
+from hostd.core import pinned
 
 PORT: Final = 8006
 CONNECT_S: Final = 5.0
@@ -25,7 +25,7 @@ class PeerConnection(http.client.HTTPSConnection):
     """A connection to one of a node's addresses, the first that answers. ``pins``: certificates (DER) to accept."""
 
     def __init__(self, node: str, addresses: Sequence[str], pins: Collection[bytes], port: int = PORT) -> None:
-        self._secure = _context()
+        self._secure = pinned.context()
         super().__init__(node, port, timeout=TIMEOUT_S, context=self._secure)
         self._addresses, self._pins = addresses, frozenset(pins)
         self.shown = b""
@@ -33,13 +33,9 @@ class PeerConnection(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         """Raises NodeAway where nothing accepts a connection, NodeFailed where it is not the node that answers."""
-        raw = self._reach()
         try:
-            raw.settimeout(CONNECT_S)
-            secured = self._secure.wrap_socket(raw)
-            shown = secured.getpeercert(binary_form=True) or b""
-        except (OSError, ValueError) as err:  # ssl.SSLError among them
-            raw.close()
+            secured, shown = pinned.wrap(self._secure, self._reach(), CONNECT_S)
+        except OSError as err:
             raise NodeFailed(f"TLS with node '{self.host}' failed: {err}") from err
         if shown not in self._pins:
             secured.close()
@@ -67,15 +63,6 @@ class PeerConnection(http.client.HTTPSConnection):
         if self.sock is None or self.shown not in pins or now_s - self.idle_since_s > KEPT_S:
             return False
         return not select.select([self.sock], [], [], 0)[0]  # readable though nothing was asked: it ends
-
-
-def _context() -> ssl.SSLContext:
-    """Encryption and proof of the key; which certificate it must be the caller compares byte by byte."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 class Idle:

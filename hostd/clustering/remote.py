@@ -8,11 +8,11 @@ import hashlib
 import http.client
 import json
 import socket
-import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from hostd.core import pinned
 from hostd.core.errors import Denied, HostError, Unavailable
 
 PORT: Final = 8006
@@ -23,27 +23,20 @@ MOST_BYTES: Final = 4 << 20
 
 class _Pinned(http.client.HTTPSConnection):
     def __init__(self, address: str, port: int, fingerprint: str) -> None:
-        self._secure = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._secure.check_hostname = False
-        self._secure.verify_mode = ssl.CERT_NONE  # the fingerprint decides
+        self._secure = pinned.context()
         super().__init__(address, port, timeout=ANSWER_S, context=self._secure)
         self._fingerprint = fingerprint
 
     def connect(self) -> None:
         raw = socket.create_connection((self.host, self.port), CONNECT_S)
-        try:
-            secured = self._secure.wrap_socket(raw)
-            shown = fingerprint_of(secured.getpeercert(binary_form=True) or b"")
-        except OSError:
-            raw.close()
-            raise
+        secured, der = pinned.wrap(self._secure, raw, ANSWER_S)
+        shown = fingerprint_of(der)
         if shown != self._fingerprint.upper():
             secured.close()
             raise Denied(
                 f"{self.host} shows a certificate with fingerprint {shown}, not {self._fingerprint.upper()}; "
                 "compare it on that host: pvecm fingerprint"
             )
-        secured.settimeout(ANSWER_S)
         self.sock = secured
 
 

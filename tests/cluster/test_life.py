@@ -113,6 +113,20 @@ def test_any_node_answers_for_all(machines: list[Machine]) -> None:
     wait_for("it is listed", lambda: any(row["vmid"] == 300 for row in api.get("/cluster/resources", type="vm")))
 
 
+def test_every_node_shows_the_samples_of_all(machines: list[Machine]) -> None:
+    def lines(machine: Machine) -> dict[str, list[str]]:
+        return {key: values.split(":") for key, _, values in (w.partition(":") for w in machine.read(".rrd").split())}
+
+    wanted = {"pve2-node/node1", "pve2-node/node2", "pve2-node/node3", "pve2.3-vm/300", "pve2-storage/node2/local"}
+    for machine in machines:
+        wait_for(f"{machine.name} shows all", lambda m=machine: wanted <= lines(m).keys())  # type: ignore[misc]
+        told = lines(machine)
+        assert int(told["pve2-node/node3"][0]) > 0
+        # uptime, name, status, template, time, processors, their use, memory
+        assert told["pve2.3-vm/300"][:4] == ["0", "VM300", "stopped", "0"]
+        assert told["pve2.3-vm/300"][7] == str(64 << 20)
+
+
 def test_a_lost_certificate_is_made_anew(machines: list[Machine]) -> None:
     second = machines[1]
     second.run("rm", "/etc/pve/local/pve-ssl.pem")

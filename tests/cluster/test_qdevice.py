@@ -153,6 +153,23 @@ def test_the_store_ends_at_once_while_corosync_waits_for_the_witness(trio: Trio)
     wait_for("changes are taken", lambda: first.write("on", "x"), 60)
 
 
+def test_a_node_that_leaves_and_joins_again_has_the_witness(trio: Trio) -> None:
+    first, second, _ = trio
+    second.ask("poweroff")
+    wait_for("one is left", lambda: votes(first) == 2)
+    wait_for("it takes changes", lambda: first.write("alone", "2"))
+    first.run("pvecm", "delnode", "node2")
+    switch_on(second)
+    second.run("pvecm", "leave")
+    assert not is_active(second)
+    assert second.ask("test", "-e", "/etc/pve/priv/qdevice.json").code != 0
+    token = first.run("pvecm", "token", "create").strip()
+    second.run("pvecm", "join", "-", data=f"{token}\n")
+    for node in (first, second):
+        wait_for("it is connected", lambda n=node: is_connected(n), 120)  # type: ignore[misc]
+        wait_for("the witness counts", lambda n=node: votes(n) == 3, 120)  # type: ignore[misc]
+
+
 def test_it_is_removed_from_all_nodes(trio: Trio) -> None:
     first, second, _ = trio
     wait_for("the witness counts", lambda: votes(first) == votes(second) == 3)
