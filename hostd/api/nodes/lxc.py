@@ -19,7 +19,7 @@ from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.index import Entry
 from hostd.guests.lxc import lifecycle, mounts, plan
-from hostd.guests.lxc.config import OPTIONS, is_unprivileged
+from hostd.guests.lxc.config import OPTIONS, is_unprivileged, shown_comment
 from hostd.guests.lxc.inside.accounts import check_keys
 from hostd.storage.volume import VolumeId
 from hostd.tasks.archive import Archive
@@ -260,7 +260,7 @@ def config(ctx: Context, p: ConfigParams) -> object:
     if p.snapshot:
         values, comment = shared.snapshot_values(guest, p.snapshot)
         raw = guest.file.snapshots[p.snapshot].raw
-    shown = shared.typed(OPTIONS, values) | ({"description": comment} if comment else {})
+    shown = shared.typed(OPTIONS, values) | ({"description": shown_comment(comment)} if comment else {})
     shown |= {"lxc": [list(pair) for pair in raw]} if raw else {}
     return shown | {"digest": guest.digest}
 

@@ -252,6 +252,11 @@ def without_forbidden(file: GuestFile) -> GuestFile:
     return replace(file, raw=allowed_raw(file.raw))
 
 
+def shown_comment(comment: str) -> str:
+    """The description as clients read it of a container: each line ends, also the last one, unlike a machine's."""
+    return f"{comment}\n" if comment else ""
+
+
 def state_volumes(config: Mapping[str, str]) -> dict[str, str]:
     """Key → volume id of everything that a snapshot keeps a state of: no folders and devices of the host."""
     keys = ["rootfs", *(f"mp{n}" for n in range(mounts.COUNT))]

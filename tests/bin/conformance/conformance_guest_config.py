@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hostd.core.errors import HostError
@@ -11,6 +11,7 @@ from hostd.core.formats.keyvalue import GuestFile, GuestSection, format_guest, p
 from hostd.guests import snapshots
 from hostd.guests.changes import clean_pending, parse_delete, pending_rows
 from hostd.guests.config import GuestKind
+from hostd.guests.lxc.config import shown_comment, without_forbidden
 from hostd.guests.lxc.config import state_volumes as container_volumes
 from hostd.guests.qemu import cloudinit, restore
 from hostd.guests.qemu.config import state_volumes
@@ -23,15 +24,24 @@ def vm_file(case: Case) -> GuestFile:
     return understood(parse_guest(case["text"], strict=bool(case["strict"])), strict=bool(case["strict"]))
 
 
-def section(part: GuestSection) -> dict[str, object]:
-    return dict(part.values) | ({"description": part.comment} if part.comment else {})
+Shown = Callable[[str], str]
 
 
-def parsed(file: GuestFile) -> dict[str, object]:
+def section(part: GuestSection, shown: Shown = str) -> dict[str, object]:
+    found: dict[str, object] = dict(part.values)
+    found |= {"lxc": [list(pair) for pair in part.raw]} if part.raw else {}
+    return found | ({"description": shown(part.comment)} if part.comment else {})
+
+
+def container_file(case: Case) -> GuestFile:
+    return without_forbidden(parse_guest(case["text"], pending=GuestKind.LXC.pending))
+
+
+def parsed(file: GuestFile, shown: Shown = str) -> dict[str, object]:
     found: dict[str, object] = {
-        "main": section(GuestSection(comment=file.comment, values=file.current)),
-        "snapshots": {name: section(part) for name, part in file.snapshots.items()},
-        "special": {name.removeprefix("special:"): section(part) for name, part in file.special.items()},
+        "main": section(GuestSection(comment=file.comment, values=file.current, raw=file.raw), shown),
+        "snapshots": {name: section(part, shown) for name, part in file.snapshots.items()},
+        "special": {name.removeprefix("special:"): section(part, shown) for name, part in file.special.items()},
     }
     return found | ({"pending": dict(file.pending)} if file.pending else {})
 
@@ -164,6 +174,8 @@ OPERATIONS = {
     "cloudinit-file": cloudinit_file,
     "vm-config-parse": lambda case: parsed(vm_file(case)),
     "vm-config-rewrite": lambda case: format_guest(cloudinit.without_stale_record(vm_file(case))),
+    "ct-config-parse": lambda case: parsed(container_file(case), shown_comment),
+    "ct-config-rewrite": lambda case: format_guest(container_file(case), pending=GuestKind.LXC.pending),
     "config-pending-list": pending_list,
     "config-pending-cleanup": lambda case: format_guest(
         clean_pending(guest_file(case)), pending=GuestKind(case["guest"]).pending
