@@ -225,7 +225,7 @@ def _talk(connection: Connection, frame: bytes, *, is_read: bool, deadline_s: fl
     except OSError as err:
         raise _Resend(str(err)) from err
     try:
-        answer = wire.receive(connection)
+        answer = wire.receive_answer(connection)
     except ConnectionResetError as err:
         raise _Resend(str(err)) from err
     except (OSError, ParseError) as err:

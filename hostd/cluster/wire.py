@@ -21,6 +21,7 @@ MAX_REQUEST_BYTES: Final = 4 << 20
 MAX_FRAME_BYTES: Final = 64 << 20
 _LENGTH: Final = struct.Struct(">I")
 HEADER_BYTES: Final = _LENGTH.size
+_AT_ONCE_BYTES: Final = 16 << 10
 
 Message = dict[str, Any]  # the one untyped thing: a decoded frame, taken apart where it arrives
 Entry = tuple[str, bytes | None, int, int]
@@ -58,6 +59,20 @@ def receive(connection: socket.socket) -> Message | None:
         return None
     body = _receive_exactly(connection, decode_length(head, MAX_FRAME_BYTES))
     return None if body is None else decode(body)
+
+
+def receive_answer(connection: socket.socket) -> Message | None:
+    """As ``receive``, where only this one message can be on its way: a small one takes one call instead of two."""
+    begun = connection.recv(_AT_ONCE_BYTES)
+    if len(begun) < HEADER_BYTES:
+        more = _receive_exactly(connection, HEADER_BYTES - len(begun)) if begun else None
+        if more is None:
+            return None
+        begun += more
+    size = decode_length(begun[:HEADER_BYTES], MAX_FRAME_BYTES)
+    missing = HEADER_BYTES + size - len(begun)
+    rest = _receive_exactly(connection, missing) if missing > 0 else b""
+    return None if rest is None else decode(begun[HEADER_BYTES:] + rest)
 
 
 def _receive_exactly(connection: socket.socket, size: int) -> bytes | None:

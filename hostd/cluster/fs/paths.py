@@ -6,6 +6,7 @@ that clients of the reference system expect (DESIGN §4).
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -74,6 +75,7 @@ def is_private(path: str) -> bool:
     return parts[0] == "priv" or (len(parts) > 2 and parts[0] == "nodes" and parts[2] == "priv")
 
 
+@functools.lru_cache(maxsize=1024)
 def is_secret(path: str) -> bool:
     """Whether no copy of the contents may be kept: private files, and keys that the web server's group must read."""
     return is_private(path) or path.endswith(".key")
