@@ -121,7 +121,7 @@ class Suite:
         if args[0] == "help":
             around.out.write(self.help(around.methods, " ".join(a for a in args[1:] if not a.startswith("-"))))
             return 0
-        for length in (2, 1):
+        for length in (3, 2, 1):
             if (command := self.local.get(" ".join(args[:length]))) is not None:
                 command.run(around, self.name, args[length:])
                 return 0
@@ -181,7 +181,7 @@ class Suite:
                 row, method = known[name]
                 return completions(around, method, words[1 if words[0] in self._aliases else length :], row.positional)
         given = words[:-1]
-        for length in (2, 1):
+        for length in (3, 2, 1):
             if (command := self.local.get(" ".join(given[:length]))) is not None and len(given) >= length:
                 return sorted({*command.flags, *command.options} - set(given))
         following = [w.split() for w in [*known, *self.local] if w.split()[: len(given)] == given]

@@ -17,6 +17,7 @@ _ABOUT = {
     "pvesm": "storages and what lies on them",
     "pvenode": "settings, tasks and certificates of this node",
     "qm": "virtual machines of this node",
+    "ha-manager": "high availability of guests",
 }
 # Kinds of failure; the numbers are those of core/errors.py.
 EXIT_CODES = (
@@ -105,7 +106,7 @@ def pvesh_page(methods: Methods) -> str:
     return "\n".join([*lines, *_tail("pvesh")]) + "\n"
 
 
-COMPLETION = """# bash completion of pvesh, pveum, pvenode, pvecm, pvesm: the commands themselves say what may come next
+COMPLETION = """# bash completion of pvesh, qm and the like: the commands themselves say what may come next
 _holdfast() {
     local word candidates
     word=${COMP_WORDS[COMP_CWORD]}
@@ -128,5 +129,5 @@ _holdfast() {
     if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]]; then compopt -o nospace; fi
     if declare -F __ltrim_colon_completions >/dev/null; then __ltrim_colon_completions "$word"; fi
 }
-complete -F _holdfast pvesh pveum pvenode pvecm pvesm
+complete -F _holdfast pvesh pveum pvenode pvecm pvesm qm ha-manager
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from socket import AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM
 from socket import socket as Connection
@@ -88,6 +88,21 @@ def connect(path: str, timeout_s: float | None) -> tuple[Connection, wire.Messag
     return connection, hello
 
 
+def write_step(path: str, data: bytes, *, if_version: int | None = None) -> wire.Message:
+    """A step of a batch: as ``Store.write``."""
+    return {"op": "write", "path": path, "data": data, "if_version": if_version}
+
+
+def rename_step(source: str, target: str, *, if_version: int | None = None) -> wire.Message:
+    """A step of a batch: as ``Store.rename``."""
+    return {"op": "rename", "source": source, "target": target, "if_version": if_version}
+
+
+def mkdir_step(path: str) -> wire.Message:
+    """A step of a batch: as ``Store.mkdir`` with ``parents``."""
+    return {"op": "mkdir", "path": path, "parents": True}
+
+
 class Store:
     """Reads and changes the tree. Waits up to ``timeout_s`` for a daemon that is restarting.
 
@@ -140,6 +155,14 @@ class Store:
     def mkdir(self, path: str, *, parents: bool = False, actor: str = "", task: str = "") -> None:
         """Make a directory; with ``parents`` also those above, and an existing one is fine. Raises Conflict."""
         self._ask({"op": "mkdir", "path": path, "parents": parents, "actor": actor, "task": task})
+
+    def batch(self, steps: Sequence[wire.Message], *, actor: str = "", task: str = "") -> int:
+        """Several changes that happen together or not at all; returns the version that all of them have then.
+
+        ``steps``: as ``write_step`` and its like make them. The last one must leave an entry (no deletion).
+        """
+        version: int = self._ask({"op": "batch", "steps": list(steps), "actor": actor, "task": task}) or 0
+        return version
 
     def publish(self, key: str, data: bytes | None) -> None:
         """Tell all nodes this node's value of ``key``; None removes it. In memory only: publish it again from time to

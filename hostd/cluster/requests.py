@@ -5,7 +5,7 @@ The server and the in-memory store of tests both answer through here, so that th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from hostd.cluster.fs import paths
@@ -17,6 +17,7 @@ from hostd.cluster.fs.mutations import (
     Mutation,
     Refused,
     Rename,
+    Single,
     Write,
     make_directories,
     new_inode,
@@ -105,8 +106,20 @@ def mutation_of(request: Mapping[str, object], node: str) -> Mutation:
             return make_directories(path) if path else Batch(steps=())
         case "mkdir":
             return Mkdir(path=_path(request, "path", node), inode=new_inode())
+        case "batch":
+            return Batch(steps=tuple(_steps(request, node)))
         case other:
             raise BadRequest(Cause.INVALID, f"unknown request '{other}'")
+
+
+def _steps(request: Mapping[str, object], node: str) -> Iterator[Single]:
+    """The changes of a batch, each a request of its own."""
+    steps = request.get("steps")
+    if not isinstance(steps, list) or not all(isinstance(step, Mapping) for step in steps):
+        raise BadRequest(Cause.INVALID, "'steps' must be a list of requests")
+    for step in steps:
+        mutation = mutation_of(step, node)
+        yield from mutation.steps if isinstance(mutation, Batch) else (mutation,)
 
 
 def check_write_access(access: Access) -> None:
@@ -144,6 +157,8 @@ def answer_change(mutation: Mutation | None, node: Node | None) -> Message:
     """The answer to a change that was made."""
     if isinstance(mutation, Write) and node is not None:
         return {"ok": [mutation.path, None, node.version, node.mtime_ns]}
+    if isinstance(mutation, Batch) and node is not None:
+        return {"ok": node.version}
     return {"ok": None}
 
 

@@ -6,9 +6,12 @@ leading ``/``; the fixed links (``local``, ``qemu-server``, ``lxc``) are followe
 
 from __future__ import annotations
 
-from hostd.cluster.client import Change, File, Store
+from hostd.cluster.client import Change, File, Store, mkdir_step, rename_step, write_step
 from hostd.cluster.locks import local_lock
 from hostd.cluster.memory import MemoryMirror, MemoryStore
 from hostd.cluster.mirror import Mirror
 
-__all__ = ["Change", "File", "MemoryMirror", "MemoryStore", "Mirror", "Store", "local_lock"]
+__all__ = [
+    "Change", "File", "MemoryMirror", "MemoryStore", "Mirror", "Store", "local_lock", "mkdir_step", "rename_step",
+    "write_step",
+]  # fmt: skip

@@ -20,6 +20,11 @@ from hostd.api.cluster import backup_info, jointokens, resources
 from hostd.api.cluster import config as cluster_config
 from hostd.api.cluster import index as cluster_index
 from hostd.api.cluster import tasks as cluster_tasks
+from hostd.api.cluster.ha import groups as ha_groups
+from hostd.api.cluster.ha import index as ha_index
+from hostd.api.cluster.ha import resources as ha_resources
+from hostd.api.cluster.ha import rules as ha_rules
+from hostd.api.cluster.ha import status as ha_status
 from hostd.api.context import Services
 from hostd.api.endpoint import collect
 from hostd.api.identity import COOKIE, Identity, RememberedVerdict, RootVerdict
@@ -67,7 +72,7 @@ ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     backup_info, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal, apt,
     certificates, network, statistics, tasks, console, qemu, qemu_power, qemu_talk, qemu_agent, qemu_clones,
     qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, bulk, lxc, storage, node_storage,
-    storage_content, scan, urls, disks, disks_pools,
+    storage_content, scan, urls, disks, disks_pools, ha_index, ha_resources, ha_groups, ha_rules, ha_status,
 )  # fmt: skip
 
 

@@ -11,39 +11,35 @@ from typing import Any, Final
 
 from hostd.core.formats import sections
 from hostd.core.formats.lists import split_list
-from hostd.core.formats.sections import SectionFormat, SectionType
+from hostd.core.formats.sections import SectionFormat, SectionOption
+from hostd.core.kinds import BOOLEAN
+from hostd.core.schema import Kind
 from hostd.ha.states import Method, Requested, Scheduler, ShutdownPolicy
 
-Schema = Mapping[str, Any]
+_COUNT: Final = Kind(type="integer", minimum=0)
+_GROUP: Final = Kind(format="pve-configid")
+COMMENT: Final = SectionOption(kind=Kind(max_length=4096), doc="Free text.")
+NODES: Final = Kind(type="list", format="pve-ha-node", typetext="<node>[:<pri>]{,<node>[:<pri>]}*")
+STATES: Final = ("started", "stopped", "enabled", "disabled", "ignored")
 
-_TEXT: Final[Schema] = {"type": "string"}
-_FLAG: Final[Schema] = {"type": "boolean"}
-_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
-OPTIONAL: Final[Mapping[str, Any]] = {"optional": 1}
-REQUIRED: Final[Mapping[str, Any]] = {}
-
-_RESOURCE: Final[Mapping[str, Schema]] = {
-    "state": {"type": "string", "enum": ["started", "stopped", "enabled", "disabled", "ignored"]},
-    "group": {"type": "string", "format": "pve-configid"},
-    "max_restart": _COUNT,
-    "max_relocate": _COUNT,
-    "failback": _FLAG,
-    "comment": _TEXT,
+RESOURCE_OPTIONS: Final[Mapping[str, SectionOption]] = {
+    "comment": COMMENT,
+    "failback": SectionOption(
+        kind=BOOLEAN, default=1, doc="Go back to a node of higher priority as soon as there is one."
+    ),
+    "group": SectionOption(kind=_GROUP, doc="Group whose nodes it prefers (rules have taken the place of groups)."),
+    "max_relocate": SectionOption(kind=_COUNT, default=1, doc="How many other nodes are tried when a start fails."),
+    "max_restart": SectionOption(kind=_COUNT, default=1, doc="How often a failed start is tried again on its node."),
+    "state": SectionOption(kind=Kind(enum=STATES), default="started", doc="What the manager is to make of it."),
 }
-RESOURCES: Final = SectionFormat(
-    common={"type": {"type": "string", "enum": ["ct", "vm"]}, **_RESOURCE},
-    types={type: SectionType(options=dict.fromkeys(_RESOURCE, OPTIONAL)) for type in ("ct", "vm")},
-)
-_GROUP: Final[Mapping[str, Schema]] = {
-    "nodes": {"type": "string", "format": "pve-ha-node-list"},
-    "restricted": _FLAG,
-    "nofailback": _FLAG,
-    "comment": _TEXT,
+RESOURCES: Final = SectionFormat.of_options(dict.fromkeys(("ct", "vm"), RESOURCE_OPTIONS))
+GROUP_OPTIONS: Final[Mapping[str, SectionOption]] = {
+    "comment": COMMENT,
+    "nodes": SectionOption(kind=NODES, required=True, doc="Its nodes; those of the highest priority are preferred."),
+    "nofailback": SectionOption(kind=BOOLEAN, default=0, doc="Stay where it is when a better node comes back."),
+    "restricted": SectionOption(kind=BOOLEAN, default=0, doc="Never run on any other node."),
 }
-GROUPS: Final = SectionFormat(
-    common={"type": {"type": "string", "enum": ["group"]}, **_GROUP},
-    types={"group": SectionType(options={key: REQUIRED if key == "nodes" else OPTIONAL for key in _GROUP})},
-)
+GROUPS: Final = SectionFormat.of_options({"group": GROUP_OPTIONS})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,3 +125,25 @@ def parse_nodes(text: str) -> dict[str, int]:
     """Priority by node of ``name[:priority]`` separated by commas; 0 where none is given."""
     pairs = (part.partition(":") for part in split_list(text))
     return {node: int(priority or 0) for node, _, priority in pairs}
+
+
+def options_of(datacenter: Mapping[str, Any]) -> Options:
+    """The HA options of ``datacenter.cfg`` as ``datacenter.parse`` gives them; percent become parts of 1."""
+    scheduling = datacenter.get("crs", {})
+    usual = AutoRebalance()
+
+    def part(key: str, default: float) -> float:
+        return float(scheduling[key]) / 100 if key in scheduling else default
+
+    return Options(
+        shutdown_policy=ShutdownPolicy(datacenter.get("ha", {}).get("shutdown_policy", "conditional")),
+        scheduler=Scheduler(scheduling.get("ha", "basic")),
+        rebalance_on_start=bool(scheduling.get("ha-rebalance-on-start")),
+        auto_rebalance=AutoRebalance(
+            enabled=bool(scheduling.get("ha-auto-rebalance")),
+            method=Method(scheduling.get("ha-auto-rebalance-method", "bruteforce")),
+            threshold=part("ha-auto-rebalance-threshold", usual.threshold),
+            hold_rounds=int(scheduling.get("ha-auto-rebalance-hold-duration", usual.hold_rounds)),
+            margin=part("ha-auto-rebalance-margin", usual.margin),
+        ),
+    )

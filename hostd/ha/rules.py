@@ -5,37 +5,40 @@ Source: conformance area ``ha``, section 9.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from hostd.core.formats import sections
 from hostd.core.formats.lists import split_list
-from hostd.core.formats.sections import SectionFormat, SectionType
-from hostd.ha.config import OPTIONAL, REQUIRED, Group, Resource, parse_nodes
+from hostd.core.formats.sections import SectionFormat, SectionOption
+from hostd.core.kinds import BOOLEAN
+from hostd.core.schema import Kind
+from hostd.ha.config import COMMENT, NODES, Group, Resource, parse_nodes
 from hostd.ha.states import Affinity
 
-_PROPERTIES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "resources": {"type": "string", "format": "pve-ha-resource-id-list"},
-    "nodes": {"type": "string", "format": "pve-ha-node-list"},
-    "strict": {"type": "boolean"},
-    "affinity": {"type": "string", "enum": ["positive", "negative"]},
-    "disable": {"type": "boolean"},
-    "comment": {"type": "string"},
+_RESOURCES: Final = Kind(type="list", format="pve-ha-resource-id", typetext="<type>:<name>{,<type>:<name>}*")
+_COMMON: Final[Mapping[str, SectionOption]] = {
+    "comment": COMMENT,
+    "disable": SectionOption(kind=BOOLEAN, doc="The rule does not count."),
+    "resources": SectionOption(kind=_RESOURCES, required=True, doc="The services that it is about."),
 }
-
-
-def _type(*required: str, optional: Sequence[str]) -> SectionType:
-    return SectionType(options={**dict.fromkeys(required, REQUIRED), **dict.fromkeys(optional, OPTIONAL)})
-
-
-FORM: Final = SectionFormat(
-    common={"type": {"type": "string", "enum": ["node-affinity", "resource-affinity"]}, **_PROPERTIES},
-    types={
-        "node-affinity": _type("resources", "nodes", optional=("strict", "disable", "comment")),
-        "resource-affinity": _type("resources", "affinity", optional=("disable", "comment")),
+OPTIONS: Final[Mapping[str, Mapping[str, SectionOption]]] = {
+    "node-affinity": {
+        **_COMMON,
+        "nodes": SectionOption(kind=NODES, required=True, doc="Nodes; those of the highest priority are preferred."),
+        "strict": SectionOption(kind=BOOLEAN, default=0, doc="They may run on no other node."),
     },
-)
+    "resource-affinity": {
+        **_COMMON,
+        "affinity": SectionOption(
+            kind=Kind(enum=("positive", "negative")),
+            required=True,
+            doc="All on one node, or each on a node of its own.",
+        ),
+    },
+}
+FORM: Final = SectionFormat.of_options(OPTIONS)
 
 
 @dataclass(frozen=True, kw_only=True)

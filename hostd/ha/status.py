@@ -137,3 +137,26 @@ def _service_from_wire(sid: str, wire: Mapping[str, Any]) -> Service:
         maintenance_node=wire.get("maintenance_node"),
         noted=noted and Noted(move=None if noted[0] == "stop" else Move(noted[0]), target=noted[1], timeout_s=noted[2]),
     )
+
+
+def publication_to_wire(publication: Publication) -> dict[str, Any]:
+    """An agent's publication as JSON has it."""
+    return {
+        "state": str(publication.state),
+        "mode": str(publication.mode),
+        "results": {job: {"exit_code": code} for job, code in sorted(publication.results.items())},
+        "watched": int(publication.watched),
+    }
+
+
+def publication_from_wire(wire: Mapping[str, Any]) -> Publication:
+    """Raises ParseError for what is none."""
+    try:
+        return Publication(
+            state=AgentState(wire["state"]),
+            mode=Mode(wire["mode"]),
+            results={str(job): int(result["exit_code"]) for job, result in wire.get("results", EMPTY).items()},
+            watched=bool(wire.get("watched")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as err:
+        raise ParseError(f"publication of an agent: {type(err).__name__}: {err}") from err

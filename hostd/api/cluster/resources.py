@@ -17,6 +17,7 @@ from hostd.core.errors import Invalid
 from hostd.core.kinds import VMID
 from hostd.core.schema import Kind, param
 from hostd.guests import index as guests
+from hostd.ha import stored as ha
 from hostd.storage import config as storage_config
 from hostd.storage.interface import StorageConfig
 
@@ -102,7 +103,7 @@ def zones(ctx: Context) -> list[dict[str, object]]:
             maxdisk="integer?", uptime="integer?", netin="integer?", netout="integer?", diskread="integer?",
             diskwrite="integer?", template="boolean?", tags="string?", lock="string?", content="string?",
             plugintype="string?", shared="boolean?", level="string?", pool="string?", network="string?",
-            network__type="string?",
+            network__type="string?", hastate="string?",
         )
     ),
     allow=ALL,
@@ -118,6 +119,10 @@ def resources(ctx: Context, p: ResourcesParams) -> object:
             for row in seen:
                 if (pool := owner.get(int(str(row["vmid"])))) is not None:
                     row["pool"] = pool
+        if managed := ha.states(ctx.mirror):
+            for row in seen:
+                if (state := managed.get(int(str(row["vmid"])))) is not None:
+                    row["hastate"] = state
         found += seen
     if p.type in ("", "node"):
         found += [entry(ctx, member) for member in members.nodes(ctx)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hostd.api import hamanaged
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, UPID, endpoint
 from hostd.core.errors import Denied
@@ -73,7 +74,7 @@ def _require(ctx: Context, vms: list[str]) -> list[int]:
 def startall(ctx: Context, p: StartAllParams) -> object:
     """Start the guests that start with the node, in their order."""
     only = _require(ctx, list(p.vms))
-    return ctx.spawn("startall", "", user=ctx.user, only=only, onboot=not p.force)
+    return ctx.spawn("startall", "", user=ctx.user, only=only, leave=hamanaged.ids(ctx), onboot=not p.force)
 
 
 @endpoint(
@@ -91,7 +92,7 @@ def stopall(ctx: Context, p: StopAllParams) -> object:
     only = _require(ctx, list(p.vms))
     workers = p.max_workers or bulk.WORKERS
     args = {"timeout_s": p.timeout, "force": p.force_stop, "workers": workers}
-    return ctx.spawn("stopall", "", user=ctx.user, only=only, **args)
+    return ctx.spawn("stopall", "", user=ctx.user, only=only, leave=hamanaged.ids(ctx), **args)
 
 
 @endpoint(
@@ -107,4 +108,6 @@ def stopall(ctx: Context, p: StopAllParams) -> object:
 def suspendall(ctx: Context, p: SuspendAllParams) -> object:
     """Suspend machines to disk in the reverse order."""
     only = _require(ctx, list(p.vms))
-    return ctx.spawn("suspendall", "", user=ctx.user, only=only, workers=p.max_workers or bulk.WORKERS)
+    return ctx.spawn(
+        "suspendall", "", user=ctx.user, only=only, leave=hamanaged.ids(ctx), workers=p.max_workers or bulk.WORKERS
+    )

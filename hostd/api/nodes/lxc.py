@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hostd.api import hamanaged
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, UPID, Check, array, endpoint, fields
 from hostd.api.nodes import guest_params as shared
@@ -76,6 +77,9 @@ class CreateParams:
     ssh_public_keys: str = param(STRING, default="", name="ssh-public-keys", doc="Keys that may log in as root.")
     start: bool = param(BOOLEAN, default=False, shown_default=0, doc="Start it once it is made.")
     restore: bool = param(BOOLEAN, default=False, doc="Restore a backup (not supported yet).")
+    ha_managed: bool = param(
+        BOOLEAN, default=False, shown_default=0, name="ha-managed", doc="Have it looked after, once it is made."
+    )
 
 
 @shared.with_options(OPTIONS)
@@ -236,7 +240,7 @@ def status_current(ctx: Context, p: GuestParams) -> object:
     if file is None:
         raise files.missing(place)
     entry = Entry(where=place, summary=index.summarize(place.kind, place.vmid, file.data))
-    return list_row(entry, ctx.samples.guests().get(p.vmid, {}), own_cpus(ctx)) | {"ha": {"managed": 0}}
+    return list_row(entry, ctx.samples.guests().get(p.vmid, {}), own_cpus(ctx)) | {"ha": hamanaged.shown(ctx, p.vmid)}
 
 
 # --- configuration
@@ -368,9 +372,12 @@ def create_vm(ctx: Context, p: CreateParams) -> object:
     shared.require_volume(ctx, VolumeId.parse(p.ostemplate))
     files.require_free(ctx.mirror, GuestKind.LXC, p.vmid)
     secrets = {"password": p.password, "ssh_keys": p.ssh_public_keys}
-    return ctx.spawn(
-        "vzcreate", str(p.vmid), vmid=p.vmid, template=p.ostemplate, values=values, start=p.start, **secrets
-    )
+    hamanaged.require_allowed(ctx, p.ha_managed)
+    start = p.start and not p.ha_managed
+    upid = ctx.spawn("vzcreate", str(p.vmid), vmid=p.vmid, template=p.ostemplate, values=values, start=start, **secrets)
+    if p.ha_managed:
+        hamanaged.add_after(ctx, upid, "ct", p.vmid, start=p.start)
+    return upid
 
 
 @endpoint(
@@ -389,6 +396,7 @@ def destroy_vm(ctx: Context, p: DestroyParams) -> object:
         raise HostError(f"can't remove CT {p.vmid} - protection mode enabled")
     if p.vmid in ctx.samples.guests() and not p.force:
         raise HostError(f"CT {p.vmid} is running - destroy failed")
+    hamanaged.release(ctx, p.vmid, purge=p.purge)
     args = {"unreferenced": p.destroy_unreferenced_disks, "force": p.force, "purge": p.purge}
     return ctx.spawn("vzdestroy", str(p.vmid), vmid=p.vmid, **args)
 
@@ -409,7 +417,7 @@ def vm_start(ctx: Context, p: StartParams) -> object:
     """Start a container."""
     shared.check_skiplock(ctx, p.skiplock)
     stored(ctx, p.vmid)
-    return ctx.spawn("vzstart", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
+    return hamanaged.start(ctx, p.vmid) or ctx.spawn("vzstart", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
 
 
 def end_shutdowns(ctx: Context, vmid: int) -> None:
@@ -436,7 +444,7 @@ def vm_stop(ctx: Context, p: StopParams) -> object:
     stored(ctx, p.vmid)
     if p.overrule_shutdown:
         end_shutdowns(ctx, p.vmid)
-    return ctx.spawn("vzstop", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
+    return hamanaged.stop(ctx, p.vmid) or ctx.spawn("vzstop", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
 
 
 @endpoint(
@@ -451,4 +459,6 @@ def vm_stop(ctx: Context, p: StopParams) -> object:
 def vm_shutdown(ctx: Context, p: ShutdownParams) -> object:
     """Ask a container to power off."""
     stored(ctx, p.vmid)
+    if upid := hamanaged.stop(ctx, p.vmid, p.timeout):
+        return upid
     return ctx.spawn("vzshutdown", str(p.vmid), vmid=p.vmid, timeout_s=p.timeout, force_stop=p.force_stop)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hostd.access import passwords
+from hostd.api import hamanaged
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, UPID, Check, array, endpoint, fields
 from hostd.api.nodes import guest_params as shared
@@ -72,6 +73,9 @@ class CreateParams:
     vmid: int = param(VMID, doc="Guest id.")
     start: bool = param(BOOLEAN, default=False, shown_default=0, doc="Start it once it is made.")
     pool: str = param(Kind(format="pve-poolid"), default="", doc="Pool that it is put into.")
+    ha_managed: bool = param(
+        BOOLEAN, default=False, shown_default=0, name="ha-managed", doc="Have it looked after, once it is made."
+    )
     storage: str = param(STORAGE_ID, default="", doc="Accepted for compatibility: drives name their storage.")
 
 
@@ -264,7 +268,10 @@ def status_current(ctx: Context, p: GuestParams) -> object:
     # The sample is of some seconds ago, and callers ask right after a start or a rollback: is it of this process?
     runs = process.is_running(p.vmid)
     sample = sample if runs and sample.get("pid") == process.read_pid(p.vmid) else {}
-    row = list_row(entry, sample) | {"ha": {"managed": 0}, "qmpstatus": sample.get("qmpstatus", "stopped")}
+    row = list_row(entry, sample) | {
+        "ha": hamanaged.shown(ctx, p.vmid),
+        "qmpstatus": sample.get("qmpstatus", "stopped"),
+    }
     if runs and not sample:
         row |= {"status": "running", "qmpstatus": "running", "pid": process.read_pid(p.vmid)}
     return row | ({"agent": 1} if entry.summary.agent else {})
@@ -468,7 +475,12 @@ def create(ctx: Context, p: CreateParams) -> object:
     values = stored_form(shared.given_options(p), "")
     require_plan(ctx, p.vmid, values)
     files.require_free(ctx.mirror, GuestKind.QEMU, p.vmid)
-    return ctx.spawn("qmcreate", str(p.vmid), vmid=p.vmid, values=values, start=p.start, pool=p.pool)
+    hamanaged.require_allowed(ctx, p.ha_managed)
+    start = p.start and not p.ha_managed
+    upid = ctx.spawn("qmcreate", str(p.vmid), vmid=p.vmid, values=values, start=start, pool=p.pool)
+    if p.ha_managed:
+        hamanaged.add_after(ctx, upid, "vm", p.vmid, start=p.start)
+    return upid
 
 
 @endpoint(
@@ -486,6 +498,7 @@ def destroy(ctx: Context, p: DestroyParams) -> object:
     guest = stored(ctx, p.vmid)
     if guest.file.current.get("protection") == "1":
         raise HostError(f"can't remove VM {p.vmid} - protection mode enabled")
+    hamanaged.release(ctx, p.vmid, purge=p.purge)
     unreferenced = p.destroy_unreferenced_disks
     args = {"unreferenced": unreferenced, "purge": p.purge, "skip_lock": p.skiplock}
     return ctx.spawn("qmdestroy", str(p.vmid), vmid=p.vmid, **args)
@@ -507,7 +520,7 @@ def start(ctx: Context, p: PowerParams) -> object:
     """Start a machine."""
     shared.check_skiplock(ctx, p.skiplock)
     stored(ctx, p.vmid)
-    return ctx.spawn("qmstart", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
+    return hamanaged.start(ctx, p.vmid) or ctx.spawn("qmstart", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
 
 
 @endpoint(
@@ -523,7 +536,7 @@ def stop(ctx: Context, p: PowerParams) -> object:
     """Pull a machine's plug: what the guest had not written is lost."""
     shared.check_skiplock(ctx, p.skiplock)
     stored(ctx, p.vmid)
-    return ctx.spawn("qmstop", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
+    return hamanaged.stop(ctx, p.vmid) or ctx.spawn("qmstop", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
 
 
 @endpoint(
@@ -541,6 +554,8 @@ def shutdown(ctx: Context, p: ShutdownParams) -> object:
     stored(ctx, p.vmid)
     timeout_s = lifecycle.SHUTDOWN_S if p.timeout is None else p.timeout
     args = {"timeout_s": timeout_s, "force_stop": p.force_stop, "skip_lock": p.skiplock}
+    if upid := hamanaged.stop(ctx, p.vmid, timeout_s):
+        return upid
     return ctx.spawn("qmshutdown", str(p.vmid), vmid=p.vmid, **args)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hostd.api import members
+from hostd.api import hamanaged, members
 from hostd.api.context import Context
 from hostd.api.endpoint import UPID, Check, array, endpoint, fields
 from hostd.api.nodes.qemu import stored
@@ -113,6 +113,8 @@ def migrate(ctx: Context, p: MigrateParams) -> object:
     """Move a machine that is off, and whose volumes every node sees, to another node."""
     if p.target == ctx.node:
         raise Invalid({"target": "target is local node."})
+    if upid := hamanaged.migrate(ctx, p.vmid, p.target):
+        return upid
     found, _ = _report(ctx, p.vmid)
     preconditions.require_movable(found, p.vmid, p.target, running=process.is_running(p.vmid))
     return ctx.spawn("qmigrate", str(p.vmid), vmid=p.vmid, target=p.target, others=_others(ctx))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from conftest import Daemon  # type: ignore[attr-defined]
 
-from hostd.cluster.store import Change, File, MemoryStore, Mirror, Store
+from hostd.cluster.store import Change, File, MemoryStore, Mirror, Store, mkdir_step, rename_step, write_step
 from hostd.core.errors import Conflict, Denied, Invalid, NotFound
 
 
@@ -259,3 +259,37 @@ def test_a_value_that_is_no_value_is_refused(store: Store) -> None:
 
 def test_a_host_without_a_cluster_has_no_members(mirror: Mirror) -> None:
     assert mirror.members() is None
+
+
+def test_a_batch_happens_together(store: Store, mirror: Mirror) -> None:
+    guest = store.write("nodes/pve1/qemu-server/100.conf", b"memory: 1\n")
+    moved = "nodes/pve2/qemu-server/100.conf"
+    steps = [
+        write_step(guest.path, b"memory: 2\n", if_version=guest.version),
+        mkdir_step("nodes/pve2/qemu-server"),
+        rename_step(guest.path, moved),
+        write_step("status", b"moved", if_version=0),
+    ]
+    version = store.batch(steps, actor="root@pam")
+    assert store.read(moved) == File(
+        path=moved, data=b"memory: 2\n", version=version, mtime_s=store.read(moved).mtime_s
+    )
+    assert store.read("status").version == version
+    mirror.wait_for(version)
+    seen = mirror.get(moved)
+    assert seen is not None
+    assert seen.data == b"memory: 2\n"
+    assert mirror.get(guest.path) is None
+
+
+def test_a_batch_with_one_wrong_step_changes_nothing(store: Store) -> None:
+    kept = store.write("kept", b"1")
+    for wrong in (
+        write_step("other", b"", if_version=7),
+        rename_step("nowhere", "there"),
+        {"op": "read", "path": "kept"},
+    ):
+        with pytest.raises((Conflict, NotFound, Invalid)):
+            store.batch([write_step("kept", b"2", if_version=kept.version), write_step("new", b""), wrong])
+        assert store.read("kept") == kept
+        assert "new" not in store.list("")

@@ -67,6 +67,9 @@ export const limits: Readonly<Record<string, Limits>> = {
     "description": {
       "maxLength": 8192
     },
+    "ha-managed": {
+      "default": 0
+    },
     "hotplug": {
       "default": "network,disk,usb"
     },
@@ -254,6 +257,9 @@ export const limits: Readonly<Record<string, Limits>> = {
     },
     "entrypoint": {
       "default": "/sbin/init"
+    },
+    "ha-managed": {
+      "default": 0
     },
     "hostname": {
       "maxLength": 255

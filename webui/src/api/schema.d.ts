@@ -92,6 +92,7 @@ export interface Methods {
       disk?: Num;
       diskread?: Num;
       diskwrite?: Num;
+      hastate?: string;
       id: string;
       level?: string;
       lock?: string;
@@ -365,6 +366,7 @@ export interface Methods {
       description?: string;
       efidisk0?: string;
       freeze?: boolean;
+      "ha-managed"?: boolean;
       hookscript?: string;
       [key: `hostpci${number}`]: string;
       hotplug?: string;
@@ -551,6 +553,7 @@ export interface Methods {
       entrypoint?: string;
       env?: string;
       features?: string;
+      "ha-managed"?: boolean;
       hookscript?: string;
       hostname?: string;
       lock?: "backup" | "create" | "destroyed" | "disk" | "fstrim" | "migrate" | "mounted" | "rollback" | "snapshot" | "snapshot-delete";

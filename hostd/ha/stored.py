@@ -1,0 +1,109 @@
+"""High availability as the tree holds it: where its files are, and what this node's copy of them says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from hostd.cluster import datacenter
+from hostd.cluster.store import Mirror
+from hostd.core.errors import ParseError
+from hostd.guests.config import GuestKind, GuestPath, parse_path
+from hostd.ha import config, rules, status
+from hostd.ha.config import Group, Options, Resource
+from hostd.ha.rules import Rule
+from hostd.ha.status import ManagerStatus, Publication
+
+FOLDER: Final = "ha"
+RESOURCES: Final = "ha/resources.cfg"
+GROUPS: Final = "ha/groups.cfg"
+RULES: Final = "ha/rules.cfg"
+COMMANDS: Final = "ha/crm_commands"
+STATUS: Final = "ha/manager_status"
+DEVICES: Final = "ha/fence.cfg"
+TYPES: Final[Mapping[str, GuestKind]] = {"ct": GuestKind.LXC, "vm": GuestKind.QEMU}
+TYPE_OF: Final[Mapping[GuestKind, str]] = {kind: type for type, kind in TYPES.items()}
+
+
+def publication_path(node: str) -> str:
+    return f"nodes/{node}/lrm_status"
+
+
+def text(mirror: Mirror, path: str) -> str:
+    """A file's text; empty where there is none."""
+    file = mirror.get(path)
+    return file.data.decode(errors="replace") if file else ""
+
+
+def guests(mirror: Mirror) -> dict[str, GuestPath]:
+    """Every guest of the cluster by the id of its service."""
+    found = (parse_path(file.path) for file in mirror.glob("nodes/"))
+    return {f"{TYPE_OF[where.kind]}:{where.vmid}": where for where in found if where}
+
+
+def resources(mirror: Mirror) -> dict[str, Resource]:
+    """Services by id, sorted. One whose guest is of the other kind has no node, as one without guest."""
+    homes = guests(mirror)
+    nodes = {sid.partition(":")[2]: where.node for sid, where in homes.items()}
+    found = config.parse_resources(text(mirror, RESOURCES), nodes)
+    return {sid: each for sid, each in found.items() if each.node is None or sid in homes}
+
+
+def groups(mirror: Mirror) -> dict[str, Group]:
+    return config.parse_groups(text(mirror, GROUPS))
+
+
+def rules_of(mirror: Mirror) -> list[Rule]:
+    return rules.parse(text(mirror, RULES))
+
+
+def options(mirror: Mirror) -> Options:
+    file = mirror.get(datacenter.PATH)
+    return config.options_of(datacenter.parse(file.data if file else b""))
+
+
+def commands(mirror: Mirror) -> Sequence[str]:
+    """What users have queued for the manager, oldest first."""
+    return [line for line in text(mirror, COMMANDS).splitlines() if line.strip()]
+
+
+def _json(mirror: Mirror, path: str) -> Mapping[str, Any]:
+    written = text(mirror, path)
+    try:
+        found = json.loads(written) if written.strip() else {}
+    except ValueError as err:
+        raise ParseError(f"/etc/pve/{path}: {err}") from err
+    if not isinstance(found, dict):
+        raise ParseError(f"/etc/pve/{path}: no object")
+    return found
+
+
+def raw_status(mirror: Mirror) -> Mapping[str, Any]:
+    """The manager's status as it is written; ``timestamp``: when (seconds since 1970). Raises ParseError."""
+    return _json(mirror, STATUS)
+
+
+def manager_status(mirror: Mirror) -> ManagerStatus:
+    """Raises ParseError."""
+    return status.from_wire(raw_status(mirror))
+
+
+def raw_publication(mirror: Mirror, node: str) -> Mapping[str, Any]:
+    """What the node's agent last wrote, with ``timestamp``; empty where it never did. Raises ParseError."""
+    return _json(mirror, publication_path(node))
+
+
+def publication(mirror: Mirror, node: str) -> Publication | None:
+    """Raises ParseError."""
+    raw = raw_publication(mirror, node)
+    return status.publication_from_wire(raw) if raw else None
+
+
+def states(mirror: Mirror) -> dict[int, str]:
+    """The manager's state of each guest that it looks after, by the guest's id; empty where it cannot be read."""
+    try:
+        services = raw_status(mirror).get("service_status", {})
+        return {int(sid.partition(":")[2]): str(service["state"]) for sid, service in services.items()}
+    except (ParseError, ValueError, KeyError, TypeError, AttributeError):
+        return {}

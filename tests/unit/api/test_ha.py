@@ -1,0 +1,278 @@
+"""The methods of high availability, and what those of guests do about guests that it looks after."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hostd.cluster.standing import Member, Standing
+from hostd.ha import stored
+from tests.unit.api.conftest import Site
+
+HA = "/cluster/ha"
+MEMBERS = tuple(Member(name, place, "", online) for place, (name, online) in enumerate(
+    (("alpha", True), ("beta", True), ("gamma", False)), 1
+))  # fmt: skip
+
+
+@pytest.fixture
+def ha(site: Site) -> Site:
+    """Three nodes, one of them away; two machines and a container."""
+    for node in ("alpha", "beta", "gamma"):
+        for kind in ("qemu-server", "lxc"):
+            site.store.mkdir(f"nodes/{node}/{kind}", parents=True)
+    site.store.write("nodes/alpha/qemu-server/100.conf", b"memory: 512\n")
+    site.store.write("nodes/beta/qemu-server/101.conf", b"memory: 512\n")
+    site.store.write("nodes/alpha/lxc/102.conf", b"memory: 512\n")
+    site.store.join(Standing(version=1, name="c", config=1, quorate=True, members=MEMBERS))
+    return site
+
+
+def data(answer: Any) -> Any:
+    assert answer.status_code == 200, (answer.status, answer.data)
+    return answer.json["data"]
+
+
+def refused(answer: Any) -> str:
+    assert answer.status_code >= 400, answer.data
+    return answer.status + answer.data.decode()
+
+
+def add(site: Site, *sids: str, **options: object) -> None:
+    for sid in sids:
+        data(site.call("POST", f"{HA}/resources", json={"sid": sid, **options}))
+
+
+def text(site: Site, path: str) -> str:
+    return site.store.read(path).data.decode()
+
+
+def status(site: Site, services: dict[str, dict[str, object]]) -> None:
+    site.store.mkdir("ha", parents=True)
+    wire = {"master_node": "alpha", "timestamp": 1_700_000_000, "service_status": services}
+    site.store.write(stored.STATUS, json.dumps(wire).encode())
+
+
+def test_a_service_comes_changes_and_goes(ha: Site) -> None:
+    add(ha, "vm:100", comment="the one", max_restart=3)
+    add(ha, "102")
+    assert text(ha, stored.RESOURCES) == (
+        "vm: 100\n\tcomment the one\n\tmax_restart 3\n\tstate started\n\nct: 102\n\tstate started\n\n"
+    )
+    rows = data(ha.get(f"{HA}/resources"))
+    assert [(row["sid"], row["type"]) for row in rows] == [("vm:100", "vm"), ("ct:102", "ct")]
+    assert [row["sid"] for row in data(ha.get(f"{HA}/resources?type=ct"))] == ["ct:102"]
+    shown = data(ha.get(f"{HA}/resources/vm:100"))
+    assert (shown["max_restart"], shown["state"], shown["comment"]) == (3, "started", "the one")
+    data(
+        ha.call(
+            "PUT", f"{HA}/resources/100", json={"state": "disabled", "delete": "comment", "digest": shown["digest"]}
+        )
+    )
+    assert text(ha, stored.RESOURCES).startswith("vm: 100\n\tmax_restart 3\n\tstate disabled\n\n")
+    late = ha.call("PUT", f"{HA}/resources/100", json={"state": "started", "digest": shown["digest"]})
+    assert "changed by other user" in refused(late)
+    data(ha.call("DELETE", f"{HA}/resources/vm:100"))
+    assert [row["sid"] for row in data(ha.get(f"{HA}/resources"))] == ["ct:102"]
+    assert "no such resource 'vm:100'" in refused(ha.get(f"{HA}/resources/vm:100"))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"sid": "vm:999"}, "does not exist"),
+        ({"sid": "999"}, "no such guest"),
+        ({"sid": "vm:102"}, "does not exist"),
+        ({"sid": "vm:100", "type": "ct"}, "not of type"),
+        ({"sid": "vm:100", "group": "none"}, "does not exist"),
+        ({"sid": "vm:100", "max_restart": -1}, "max_restart"),
+        ({"sid": "xx:100"}, "sid"),
+    ],
+)
+def test_what_cannot_be_looked_after(ha: Site, given: dict[str, object], told: str) -> None:
+    assert told in refused(ha.call("POST", f"{HA}/resources", json=given))
+    assert data(ha.get(f"{HA}/resources")) == []
+
+
+def test_a_service_is_defined_once(ha: Site) -> None:
+    add(ha, "vm:100")
+    assert "already defined" in refused(ha.call("POST", f"{HA}/resources", json={"sid": "vm:100"}))
+
+
+def test_rights(ha: Site) -> None:
+    add(ha, "vm:100")
+    for method, path in (("GET", "resources"), ("GET", "rules"), ("GET", "groups"), ("GET", "status/current")):
+        assert ha.call(method, f"{HA}/{path}", user="joe@pve").status_code == 403
+    for method, path, body in (
+        ("POST", "resources", {"sid": "vm:101"}),
+        ("PUT", "resources/vm:100", {"state": "stopped"}),
+        ("DELETE", "resources/vm:100", {}),
+        ("POST", "resources/vm:100/migrate", {"node": "beta"}),
+        ("POST", "status/arm-ha", {}),
+        ("POST", "status/disarm-ha", {"resource-mode": "freeze"}),
+    ):
+        place = "query_string" if method == "DELETE" else "json"
+        assert ha.call(method, f"{HA}/{path}", user="joe@pve", **{place: body}).status_code == 403
+
+
+def test_groups(ha: Site) -> None:
+    data(ha.call("POST", f"{HA}/groups", json={"group": "gg", "nodes": "alpha:2,beta", "restricted": 1}))
+    assert text(ha, stored.GROUPS) == "group: gg\n\tnodes alpha:2,beta\n\trestricted 1\n\n"
+    add(ha, "vm:100", group="gg")
+    assert stored.resources(ha.mirror)["vm:100"].group == "gg"
+    assert "is used by vm:100" in refused(ha.call("DELETE", f"{HA}/groups/gg"))
+    data(ha.call("PUT", f"{HA}/groups/gg", json={"nodes": "beta", "delete": "restricted"}))
+    assert data(ha.get(f"{HA}/groups/gg")) | {"digest": ""} == {
+        "group": "gg", "type": "group", "nodes": "beta", "digest": ""
+    }  # fmt: skip
+    data(ha.call("PUT", f"{HA}/resources/vm:100", json={"delete": "group"}))
+    data(ha.call("DELETE", f"{HA}/groups/gg"))
+    assert data(ha.get(f"{HA}/groups")) == []
+    assert "nodes" in refused(ha.call("POST", f"{HA}/groups", json={"group": "hh"}))
+
+
+def rule(site: Site, id: str, **options: object) -> Any:
+    return site.call("POST", f"{HA}/rules", json={"rule": id, **options})
+
+
+def test_rules(ha: Site) -> None:
+    add(ha, "vm:100", "vm:101", "ct:102")
+    data(rule(ha, "home", type="node-affinity", resources="vm:100", nodes="alpha:1,beta", strict=1))
+    data(rule(ha, "apart", type="resource-affinity", resources="vm:101,ct:102", affinity="negative"))
+    rows = data(ha.get(f"{HA}/rules"))
+    assert [(row["rule"], row["type"], row["order"]) for row in rows] == [
+        ("home", "node-affinity", 1), ("apart", "resource-affinity", 2)
+    ]  # fmt: skip
+    assert [row["rule"] for row in data(ha.get(f"{HA}/rules?resource=ct:102"))] == ["apart"]
+    assert [row["rule"] for row in data(ha.get(f"{HA}/rules?type=node-affinity"))] == ["home"]
+    data(ha.call("PUT", f"{HA}/rules/home", json={"type": "node-affinity", "disable": 1, "delete": "strict"}))
+    assert data(ha.get(f"{HA}/rules/home"))["disable"] == 1
+    assert "cannot change" in refused(ha.call("PUT", f"{HA}/rules/home", json={"type": "resource-affinity"}))
+    data(ha.call("DELETE", f"{HA}/resources/ct:102"))
+    assert data(ha.get(f"{HA}/rules/apart"))["resources"] == "vm:101"
+    data(ha.call("DELETE", f"{HA}/rules/apart"))
+    assert "no such ha rule 'apart'" in refused(ha.get(f"{HA}/rules/apart"))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"type": "node-affinity", "resources": "vm:100"}, "nodes"),
+        ({"type": "node-affinity", "resources": "vm:100", "nodes": "beta", "affinity": "positive"}, "affinity"),
+        ({"type": "node-affinity", "resources": "vm:100", "nodes": "beta"}, "node affinity rule"),
+        ({"type": "resource-affinity", "resources": "vm:100", "affinity": "positive"}, "fewer than two"),
+        ({"type": "resource-affinity", "resources": "vm:100,vm:777", "affinity": "positive"}, "not managed"),
+    ],
+)
+def test_rules_that_are_refused(ha: Site, given: dict[str, object], told: str) -> None:
+    add(ha, "vm:100", "vm:101")
+    data(rule(ha, "home", type="node-affinity", resources="vm:100", nodes="alpha"))
+    assert told in refused(rule(ha, "new", **given))
+    assert [row["rule"] for row in data(ha.get(f"{HA}/rules"))] == ["home"]
+
+
+def test_moves_are_queued(ha: Site) -> None:
+    add(ha, "vm:100", "vm:101", "ct:102")
+    data(rule(ha, "with", type="resource-affinity", resources="vm:100,ct:102", affinity="positive"))
+    answer = data(ha.call("POST", f"{HA}/resources/100/migrate", json={"node": "beta"}))
+    assert answer == {"sid": "vm:100", "requested-node": "beta", "comigrated-resources": ["ct:102"]}
+    data(ha.call("POST", f"{HA}/resources/vm:101/relocate", json={"node": "alpha"}))
+    assert text(ha, stored.COMMANDS) == "migrate vm:100 beta\nrelocate vm:101 alpha\n"
+    assert "not online" in refused(ha.call("POST", f"{HA}/resources/100/migrate", json={"node": "gamma"}))
+    assert "no such resource" in refused(ha.call("POST", f"{HA}/resources/vm:7000/migrate", json={"node": "beta"}))
+
+
+def test_a_service_that_must_be_apart_is_in_the_way(ha: Site) -> None:
+    add(ha, "vm:100", "vm:101")
+    data(rule(ha, "apart", type="resource-affinity", resources="vm:100,vm:101", affinity="negative"))
+    status(ha, {"vm:101": {"state": "started", "node": "beta", "uid": "1"}})
+    answer = data(ha.call("POST", f"{HA}/resources/100/migrate", json={"node": "beta"}))
+    assert answer["blocking-resources"] == [{"sid": "vm:101", "cause": "resource-affinity"}]
+    with pytest.raises(Exception, match="does not exist"):
+        text(ha, stored.COMMANDS)
+
+
+def test_arming(ha: Site) -> None:
+    data(ha.call("POST", f"{HA}/status/disarm-ha", json={"resource-mode": "ignore"}))
+    data(ha.call("POST", f"{HA}/status/arm-ha"))
+    assert stored.commands(ha.mirror) == ["disarm-ha ignore", "arm-ha"]
+    assert "resource-mode" in refused(ha.call("POST", f"{HA}/status/disarm-ha", json={"resource-mode": "both"}))
+
+
+def test_status(ha: Site) -> None:
+    add(ha, "vm:100")
+    status(ha, {"vm:100": {"state": "started", "node": "alpha", "uid": "1"}})
+    wire = {"state": "active", "mode": "active", "results": {}, "timestamp": 1_700_000_000}
+    ha.store.write(stored.publication_path("alpha"), json.dumps(wire).encode())
+    rows = {row["id"]: row for row in data(ha.get(f"{HA}/status/current"))}
+    assert list(rows) == [
+        "quorum", "master", "fencing", "lrm:alpha", "lrm:beta", "lrm:gamma", "service:vm:100"
+    ]  # fmt: skip
+    assert rows["service:vm:100"]["status"] == "vm:100 (alpha, started)"
+    assert rows["fencing"]["armed-state"] == "armed"
+    assert "no watchdog" in rows["fencing"]["status"]
+    assert "old timestamp" in rows["lrm:alpha"]["status"]
+    assert rows["lrm:alpha"]["watchdog"] == "none"
+    everything = data(ha.get(f"{HA}/status/manager_status"))
+    assert everything["manager_status"]["master_node"] == "alpha"
+    assert everything["lrm_status"]["alpha"]["state"] == "active"
+    assert everything["quorum"]["quorate"] == 1
+
+
+def test_a_broken_status_is_told_and_breaks_nothing_else(ha: Site) -> None:
+    add(ha, "vm:100")
+    ha.store.write(stored.STATUS, b"{")
+    assert ha.get(f"{HA}/status/current").status_code == 400
+    assert "hastate" not in data(ha.get("/cluster/resources?type=vm"))[0]
+
+
+# --- guests
+
+
+def test_lists_and_guests_show_the_state(ha: Site) -> None:
+    add(ha, "vm:100", "ct:102")
+    status(ha, {"vm:100": {"state": "freeze", "node": "alpha", "uid": "1"}})
+    rows = {row["vmid"]: row.get("hastate") for row in data(ha.get("/cluster/resources?type=vm"))}
+    assert rows == {100: "freeze", 101: None, 102: None}
+    assert data(ha.get("/nodes/alpha/lxc/102/status/current"))["ha"] == {"managed": 1}
+    assert data(ha.get("/nodes/alpha/qemu/100/status/current"))["ha"] == {"managed": 1, "state": "freeze"}
+
+
+def test_power_is_the_managers_business(ha: Site) -> None:
+    add(ha, "vm:100", "ct:102")
+    data(ha.call("POST", "/nodes/alpha/qemu/100/status/start"))
+    data(ha.call("POST", "/nodes/alpha/qemu/100/status/stop"))
+    data(ha.call("POST", "/nodes/alpha/lxc/102/status/shutdown", json={"timeout": 7}))
+    assert [(task["type"], task["args"]) for task in ha.tasks.spawned] == [
+        ("hastart", {"sid": "vm:100"}),
+        ("hastop", {"sid": "vm:100", "timeout_s": 0}),
+        ("hastop", {"sid": "ct:102", "timeout_s": 7}),
+    ]
+
+
+def test_what_is_ignored_is_not(ha: Site) -> None:
+    add(ha, "vm:100", state="ignored")
+    data(ha.call("POST", "/nodes/alpha/qemu/100/status/start"))
+    data(ha.call("POST", "/nodes/alpha/startall"))
+    add(ha, "ct:102")
+    data(ha.call("POST", "/nodes/alpha/stopall"))
+    assert [task["type"] for task in ha.tasks.spawned] == ["qmstart", "startall", "stopall"]
+    assert [task["args"].get("leave") for task in ha.tasks.spawned] == [None, [], [102]]
+
+
+def test_a_guest_is_removed_from_it_with_purge_alone(ha: Site) -> None:
+    add(ha, "vm:100")
+    assert "used in HA resources" in refused(ha.call("DELETE", "/nodes/alpha/qemu/100"))
+    data(ha.call("DELETE", "/nodes/alpha/qemu/100", query_string={"purge": 1}))
+    assert data(ha.get(f"{HA}/resources")) == []
+
+
+def test_a_new_guest_is_looked_after_once_it_is_made(ha: Site) -> None:
+    data(ha.call("POST", "/nodes/alpha/qemu", json={"vmid": 200, "start": 1, "ha-managed": 1}))
+    made, added = ha.tasks.spawned
+    assert (made["type"], made["args"]["start"]) == ("qmcreate", False)
+    assert added["type"] == "haadd"
+    assert added["args"]["state"] == "started"
+    assert added["args"]["sid"] == "vm:200"

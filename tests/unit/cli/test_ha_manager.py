@@ -1,0 +1,85 @@
+"""ha-manager: its commands, and what it prints."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from hostd.cli import ha_manager, manual
+from hostd.core.errors import Invalid
+from hostd.ha import stored
+from tests.unit.cli.conftest import Shell
+
+
+def printed(shell: Shell, *args: str) -> str:
+    around = shell.around()
+    assert ha_manager.suite(lambda: shell.site.store).run(around, list(args)) == 0
+    assert isinstance(around.out, io.StringIO)
+    return around.out.getvalue()
+
+
+@pytest.fixture
+def ha(shell: Shell) -> Shell:
+    shell.site.store.mkdir("nodes/alpha/qemu-server", parents=True)
+    shell.site.store.write("nodes/alpha/qemu-server/100.conf", b"memory: 512\n")
+    printed(shell, "add", "vm:100", "--max_restart", "2")
+    return shell
+
+
+def commands(shell: Shell) -> list[str]:
+    return list(stored.commands(shell.site.mirror))
+
+
+def test_services(ha: Shell) -> None:
+    assert "vm:100" in printed(ha, "config")
+    printed(ha, "set", "vm:100", "--state", "stopped")
+    assert b"state stopped" in ha.site.store.read(stored.RESOURCES).data
+    printed(ha, "rules", "add", "node-affinity", "home", "--resources", "vm:100", "--nodes", "alpha")
+    assert "home" in printed(ha, "rules", "config")
+    printed(ha, "rules", "remove", "home")
+    printed(ha, "remove", "vm:100")
+    assert ha.site.store.read(stored.RESOURCES).data == b""
+
+
+def test_status(ha: Shell) -> None:
+    lines = printed(ha, "status").splitlines()
+    assert lines[0] == "quorum OK"
+    assert lines[-1] == "service vm:100 (alpha, queued)"
+    assert '"manager_status"' in printed(ha, "status", "--verbose")
+
+
+def test_commands_are_queued(ha: Shell) -> None:
+    printed(ha, "migrate", "vm:100", "alpha")
+    printed(ha, "crm-command", "relocate", "100", "alpha")
+    printed(ha, "crm-command", "stop", "100", "30")
+    printed(ha, "crm-command", "node-maintenance", "enable", "alpha")
+    printed(ha, "crm-command", "disarm-ha", "freeze")
+    printed(ha, "crm-command", "arm-ha")
+    assert commands(ha) == [
+        "migrate vm:100 alpha", "relocate vm:100 alpha", "stop vm:100 30", "enable-node-maintenance alpha",
+        "disarm-ha freeze", "arm-ha",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("crm-command", "stop", "100", "soon"),
+        ("crm-command", "stop", "777", "1"),
+        ("crm-command", "node-maintenance", "enable", "elsewhere"),
+    ],
+)
+def test_what_is_refused(ha: Shell, args: tuple[str, ...]) -> None:
+    with pytest.raises(Invalid):
+        printed(ha, *args)
+    assert commands(ha) == []
+
+
+def test_completion_and_manual(ha: Shell) -> None:
+    suite = ha_manager.suite(lambda: ha.site.store)
+    around = ha.around()
+    assert {"migrate", "node-maintenance", "stop"} <= set(suite.complete(around, ["crm-command", ""]))
+    assert {"enable", "disable"} == set(suite.complete(around, ["crm-command", "node-maintenance", ""]))
+    page = manual.suite_page(suite, around.methods)
+    assert "crm\\-command disarm\\-ha" in page
