@@ -49,7 +49,7 @@ def test_what_is_off_is_not_booted_anew(machine: Site) -> None:
 def test_all_at_once(machine: Site, path: str, args: dict[str, object]) -> None:
     data(machine.call("POST", f"/nodes/alpha/{path}"))
     assert machine.tasks.spawned[-1] == {
-        "type": path, "id": "", "user": "root@pam", "args": {"user": "root@pam", **args},
+        "type": path, "id": "", "user": "root@pam", "args": {"user": "root@pam", "leave": [], **args},
     }  # fmt: skip
 
 
