@@ -6,6 +6,8 @@ import time
 
 from hostd.daemons.ha_wiring import make_surroundings, stop_on_signals
 from hostd.daemons.wiring import logging_to_stderr
+from hostd.ha import stored
+from hostd.ha.host.devices import FenceAgents
 from hostd.ha.host.loops import run_manager
 from hostd.ha.host.manager_side import ManagerSide
 
@@ -14,7 +16,9 @@ def main() -> None:
     logging_to_stderr()
     stopping = stop_on_signals()
     around = make_surroundings()
-    run_manager(ManagerSide(around), around.locks, stopping, time.sleep)
+    host = around.host
+    devices = FenceAgents(lambda: stored.fence_devices(host.mirror), host.run, around.clock_s)
+    run_manager(ManagerSide(around, devices), around.locks, stopping, time.sleep)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,7 @@ class Site:
         store.write("nodes/alpha/qemu-server/100.conf", b"memory: 512\n")
         self.nodes = {name: self.node(name) for name in NODES}
         self.online(*NODES)
+        self.sync()
 
     def node(self, name: str, boot: str = "b1") -> Node:
         return Node(name, self.store, self.mirror, self.clock, self._moves, boot)
@@ -221,6 +222,7 @@ def test_a_boot_ends_guests_that_were_left(site: Site) -> None:
     booted = site.node("alpha", boot="b2")
     assert not booted.agent.left_guests()
     booted.agent.publish(Publication())
+    site.sync()
     assert site.nodes["beta"].manager.take_lock(name)
 
 
