@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Final
 
 from hostd.cluster.store import Mirror
@@ -25,17 +26,28 @@ from hostd.ha.states import Requested
 
 log = logging.getLogger(__name__)
 _LOOK_S: Final = 1.0
+STAMP: Final = Path("/run/hostd/ha-fed")
 
 
 class SelfFence:
-    """``end_guests`` kills what runs and says whether anything did; called again every second until it is fed."""
+    """``end_guests`` kills what runs and says whether anything did; called again every second until it is fed.
+
+    ``stamp``: a file, gone with a boot, that says when it was fed last, so that a process which follows one that died
+    counts on from there. ``clock_s``: seconds since boot.
+    """
 
     device = ""
 
-    def __init__(self, end_guests: Callable[[], bool], clock_s: Callable[[], float]) -> None:
-        self._end_guests, self._clock_s = end_guests, clock_s
-        self._fed_s: float | None = None
+    def __init__(self, end_guests: Callable[[], bool], clock_s: Callable[[], float], stamp: Path = STAMP) -> None:
+        self._end_guests, self._clock_s, self._stamp = end_guests, clock_s, stamp
         self._lock = threading.Lock()
+        self._fed_s = self._left_behind()
+
+    def _left_behind(self) -> float | None:
+        try:
+            return float(self._stamp.read_text())
+        except (OSError, ValueError):
+            return None
 
     def open(self) -> None:
         log.warning("there is no watchdog: when this node is cut off its agent kills the guests, if it still can")
@@ -44,10 +56,14 @@ class SelfFence:
     def feed(self) -> None:
         with self._lock:
             self._fed_s = self._clock_s()
+            new = self._stamp.with_suffix(".new")
+            new.write_text(f"{self._fed_s:.1f}")
+            new.replace(self._stamp)
 
     def close(self) -> None:
         with self._lock:
             self._fed_s = None
+            self._stamp.unlink(missing_ok=True)
 
     def look(self) -> None:
         """Act if it is time to; every second."""

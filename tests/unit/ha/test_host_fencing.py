@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,14 +180,14 @@ def test_a_lock_that_was_kept_is_given_back_once_nothing_runs() -> None:
     assert cluster.locks.holder(name) is None
 
 
-def test_it_acts_when_it_was_not_fed_and_only_then() -> None:
+def test_it_acts_when_it_was_not_fed_and_only_then(tmp_path: Path) -> None:
     now_s, ended = [0.0], list[float]()
 
     def end() -> bool:
         ended.append(now_s[0])
         return True
 
-    fence = SelfFence(end, lambda: now_s[0])
+    fence = SelfFence(end, lambda: now_s[0], tmp_path / "fed")
     fence.look()
     fence.open()
     for second in range(200):
@@ -198,6 +199,26 @@ def test_it_acts_when_it_was_not_fed_and_only_then() -> None:
         fence.look()
     assert ended == [50 + WATCHDOG_S + late for late in range(1, 5)]
     assert fence.device == ""
+
+
+def test_a_process_that_follows_one_that_died_counts_on(tmp_path: Path) -> None:
+    now_s, ended = [1000.0], list[float]()
+
+    def end() -> bool:
+        ended.append(now_s[0])
+        return False
+
+    SelfFence(end, lambda: now_s[0], tmp_path / "fed").open()
+    now_s[0] += WATCHDOG_S - 5
+    after = SelfFence(end, lambda: now_s[0], tmp_path / "fed")
+    after.look()
+    assert not ended
+    now_s[0] += 6
+    after.look()
+    assert ended == [1000 + WATCHDOG_S + 1]
+    after.close()
+    SelfFence(end, lambda: now_s[0], tmp_path / "fed").look()
+    assert len(ended) == 1
 
 
 def test_a_process_must_say_that_it_is_the_machine() -> None:
