@@ -20,7 +20,7 @@ from typing import Final
 
 from hostd.cluster.fs import paths
 from hostd.cluster.fs.mutations import Batch, Delete, Mkdir, Mutation, Write
-from hostd.cluster.fs.tree import Node, View
+from hostd.cluster.fs.tree import View
 
 DIRECTORY: Final = paths.LEASES.rstrip("/")
 MARGIN: Final = 0.1  # of the duration: clocks of two nodes may run this much apart in speed
@@ -29,12 +29,16 @@ LOOK_S: Final = 5.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:
-    """``holder`` names one run of one process, e.g. ``node/pid/start``: a restarted one does not hold it."""
+    """``holder`` names who may renew it, e.g. ``node/pid/start`` where a restarted process shall not hold it.
+
+    ``kept``: it does not run out; its holder gives it back, or who knows that the holder is gone takes it.
+    """
 
     name: str
     holder: str
     duration_s: float
     version: int = 0
+    kept: bool = False
 
 
 def path_of(name: str) -> str:
@@ -44,21 +48,33 @@ def path_of(name: str) -> str:
 def read(view: View, name: str) -> Lease | None:
     """The lease in the tree, held or expired; None if there is none, or the file holds something else."""
     node = view.find(path_of(name))
-    return _parse(name, node) if node and node.data is not None else None
+    return parse(name, node.data, node.version) if node and node.data is not None else None
 
 
-def _parse(name: str, node: Node) -> Lease | None:
+def parse(name: str, data: bytes, version: int) -> Lease | None:
+    """The lease that a file holds; None where it holds something else."""
     try:
-        found = json.loads(node.data or b"")
-        return Lease(name=name, holder=found["holder"], duration_s=float(found["duration_s"]), version=node.version)
-    except (ValueError, KeyError, TypeError):
+        found = json.loads(data)
+        return Lease(
+            name=name,
+            holder=str(found["holder"]),
+            duration_s=float(found["duration_s"]),
+            version=version,
+            kept=found.get("kept") is True,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def contents(lease: Lease) -> bytes:
+    """The file of a lease."""
+    kept = {"kept": True} if lease.kept else {}
+    return json.dumps({"holder": lease.holder, "duration_s": lease.duration_s, **kept}).encode()
 
 
 def take(lease: Lease, inode: int) -> Mutation:
     """Acquire (``lease.version`` 0: there must be none), renew or take over (the version that was seen)."""
-    data = json.dumps({"holder": lease.holder, "duration_s": lease.duration_s}).encode()
-    write = Write(path=path_of(lease.name), data=data, inode=inode, if_version=lease.version)
+    write = Write(path=path_of(lease.name), data=contents(lease), inode=inode, if_version=lease.version)
     if lease.version:
         return write
     above = (Mkdir(path=path, inode=inode ^ bit, exist_ok=True) for bit, path in ((1, "priv"), (2, DIRECTORY)))
@@ -100,11 +116,14 @@ class Watch:
 
     def expired(self, lease: Lease) -> bool:
         """Whether this version of the lease may be taken from its holder."""
+        if lease.kept:
+            return False
         version, stood_s = self._seen.get(lease.name, (0, 0.0))
         return version == lease.version and stood_s > lease.duration_s * (1 + MARGIN)
 
 
 def all_leases(view: View) -> list[Lease]:
     above = view.find(DIRECTORY)
-    found = (_parse(node.name, node) for node in view.children(above.inode) if not node.is_directory) if above else ()
+    files = (node for node in view.children(above.inode) if node.data is not None) if above else ()
+    found = (parse(node.name, node.data or b"", node.version) for node in files)
     return [lease for lease in found if lease]

@@ -8,9 +8,21 @@ Source: conformance area ``ha``, section 10; argument style: fence-agents(8).
 from __future__ import annotations
 
 import itertools
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
+
+from hostd.core.errors import Invalid
+
+_AGENT: Final = re.compile(r"fence_[a-z0-9_]+")
+# One-letter options as fence agents share them, and what they are called on standard input (fence-agents(8)).
+_LETTERS: Final[Mapping[str, str]] = {
+    "a": "ip", "c": "command_prompt", "C": "separator", "d": "ssh_options", "k": "identity_file", "K": "snmp_auth_prot",
+    "l": "username", "m": "module_name", "n": "plug", "o": "action", "p": "password", "P": "lanplus",
+    "S": "password_script", "u": "ipport", "v": "verbose", "x": "ssh", "z": "ssl", "4": "inet4_only", "6": "inet6_only",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,3 +146,34 @@ def _option(arg: str) -> tuple[str, ...]:
     if len(key) == 1:
         return (f"-{key}", value) if equals else (f"-{key}",)
     return (f"--{key}={value}",) if equals else (f"--{key}",)
+
+
+def stdin_of(command: Command) -> str:
+    """The options of a call as the agent reads them from standard input, ``name=value`` a line; ``off`` unless said.
+
+    Raises Invalid for an agent whose name is none, and an option that has no name there.
+    """
+    if not _AGENT.fullmatch(command.agent):
+        raise Invalid({"agent": f"'{command.agent}' is no fence agent (fence_…)"})
+    options = dict(_named(command.args))
+    return "".join(f"{name}={value}\n" for name, value in ({"action": "off"} | options).items())
+
+
+def _named(args: Sequence[str]) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    rest = list(args)
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("--"):
+            name, equals, value = word.removeprefix("--").partition("=")
+        else:
+            letter = word.removeprefix("-")
+            if letter not in _LETTERS:
+                raise Invalid({letter: f"option '-{letter}' has no long name that is known here; write that instead"})
+            name, equals, value = _LETTERS[letter], "", ""
+            if rest and not rest[0].startswith("-"):
+                equals, value = "=", rest.pop(0)
+        if "\n" in value:
+            raise Invalid({name: "a value cannot hold a line break"})
+        found.append((name.replace("-", "_"), value if equals else "1"))
+    return found

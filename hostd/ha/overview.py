@@ -75,7 +75,7 @@ def _fencing(seen: Overview) -> Row:
     if not seen.status.services:
         return row | {"armed-state": "standby", "status": "standby (no services)"}
     bare = sorted(node for node, agent in seen.agents.items() if agent.publication and not agent.watchdog)
-    told = f"armed; no watchdog, so not reset when they are cut off: {', '.join(bare)}" if bare else "armed"
+    told = f"armed; no watchdog, only their agents end guests when cut off: {', '.join(bare)}" if bare else "armed"
     return row | {"armed-state": "armed", "status": told}
 
 

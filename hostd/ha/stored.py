@@ -10,8 +10,9 @@ from hostd.cluster import datacenter
 from hostd.cluster.store import Mirror
 from hostd.core.errors import ParseError
 from hostd.guests.config import GuestKind, GuestPath, parse_path
-from hostd.ha import config, rules, status
+from hostd.ha import config, fencedevices, rules, status
 from hostd.ha.config import Group, Options, Resource
+from hostd.ha.fencedevices import Devices
 from hostd.ha.rules import Rule
 from hostd.ha.status import ManagerStatus, Publication
 
@@ -61,6 +62,13 @@ def rules_of(mirror: Mirror) -> list[Rule]:
 def options(mirror: Mirror) -> Options:
     file = mirror.get(datacenter.PATH)
     return config.options_of(datacenter.parse(file.data if file else b""))
+
+
+def fence_devices(mirror: Mirror) -> Devices:
+    """The devices that cut a lost node's power; none unless the cluster's option ``fencing`` asks for hardware."""
+    file = mirror.get(datacenter.PATH)
+    wanted = datacenter.parse(file.data if file else b"").get("fencing", "watchdog")
+    return fencedevices.parse(text(mirror, DEVICES)) if wanted in ("hardware", "both") else Devices()
 
 
 def commands(mirror: Mirror) -> Sequence[str]:

@@ -1,6 +1,6 @@
 """What happened to the tree, as a chain of records: each one's ``chain`` is a digest over it and all before. Pure.
 
-Contents and digests of secret files (private ones, keys) are never part of a record; locks and leases leave none.
+Contents and digests of secret files (private ones, keys) are never part of a record; locks, leases, status leave none.
 """
 
 from __future__ import annotations
@@ -64,9 +64,13 @@ def action_of(effect: Effect) -> Action:
 
 
 def is_recorded(effect: Effect) -> bool:
-    """Whether an effect gets a record: not for locks and leases, nor for a directory whose entries changed."""
+    """Whether an effect gets a record: not for locks, leases and status, nor for a directory whose entries changed."""
     places = [path for path in (effect.old_path, effect.new_path) if path]
-    return not effect.is_stamp and not any(path.startswith((paths.LOCKS, paths.LEASES)) for path in places)
+    return not effect.is_stamp and not any(_is_transient(path) for path in places)
+
+
+def _is_transient(path: str) -> bool:
+    return path.startswith((paths.LOCKS, paths.LEASES)) or paths.is_status(path)
 
 
 def record(entry: Entry, effect: Effect, item: int) -> Record:

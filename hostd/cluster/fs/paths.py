@@ -24,6 +24,8 @@ LOCKS: Final = "priv/lock"
 LEASES: Final = "priv/lease/"
 GUEST_DIRECTORIES: Final = {"qemu-server": "qemu", "lxc": "lxc"}
 _GUEST: Final = re.compile(r"nodes/([^/]+)/(qemu-server|lxc)/([1-9][0-9]{0,8})\.conf")
+# What the daemons of high availability write every few seconds; it is told, not configured.
+_STATUS: Final = re.compile(r"ha/manager_status|nodes/[^/]+/lrm_status")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f/]")
 
 
@@ -96,6 +98,11 @@ def is_fixture(path: str) -> bool:
 def is_lock(path: str) -> bool:
     """Whether ``path`` names a lock (a directory directly below ``priv/lock``)."""
     return path.startswith(LOCKS + "/") and path.count("/") == 2
+
+
+def is_status(path: str) -> bool:
+    """Whether ``path`` holds what daemons write all the time, of which nobody wants a history."""
+    return _STATUS.fullmatch(path) is not None
 
 
 def guest_of(path: str) -> Guest | None:

@@ -51,3 +51,16 @@ def test_a_jump_is_not_time_that_was_seen() -> None:
     assert watch.expired(held(tree))
     change(tree, leases.take(held(tree), 1 << 62 | 16))
     assert not watch.expired(held(tree))
+
+
+def test_a_kept_lease_does_not_run_out() -> None:
+    tree, watch = Tree(), Watch()
+    assert change(tree, leases.take(Lease(name="ha", holder="a", duration_s=2, kept=True), 1 << 62))
+    assert held(tree).kept
+    for second in range(100):
+        watch.look(leases.all_leases(tree), second)
+    assert not watch.expired(held(tree))
+    assert change(tree, leases.take(Lease(name="ha", holder="a", duration_s=2, version=held(tree).version), 1 << 62))
+    for second in range(100, 110):
+        watch.look(leases.all_leases(tree), second)
+    assert watch.expired(held(tree))

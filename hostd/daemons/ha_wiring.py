@@ -1,0 +1,39 @@
+"""What both daemons of high availability start with."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from hostd.core.notify import notify
+from hostd.daemons.wiring import make_host
+from hostd.ha.host.locks import Locks
+from hostd.ha.host.side import Surroundings
+from hostd.ha.host.watchdogs import NoWatchdog
+from hostd.tasks.archive import process_start
+
+READY_S = 300.0
+
+
+def boot_id() -> str:
+    """Of this boot: the kernel's, and when its first process began, as containers share a kernel (proc(5))."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return f"{file.read().strip()}.{process_start(1)}"
+
+
+def stop_on_signals() -> threading.Event:
+    """Set when the process is to end."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+def make_surroundings() -> Surroundings:
+    """Of a process that follows the store; waits for its first copy of the tree."""
+    host = make_host(values=True)
+    host.mirror.start()
+    host.mirror.wait_ready(READY_S)
+    locks = Locks(host.store, host.mirror, host.node, boot_id())
+    notify("READY=1")
+    return Surroundings(host=host, locks=locks, watchdog=NoWatchdog())

@@ -1,0 +1,25 @@
+"""hostd-ha-crm: the manager of high availability; of all nodes' one is master."""
+
+from __future__ import annotations
+
+import time
+
+from hostd.daemons.ha_wiring import make_surroundings, stop_on_signals
+from hostd.daemons.wiring import logging_to_stderr
+from hostd.ha import stored
+from hostd.ha.host.devices import FenceAgents
+from hostd.ha.host.loops import run_manager
+from hostd.ha.host.manager_side import ManagerSide
+
+
+def main() -> None:
+    logging_to_stderr()
+    stopping = stop_on_signals()
+    around = make_surroundings()
+    host = around.host
+    devices = FenceAgents(lambda: stored.fence_devices(host.mirror), host.run, around.clock_s)
+    run_manager(ManagerSide(around, devices), around.locks, stopping, time.sleep)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""What resets a node whose daemon stops feeding it, as the environments use it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+log = logging.getLogger(__name__)
+
+
+class Watchdog(Protocol):
+    """One daemon's handle. ``device`` is what status tells: how the node is reset, "" where nothing does."""
+
+    device: str
+
+    def open(self) -> None:
+        """From now on the node is reset when ``feed`` is not called for WATCHDOG_S."""
+
+    def feed(self) -> None: ...
+
+    def close(self) -> None:
+        """In order: nothing resets the node on behalf of this daemon any more."""
+
+
+class NoWatchdog:
+    """A node without a watchdog device: said once each time that one would have been armed."""
+
+    device = ""
+
+    def open(self) -> None:
+        log.warning("there is no watchdog: this node is not reset when it is cut off from the cluster")
+
+    def feed(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
