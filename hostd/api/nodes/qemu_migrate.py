@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hostd.access.ids import ROOT
 from hostd.api import members
@@ -21,7 +20,7 @@ from hostd.core.schema import Kind, param
 from hostd.guests.qemu import process
 from hostd.guests.volumes import catalog_of
 from hostd.migration import preconditions
-from hostd.migration.plan import MovePlan, Wish, parse_storages, plan
+from hostd.migration.plan import Wish, parse_storages, plan
 from hostd.storage.catalog import Catalog
 from hostd.storage.rights import bandwidth_limit, parse_limits
 
@@ -146,22 +145,26 @@ def migrate(ctx: Context, p: MigrateParams) -> object:
     planned = plan(p.vmid, found, catalog.file, wish, running=process.is_running(p.vmid))
     for storage in sorted({transfer.storage for transfer in planned.transfers}):
         shared.require_storage(ctx, storage, "Datastore.AllocateSpace")
-    cluster = datacenter.parse(stored_options(ctx))
-    chosen = cluster.get("migration", {})
-    return ctx.spawn(
-        "qmigrate",
-        str(p.vmid),
-        vmid=p.vmid,
-        target=p.target,
-        others=_others(ctx),
-        addresses=_addresses(ctx, p.target),
-        online=p.online,
-        with_local_disks=p.with_local_disks,
-        storages=dict(wish.storages),
-        limit_kib=_limit_kib(ctx, p, planned, catalog, cluster),
-        network=p.migration_network or chosen.get("network", ""),
-        secure=(p.migration_type or chosen.get("type", "secure")) == "secure",
-    )
+    args = road_args(ctx, p.target) | {"storages": dict(wish.storages), "with_local_disks": p.with_local_disks}
+    if p.migration_network:
+        args["network"] = p.migration_network
+    if p.migration_type:
+        args["secure"] = p.migration_type == "secure"
+    names = sorted({name for t in planned.transfers for name in (t.volume.storage, t.storage)})
+    limit_kib = limit(ctx, catalog, names, p.bwlimit)
+    return ctx.spawn("qmigrate", str(p.vmid), vmid=p.vmid, online=p.online, limit_kib=limit_kib, **args)
+
+
+def road_args(ctx: Context, target: str) -> dict[str, object]:
+    """What a task is told of the way to a node, as the cluster's options have it."""
+    chosen = datacenter.parse(stored_options(ctx)).get("migration", {})
+    return {
+        "target": target,
+        "others": _others(ctx),
+        "addresses": _addresses(ctx, target),
+        "network": chosen.get("network", ""),
+        "secure": chosen.get("type", "secure") == "secure",
+    }
 
 
 def _check(ctx: Context, p: MigrateParams) -> None:
@@ -184,10 +187,9 @@ def _addresses(ctx: Context, node: str) -> list[str]:
     return next((list(member.addresses) for member in members.nodes(ctx) if member.name == node), [])
 
 
-def _limit_kib(ctx: Context, p: MigrateParams, planned: MovePlan, catalog: Catalog, cluster: Mapping[str, Any]) -> int:
-    """The lowest of what was asked for and what storages and cluster allow the caller; 0: none."""
-    names = sorted({name for t in planned.transfers for name in (t.volume.storage, t.storage)})
+def limit(ctx: Context, catalog: Catalog, names: Sequence[str], asked: int | None) -> int:
+    """KiB a second: the lowest of what was asked for and what storages and cluster allow the caller; 0: none."""
     own = [parse_limits(catalog.file.get(name).text("bwlimit")) for name in names]
-    everywhere = cluster.get("bwlimit", {})
-    override = None if p.bwlimit is None else float(p.bwlimit)
+    everywhere = datacenter.parse(stored_options(ctx)).get("bwlimit", {})
+    override = None if asked is None else float(asked)
     return int(bandwidth_limit("migration", own, everywhere, override, may=ctx.may, names=names))
