@@ -35,10 +35,14 @@ def admitted(host: Host, peer: socket.socket) -> tuple[socket.socket, Stream, in
     if not plain:
         peer = wire.server_context(host.node).wrap_socket(peer, server_side=True)
     try:
-        stream, vmid = _greeted(host, wire.receive(peer) or {}, plain=plain)
+        stream, vmid = _greeted(host, wire.receive(peer, wire.GREETING) or {}, plain=plain)
     except (HostError, KeyError, ValueError) as err:
         wire.send(peer, {"error": str(err)})
+        peer.close()
         raise Denied(f"a connection was refused: {err}") from err
+    except OSError:
+        peer.close()
+        raise
     wire.watch(peer)
     return peer, stream, vmid
 

@@ -91,6 +91,7 @@ class Incoming:
         self._host, self._log, self._vmid, self._machines = host, log, vmid, machines
         self._stack = contextlib.ExitStack()
         self._source = ""
+        self._begun = False  # the lock is held, and something may be here that has to go
         self._volumes: list[VolumeId] = []
         self._open: tuple[str, str] | None = None  # path and pid file of what takes contents
 
@@ -113,6 +114,7 @@ class Incoming:
         self._source = str(message["source"])
         self._file()  # it is a machine that is marked as coming here
         self._stack.enter_context(files.lock(self._vmid))
+        self._begun = True
         leftovers.clear(self._host, self._log, self._vmid, self._machines)
         if self._machines.state(self._vmid) is not None:
             raise Conflict(f"a machine of id {self._vmid} runs on node '{self._host.node}'")
@@ -201,8 +203,9 @@ class Incoming:
         with self._stack:
             if self._open is not None:
                 _end(self._open[1])
-            if self._source and os.path.exists(session_path(self._vmid)):
-                os.unlink(session_path(self._vmid))
+            if self._begun:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(session_path(self._vmid))
                 leftovers.clear(self._host, self._log, self._vmid, self._machines)
 
 

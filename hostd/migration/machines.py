@@ -11,7 +11,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
@@ -71,8 +71,15 @@ def move(
             catalog.deactivate(planned.shared)
             _switch(host, log, guest, wish.target)
         else:
-            _Move(host, log, guest, wish, planned, machines).run(road, Pace(limit_kib * _KIB), running)
+            pace = Pace(_slowest(limit_kib, guest.file.current) * _KIB)
+            _Move(host, log, guest, wish, planned, machines).run(road, pace, running)
     log.info(f"VM {vmid} belongs to node '{wish.target}' now; the move took {time.monotonic() - started_s:.0f} s")
+
+
+def _slowest(limit_kib: int, config: Mapping[str, str]) -> int:
+    """KiB a second; the machine's own ``migrate_speed`` is in MiB a second. 0: no limit."""
+    limits = (limit_kib, int(config.get("migrate_speed", "0")) * _KIB)
+    return min((limit for limit in limits if limit), default=0)
 
 
 class _Move:
@@ -152,6 +159,7 @@ class _Move:
             disks=target.place(Stream.DISKS),
             xml=self._machines.move_definition(self._vmid, str(ready["xml"])),
             slots=[transfer.slot for transfer in self._planned.mirrored],
+            downtime_ms=int(float(self._guest.file.current.get("migrate_downtime", "0")) * 1000),
         )
         self._log.info("moving memory" + (f" and disks {', '.join(move.slots)}" if move.slots else ""))
         self._machines.migrate(self._vmid, move, self._tell)

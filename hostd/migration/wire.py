@@ -26,6 +26,7 @@ PORT: Final = 60000
 CONNECT_S: Final = 10.0
 ANSWER_S: Final = 300.0
 _LINE: Final = 4 << 20
+GREETING: Final = 64 << 10
 _TICKET_S: Final = 60
 _KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 4))
 
@@ -47,7 +48,7 @@ def send(peer: socket.socket, message: Message) -> None:
     peer.sendall(json.dumps(message).encode() + b"\n")
 
 
-def receive(peer: socket.socket) -> dict[str, Any] | None:
+def receive(peer: socket.socket, limit: int = _LINE) -> dict[str, Any] | None:
     """One message; None where the other side has ended. Raises HostError for what is none.
 
     Read byte by byte: a stream begins right behind the line.
@@ -58,7 +59,7 @@ def receive(peer: socket.socket) -> dict[str, Any] | None:
         if not byte:
             return None
         line += byte
-        if len(line) > _LINE:
+        if len(line) > limit:
             raise HostError("the other node sends no line that ends")
     try:
         found = json.loads(line)

@@ -449,6 +449,9 @@ class LibvirtMachines:
         with ThreadPoolExecutor(1) as pool:
             call = pool.submit(domain.migrateToURI3, uri, parameters, flags)
             try:
+                if move.downtime_ms and not wait([call], _POLL_S).done:
+                    with contextlib.suppress(libvirt.libvirtError):
+                        domain.migrateSetMaxDowntime(move.downtime_ms, 0)
                 while not wait([call], _PROGRESS_S).done:
                     _tell_job(domain, progress)
             except BaseException:
