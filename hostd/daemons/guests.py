@@ -16,28 +16,18 @@ from hostd.access.ids import ROOT
 from hostd.cluster.store import Mirror, Store
 from hostd.core.errors import NotFound
 from hostd.core.formats import sectionconfig
+from hostd.daemons.journal import JournalLog
 from hostd.daemons.wiring import logging_to_stderr, make_host
 from hostd.guests import bulk
 from hostd.guests.bulk_tasks import DaemonsTasks, configs, runs
+from hostd.guests.qemu.connection import LibvirtMachines
+from hostd.migration import leftovers
 
 log = logging.getLogger(__name__)
 # Without quorum the configurations may be old, and a guest could run elsewhere already.
 _QUORUM_S: Final = 600.0
 _POLL_S: Final = 1.0
 _RESOURCES: Final = "ha/resources.cfg"
-
-
-class JournalLog:
-    """A task's log in the journal."""
-
-    def info(self, text: str) -> None:
-        log.info("%s", text)
-
-    def warn(self, text: str) -> None:
-        log.warning("%s", text)
-
-    def progress(self, fraction: float, text: str = "") -> None:
-        """Nobody watches."""
 
 
 def wait_quorate(mirror: Mirror, timeout_s: float, sleep: Callable[[float], None] = time.sleep) -> bool:
@@ -64,7 +54,7 @@ def main(arguments: list[str]) -> int:
         print("usage: python3 -m hostd.daemons.guests start|stop", file=sys.stderr)
         return 2
     logging_to_stderr()
-    host, tasks, journal = make_host(values=True), DaemonsTasks(ROOT), JournalLog()
+    host, tasks, journal = make_host(values=True), DaemonsTasks(ROOT), JournalLog(log)
     leave = managed(host.store)
     if arguments == ["start"]:
         host.mirror.start()
@@ -72,6 +62,7 @@ def main(arguments: list[str]) -> int:
         if not wait_quorate(host.mirror, _QUORUM_S):
             log.error("no quorum after %d s: no guest is started; start them once it is back", _QUORUM_S)
             return 1
+        leftovers.clear_all(host, journal, LibvirtMachines())
         members = bulk.wanted(configs(host.store, host.node), onboot=True, leave=leave)
         bulk.start(journal, tasks, bulk.in_order(members), runs)
     else:

@@ -141,6 +141,27 @@ def suspend(
         _run(log, tasks, jobs, workers=workers, sleep=sleep)
 
 
+def migrate(
+    log: TaskLog,
+    tasks: Tasks,
+    members: Iterable[Member],
+    is_running: Callable[[Member], bool],
+    args: Mapping[str, object],
+    *,
+    workers: int = 1,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Machines to another node, running ones while they run; containers stay. ``args``: of each machine's own task."""
+    jobs: list[tuple[Member, str, Mapping[str, object]]] = []
+    for one in members:
+        if one.kind is not GuestKind.QEMU:
+            log.warn(f"{one.kind.label} {one.vmid} stays: containers are not moved yet")
+            continue
+        log.info(f"Migrating VM {one.vmid}")
+        jobs.append((one, "qmigrate", {**args, "online": is_running(one)}))
+    _run(log, tasks, jobs, workers=workers, sleep=sleep)
+
+
 def _run(
     log: TaskLog,
     tasks: Tasks,

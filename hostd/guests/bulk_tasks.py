@@ -91,3 +91,12 @@ def suspend_all(
     """Suspend machines to disk in the reverse order."""
     members = bulk.wanted(configs(host.store, host.node), only=only, leave=leave)
     bulk.suspend(log, DaemonsTasks(user), bulk.in_order(members, reverse=True), runs, workers=workers)
+
+
+@task("migrateall")
+def migrate_all(
+    host: Host, log: TaskLog, *, user: str, move: Mapping[str, object], only: Sequence[int] = (), workers: int = 1
+) -> None:
+    """Move machines to another node; ``move``: what each one's own task is told."""
+    members = bulk.wanted(configs(host.store, host.node), only=only)
+    bulk.migrate(log, DaemonsTasks(user), members, runs, move, workers=workers)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from hostd.core.errors import Conflict, ParseError, Unsupported
+from hostd.core.errors import ParseError
 from hostd.core.formats import propstring
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.guests.options import is_unused
@@ -17,17 +17,26 @@ from hostd.storage.interface import StorageConfig
 from hostd.storage.volume import VolumeId
 
 _ALIAS: Final = {"volume": propstring.Alias(to="file")}
+_OWN: Final = re.compile(r"(?:^|/)(?:vm|base)-\d+-[^/]*\Z")
 _LOCAL: Final = re.compile(r"(hostpci|usb|serial|parallel|virtiofs)\d+|ivshmem")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Volume:
-    """A volume that the machine uses. ``shared``: every node sees it."""
+    """A volume that the machine uses. ``shared``: every node sees it.
+
+    ``key``: the first line that names it. ``current``: that line counts now. ``owned``: it is the machine's own, not an
+    image that it only reads. ``kept``: a snapshot names it.
+    """
 
     id: VolumeId
     cdrom: bool
     unused: bool
     shared: bool
+    key: str = ""
+    current: bool = True
+    owned: bool = True
+    kept: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,26 +84,34 @@ def _has(storage: StorageConfig | None, node: str) -> bool:
 
 def _volumes(file: GuestFile, storages: StorageFile) -> tuple[Volume, ...]:
     found: dict[str, Volume] = {}
-    for values in (file.current, file.pending, *(section.values for section in file.snapshots.values())):
+    states = [section.values for section in file.snapshots.values()]
+    for values in (file.current, file.pending, *states):
         for key, value in values.items():
-            if not (disk.parse_slot(key) or key in ("efidisk0", "tpmstate0", "vmstate") or is_unused(key)):
-                continue
-            try:
-                parts = propstring.parse(value, default_key="file", aliases=_ALIAS)
-                volume = VolumeId.parse(parts.get("file", ""))
-            except ParseError:  # an empty drive, a path of the host
-                continue
-            storage = storages.storages.get(volume.storage)
-            found.setdefault(
-                str(volume),
-                Volume(
-                    id=volume,
-                    cdrom=parts.get("media") == "cdrom",
-                    unused=is_unused(key),
-                    shared=storage is not None and storage.shared,
-                ),
-            )
+            volume = _volume(key, value, storages)
+            if volume is not None:
+                first = found.setdefault(str(volume.id), replace(volume, current=values is file.current))
+                kept = first.kept or any(values is state for state in states)
+                found[str(volume.id)] = replace(first, kept=kept)
     return tuple(found[name] for name in sorted(found))
+
+
+def _volume(key: str, value: str, storages: StorageFile) -> Volume | None:
+    if not (disk.parse_slot(key) or key in ("efidisk0", "tpmstate0", "vmstate") or is_unused(key)):
+        return None
+    try:
+        parts = propstring.parse(value, default_key="file", aliases=_ALIAS)
+        volume = VolumeId.parse(parts.get("file", ""))
+    except ParseError:  # an empty drive, a path of the host
+        return None
+    storage = storages.storages.get(volume.storage)
+    return Volume(
+        id=volume,
+        cdrom=parts.get("media") == "cdrom",
+        unused=is_unused(key),
+        shared=storage is not None and storage.shared,
+        key=key,
+        owned=_OWN.search(volume.name) is not None,
+    )
 
 
 def _parts(value: str) -> Mapping[str, str]:
@@ -109,21 +126,3 @@ def _is_local(key: str, value: str) -> bool:
     if _LOCAL.fullmatch(key) is None:
         return False
     return value != "socket" and _parts(value).get("host", "").lower() != "spice"
-
-
-def require_movable(found: Report, vmid: int, target: str, *, running: bool) -> None:
-    """Conflict or Unsupported with everything that is in the way; what cannot be done yet says so."""
-    wrong = []
-    if target not in found.unavailable:
-        wrong.append(f"node '{target}' is not there")
-    elif missing := found.unavailable[target]:
-        wrong.append(f"node '{target}' does not have storage {', '.join(missing)}")
-    if keys := (*found.resources, *found.mapped):
-        wrong.append(f"it uses devices of this node: {', '.join(keys)}")
-    if wrong:
-        raise Conflict(f"can't migrate VM {vmid}: {'; '.join(wrong)}")
-    if running:
-        raise Unsupported(f"can't migrate VM {vmid}: moving running machines is not supported yet; shut it down first")
-    if found.local:
-        names = ", ".join(f"'{volume.id}'" for volume in found.local)
-        raise Unsupported(f"can't migrate VM {vmid}: local volumes are not copied yet, move them first: {names}")

@@ -11,7 +11,8 @@ import functools
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from hostd.cluster.store import Mirror
+from hostd.cluster.store import Mirror, Store
+from hostd.core.errors import NotFound
 from hostd.node import tls
 
 
@@ -19,6 +20,14 @@ def pinned(mirror: Mirror, node: str) -> frozenset[bytes]:
     """The certificates (DER) that the node may show; empty where the tree has none for it."""
     files = [mirror.get(path) for path in (tls.custom(node), tls.own(node))]
     return frozenset(der for file in files if file is not None for der in _first(file.data))
+
+
+def own(store: Store, node: str) -> frozenset[bytes]:
+    """The certificate (DER) that the node made for itself; empty where the tree has none."""
+    try:
+        return frozenset(_first(store.read(tls.own(node)).data))
+    except NotFound:
+        return frozenset()
 
 
 @functools.lru_cache(maxsize=64)

@@ -21,6 +21,10 @@ def own(node: str) -> str:
     return f"nodes/{node}/pve-ssl.pem"
 
 
+def own_key(node: str) -> str:
+    return f"nodes/{node}/pve-ssl.key"
+
+
 def custom(node: str) -> str:
     return f"nodes/{node}/pveproxy-ssl.pem"
 

@@ -1,7 +1,7 @@
 """`make cluster N=3`: full nodes from the built packages in containers on one bridge, joined by our own commands.
 
-Each is a node as `make dev` makes it, with a name, an address and a web port of its own. FORM=no leaves them single:
-tests form the cluster themselves.
+Each is a node as `make dev` makes it, with a name, an address and a web port of its own. All have the same folder at
+/srv/shared, for storages that every node sees. FORM=no leaves them single: tests form the cluster themselves.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebuild import dev, web
+from imagebuild.cache import clear
 from imagebuild.context import Context
 from imagebuild.dev import Node
 from imagebuild.progress import say, stage
@@ -57,10 +58,22 @@ def members(ctx: Context) -> list[Member]:
     first, count = int(os.environ.get("PORT") or FIRST_PORT), int(os.environ.get("N") or 3)
     if not 1 <= count <= MOST:
         raise StepFailed(f"N={count}: from 1 to {MOST} nodes are possible")
+    shared = _shared(ctx, first)
     return [
-        Member(port=first + n, folder=_folder(ctx, first, n + 1), first=first, number=n + 1, bridge=bridge(first))
+        Member(
+            port=first + n,
+            folder=_folder(ctx, first, n + 1),
+            first=first,
+            number=n + 1,
+            bridge=bridge(first),
+            shared=shared,
+        )
         for n in range(count)
     ]
+
+
+def _shared(ctx: Context, first: int) -> Path:
+    return ctx.place("dev", f"cluster-{first}-shared")
 
 
 def _folder(ctx: Context, first: int, number: int) -> Path:
@@ -75,6 +88,7 @@ def up(ctx: Context) -> None:
     call(["ip", "link", "add", nodes[0].bridge, "type", "bridge", "forward_delay", "0"])
     call(["ip", "address", "add", f"{nodes[0].addresses()[1]}/{nodes[0].prefix}", "dev", nodes[0].bridge])
     call(["ip", "link", "set", nodes[0].bridge, "up"])
+    _shared(ctx, nodes[0].first).mkdir(parents=True)
     with stage(ctx.cache, f"cluster: start {len(nodes)} nodes"):
         for node in nodes:
             node.folder.mkdir(parents=True)
@@ -110,6 +124,7 @@ def down(ctx: Context) -> None:
         folder = _folder(ctx, first, number)
         if folder.is_dir():
             dev.remove(Member(port=first + number - 1, folder=folder, first=first, number=number, bridge=bridge(first)))
+    clear(_shared(ctx, first))
     if succeeds(["ip", "link", "show", bridge(first)]):
         call(["ip", "link", "delete", bridge(first)])
     say(f"no nodes on port {first} and up")

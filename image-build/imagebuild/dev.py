@@ -90,6 +90,8 @@ class Node:
     folder: Path
     prefix: int = 30
     bridge: str = ""
+    shared: Path | None = None
+    """A folder of this machine that is ``/srv/shared`` in the node."""
 
     @property
     def name(self) -> str:
@@ -112,6 +114,8 @@ class Node:
         """The container's configuration, lxc.container.conf(5)."""
         loops = ["/dev/loop-control", *(f"/dev/loop{number}" for number in range(LOOPS))]
         entries = "".join(f"lxc.mount.entry = {d} {d[1:]} none bind,create=file,optional 0 0\n" for d in loops)
+        if self.shared is not None:
+            entries += f"lxc.mount.entry = {self.shared} srv/shared none bind,create=dir 0 0\n"
         return entries + CONFIG.format(
             name=self.name,
             lower=":".join(map(str, lower)),

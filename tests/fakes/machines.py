@@ -11,6 +11,7 @@ from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.guests.qemu.connection import MachineState, MachineStats
 from hostd.guests.qemu.devices.disk import Source
 from hostd.guests.qemu.domain_xml import vmid_of
+from hostd.guests.qemu.live_move import LiveMove, Progress
 
 
 @dataclass
@@ -138,6 +139,23 @@ class FakeMachines:
     def human_monitor(self, vmid: int, command: str) -> str:
         self._running(vmid, "human_monitor")
         return ""
+
+    def move_definition(self, vmid: int, xml: str) -> str:
+        self._running(vmid, "move_definition")
+        return xml
+
+    def migrate(self, vmid: int, move: LiveMove, progress: Callable[[Progress], object]) -> None:
+        self._running(vmid, "migrate")
+        if self.refuse:
+            raise HostError(self.refuse)
+        progress(Progress(done=1, remaining=0, total=1))
+        del self.states[vmid]
+
+    def cancel_migration(self, vmid: int) -> None:
+        self.calls.append("cancel_migration")
+
+    def downtime_ms(self, vmid: int) -> int:
+        return 50
 
     def qemu_version(self) -> str:
         return "10.0.2"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 MODULES = (
@@ -64,8 +65,16 @@ def kernel_package(cache: Path) -> Path:
     return found[-1]
 
 
-def build_boot_files(package: Path, work: Path) -> tuple[Path, Path]:
-    """Kernel and initial RAM disk of the tiny system, made in ``work``."""
+PROGRAMS = ("sh", "mount", "modprobe", "sleep", "dd", "tr", "cat", "poweroff", "printf")
+
+
+def build_boot_files(
+    package: Path, work: Path, *, programs: Mapping[str, str] | None = None, links: Sequence[str] = PROGRAMS
+) -> tuple[Path, Path]:
+    """Kernel and initial RAM disk of the tiny system, made in ``work``.
+
+    ``programs``: scripts by name, ``init`` among them, instead of the usual one. ``links``: busybox's commands in it.
+    """
     unpacked, root = work / "kernel", work / "root"
     for folder in (unpacked, root / "bin", root / "proc", root / "sys", root / "dev", root / "lib"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,13 +94,13 @@ def build_boot_files(package: Path, work: Path) -> tuple[Path, Path]:
         _run("xz", "-d", compressed)
     _run("depmod", "-b", root, version)
     shutil.copy("/bin/busybox", root / "bin/busybox")
-    for name in ("sh", "mount", "modprobe", "sleep", "dd", "tr", "cat", "poweroff", "printf"):
+    for name in links:
         link = root / "bin" / name
         if not link.exists():
             link.symlink_to("busybox")
-    init = root / "init"
-    init.write_text(INIT % " ".join(MODULES))
-    init.chmod(0o755)
+    for name, text in (programs or {"init": INIT}).items():
+        (root / name).write_text(text.replace("%s", " ".join(MODULES)))
+        (root / name).chmod(0o755)
     names = "\n".join(str(p.relative_to(root)) for p in sorted(root.rglob("*"))).encode()
     archive = subprocess.run(
         ["cpio", "-o", "-H", "newc", "--quiet"], input=names, cwd=root, capture_output=True, check=True

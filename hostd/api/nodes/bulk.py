@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from hostd.api import hamanaged
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, UPID, endpoint
-from hostd.core.errors import Denied
+from hostd.api.nodes.qemu_migrate import limit, road_args
+from hostd.core.errors import Denied, Invalid
 from hostd.core.kinds import BOOLEAN, NODE
 from hostd.core.schema import Kind, param
 from hostd.guests import bulk
+from hostd.guests.volumes import catalog_of
 
 _LIST = Kind(type="list", format="pve-vmid")
 _WORKERS = Kind(type="integer", minimum=1, maximum=64)
@@ -51,13 +53,27 @@ class SuspendAllParams:
     max_workers: int | None = param(_WORKERS, default=None, name="max-workers", doc="How many at a time.")
 
 
-def _require(ctx: Context, vms: list[str]) -> list[int]:
-    """Who may switch every guest, or every one of those that are named."""
+@dataclass(frozen=True, kw_only=True)
+class MigrateAllParams:
+    """Machines to move."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    target: str = param(NODE, doc="Where to.")
+    vms: list[str] = param(_LIST, default=(), doc="Only these; otherwise all.")
+    with_local_disks: bool = param(
+        BOOLEAN, default=False, name="with-local-disks", doc="Copy volumes of this node while machines run."
+    )
+    max_workers: int | None = param(_WORKERS, default=None, name="max-workers", doc="How many at a time.")
+    maxworkers: int | None = param(_WORKERS, default=None, doc="Old name of max-workers.")
+
+
+def _require(ctx: Context, vms: list[str], privilege: str = "VM.PowerMgmt") -> list[int]:
+    """Who may do this with every guest, or every one of those that are named."""
     ids = [int(vmid) for vmid in vms]
     paths = [f"/vms/{vmid}" for vmid in ids] or ["/"]
     for path in paths:
-        if not ctx.may(path, "VM.PowerMgmt") and not ctx.may("/", "VM.PowerMgmt"):
-            raise Denied(f"Permission check failed ({path}, VM.PowerMgmt)")
+        if not ctx.may(path, privilege) and not ctx.may("/", privilege):
+            raise Denied(f"Permission check failed ({path}, {privilege})")
     return ids
 
 
@@ -111,3 +127,24 @@ def suspendall(ctx: Context, p: SuspendAllParams) -> object:
     return ctx.spawn(
         "suspendall", "", user=ctx.user, only=only, leave=hamanaged.ids(ctx), workers=p.max_workers or bulk.WORKERS
     )
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/migrateall",
+    params=MigrateAllParams,
+    returns=UPID,
+    allow=ALL,
+    runs_on="node",
+    privileged=True,
+    checked_in_code=True,
+)
+def migrateall(ctx: Context, p: MigrateAllParams) -> object:
+    """Move machines to another node, running ones while they run."""
+    only = _require(ctx, list(p.vms), "VM.Migrate")
+    if p.target == ctx.node:
+        raise Invalid({"target": "target is local node."})
+    move = road_args(ctx, p.target) | {"with_local_disks": p.with_local_disks}
+    move["limit_kib"] = limit(ctx, catalog_of(ctx.host), [], None)
+    workers = p.max_workers or p.maxworkers or 1
+    return ctx.spawn("migrateall", "", user=ctx.user, only=only, move=move, workers=workers)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hostd.access.ids import ROOT
 from hostd.api import hamanaged, members
+from hostd.api.cluster.index import stored_options
 from hostd.api.context import Context
 from hostd.api.endpoint import UPID, Check, array, endpoint, fields
+from hostd.api.nodes import guest_params as shared
 from hostd.api.nodes.qemu import stored
+from hostd.api.nodes.qemu_disks import LIMIT
+from hostd.cluster import datacenter
 from hostd.core.errors import HostError, Invalid
 from hostd.core.kinds import BOOLEAN, NODE, VMID
-from hostd.core.schema import param
+from hostd.core.schema import Kind, param
+from hostd.guests import roads
 from hostd.guests.qemu import process
 from hostd.guests.volumes import catalog_of
 from hostd.migration import preconditions
+from hostd.migration.plan import Wish, parse_storages, plan
 from hostd.storage.catalog import Catalog
+from hostd.storage.rights import bandwidth_limit, parse_limits
 
 _MIGRATE = Check("/vms/{vmid}", "VM.Migrate")
 _DISK = fields(volid="string", cdrom="boolean", is_unused="boolean", size="integer")
@@ -37,12 +46,27 @@ class MigrateParams:
     vmid: int = param(VMID, doc="Guest id.")
     target: str = param(NODE, doc="Where to.")
     online: bool = param(BOOLEAN, default=False, doc="Also if it runs.")
-    with_local_disks: bool = param(BOOLEAN, default=False, name="with-local-disks", doc="Copy volumes of this node.")
+    with_local_disks: bool = param(
+        BOOLEAN, default=False, name="with-local-disks", doc="Copy volumes of this node while the machine runs."
+    )
+    targetstorage: str = param(
+        Kind(format="storage-pair-list"), default="", doc="Storage here:storage there, one for all, or 1 for the same."
+    )
+    bwlimit: int | None = param(LIMIT, default=None, doc="Most KiB a second, for all streams together.")
+    migration_network: str = param(Kind(format="CIDR"), default="", doc="Network of memory and disks (root only).")
+    migration_type: str = param(
+        Kind(enum=("secure", "insecure")), default="", doc="Whether memory and disks are encrypted (root only)."
+    )
+    force: bool = param(BOOLEAN, default=False, doc="Not supported: devices of this node stay here.")
+    with_conntrack_state: bool = param(
+        BOOLEAN, default=False, shown_default=0, name="with-conntrack-state",
+        doc="Not supported: connections through the firewall of this node stay here.",
+    )  # fmt: skip
 
 
 def _others(ctx: Context) -> list[str]:
     """Nodes that are there, besides this one."""
-    return [member.name for member in members.nodes(ctx) if member.online and member.name != ctx.node]
+    return roads.others(members.nodes(ctx), ctx.node)
 
 
 def _report(ctx: Context, vmid: int) -> tuple[preconditions.Report, Catalog]:
@@ -110,11 +134,54 @@ def preconditions_of(ctx: Context, p: PreconditionParams) -> object:
     privileged=True,
 )
 def migrate(ctx: Context, p: MigrateParams) -> object:
-    """Move a machine that is off, and whose volumes every node sees, to another node."""
-    if p.target == ctx.node:
-        raise Invalid({"target": "target is local node."})
+    """Move a machine to another node."""
+    _check(ctx, p)
     if upid := hamanaged.migrate(ctx, p.vmid, p.target):
         return upid
-    found, _ = _report(ctx, p.vmid)
-    preconditions.require_movable(found, p.vmid, p.target, running=process.is_running(p.vmid))
-    return ctx.spawn("qmigrate", str(p.vmid), vmid=p.vmid, target=p.target, others=_others(ctx))
+    wish = Wish(
+        target=p.target,
+        online=p.online,
+        with_local_disks=p.with_local_disks,
+        storages=parse_storages(p.targetstorage),
+    )
+    found, catalog = _report(ctx, p.vmid)
+    planned = plan(p.vmid, found, catalog.file, wish, running=process.is_running(p.vmid))
+    for storage in sorted({transfer.storage for transfer in planned.transfers}):
+        shared.require_storage(ctx, storage, "Datastore.AllocateSpace")
+    args = road_args(ctx, p.target) | {"storages": dict(wish.storages), "with_local_disks": p.with_local_disks}
+    if p.migration_network:
+        args["network"] = p.migration_network
+    if p.migration_type:
+        args["secure"] = p.migration_type == "secure"
+    names = sorted({name for t in planned.transfers for name in (t.volume.storage, t.storage)})
+    limit_kib = limit(ctx, catalog, names, p.bwlimit)
+    return ctx.spawn("qmigrate", str(p.vmid), vmid=p.vmid, online=p.online, limit_kib=limit_kib, **args)
+
+
+def road_args(ctx: Context, target: str) -> dict[str, object]:
+    """What a task is told of the way to a node."""
+    return roads.road(ctx.mirror, members.nodes(ctx), ctx.node, target)
+
+
+def _check(ctx: Context, p: MigrateParams) -> None:
+    """Invalid with every parameter that cannot be."""
+    wrong = {}
+    if p.target == ctx.node:
+        wrong["target"] = "target is local node."
+    for name in ("migration_network", "migration_type"):
+        if getattr(p, name) and ctx.user != ROOT:
+            wrong[name] = "Only root may use this option."
+    if p.force:
+        wrong["force"] = "devices of this node cannot go along; remove them from the machine first"
+    if p.with_conntrack_state:
+        wrong["with-conntrack-state"] = "the state of connections in this node's firewall cannot go along"
+    if wrong:
+        raise Invalid(wrong)
+
+
+def limit(ctx: Context, catalog: Catalog, names: Sequence[str], asked: int | None) -> int:
+    """KiB a second: the lowest of what was asked for and what storages and cluster allow the caller; 0: none."""
+    own = [parse_limits(catalog.file.get(name).text("bwlimit")) for name in names]
+    everywhere = datacenter.parse(stored_options(ctx)).get("bwlimit", {})
+    override = None if asked is None else float(asked)
+    return int(bandwidth_limit("migration", own, everywhere, override, may=ctx.may, names=names))

@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Protocol
@@ -21,9 +22,12 @@ import libvirt_qemu
 from hostd.core.errors import Conflict, HostError, NotFound, TimedOut, Unavailable
 from hostd.guests.qemu.devices.disk import Source
 from hostd.guests.qemu.domain_xml import domain_name, vmid_of
+from hostd.guests.qemu.live_move import LiveMove, Progress, to_progress
 
 URI: Final = "qemu:///system"
 _POLL_S: Final = 0.1
+_PROGRESS_S: Final = 1.0
+_CANCEL_S: Final = 5.0
 
 
 class MachineState(StrEnum):
@@ -145,6 +149,22 @@ class Machines(Protocol):
 
     def human_monitor(self, vmid: int, command: str) -> str:
         """What QEMU's monitor for people answers to a command."""
+
+    def move_definition(self, vmid: int, xml: str) -> str:
+        """The running machine as a target must define it, its volumes where those of ``xml`` are."""
+
+    def migrate(self, vmid: int, move: LiveMove, progress: Callable[[Progress], object]) -> None:
+        """Move the running machine; it is held still on the target afterwards, and gone here.
+
+        ``progress`` is called each second. An interruption takes everything back, unless it comes too late: then this
+        returns as if there had been none. Raises HostError; the machine runs on here then.
+        """
+
+    def cancel_migration(self, vmid: int) -> None:
+        """End a migration that nobody attends to any more, if there is one."""
+
+    def downtime_ms(self, vmid: int) -> int:
+        """How long the machine that came here stood still until it was complete."""
 
     def qemu_version(self) -> str: ...
 
@@ -418,6 +438,48 @@ class LibvirtMachines:
             flags = libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
             return str(libvirt_qemu.qemuMonitorCommand(self._domain(vmid), command, flags))
 
+    def move_definition(self, vmid: int, xml: str) -> str:
+        flags = libvirt.VIR_DOMAIN_XML_MIGRATABLE | libvirt.VIR_DOMAIN_XML_SECURE
+        with _translated(f"VM {vmid}"):
+            return with_disks_of(str(self._domain(vmid).XMLDesc(flags)), xml)
+
+    def migrate(self, vmid: int, move: LiveMove, progress: Callable[[Progress], object]) -> None:
+        domain = self._domain(vmid)
+        uri, parameters, flags = _move_call(move)
+        with ThreadPoolExecutor(1) as pool:
+            call = pool.submit(domain.migrateToURI3, uri, parameters, flags)
+            try:
+                if move.downtime_ms and not wait([call], _POLL_S).done:
+                    with contextlib.suppress(libvirt.libvirtError):
+                        domain.migrateSetMaxDowntime(move.downtime_ms, 0)
+                while not wait([call], _PROGRESS_S).done:
+                    _tell_job(domain, progress)
+            except BaseException:
+                with contextlib.suppress(libvirt.libvirtError):
+                    domain.abortJob()
+                if call.exception() is not None:
+                    raise
+            with _translated(f"VM {vmid}"):
+                call.result()
+
+    def cancel_migration(self, vmid: int) -> None:
+        try:
+            domain = self._domain(vmid)
+            end_s = time.monotonic() + _CANCEL_S
+            with _translated(f"VM {vmid}"):
+                while domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE:
+                    if time.monotonic() >= end_s:
+                        raise TimedOut(f"the migration of VM {vmid} does not end")
+                    with contextlib.suppress(libvirt.libvirtError):
+                        domain.abortJob()
+                    time.sleep(_POLL_S)
+        except NotFound:
+            return
+
+    def downtime_ms(self, vmid: int) -> int:
+        with _translated(f"VM {vmid}"):
+            return int(self._domain(vmid).jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED).get("downtime", 0))
+
     def qemu_version(self) -> str:
         connection = self._open()
         with _translated("version"):
@@ -431,8 +493,53 @@ class LibvirtMachines:
             self._connection = None
 
 
+def _tell_job(domain: Any, progress: Callable[[Progress], object]) -> None:
+    try:
+        found = to_progress(domain.jobStats(0))
+    except libvirt.libvirtError:  # it has just ended
+        return
+    if found is not None:
+        progress(found)
+
+
+def _move_call(move: LiveMove) -> tuple[str, dict[str, Any], int]:
+    """URI, parameters and flags for ``virDomainMigrateToURI3``. Source: libvirt, "Migration over UNIX sockets".
+
+    ``UNSAFE``: libvirt knows a shared folder by the type of its file system; here storage.cfg says what is shared.
+    """
+    flags = (
+        libvirt.VIR_MIGRATE_LIVE
+        | libvirt.VIR_MIGRATE_PEER2PEER
+        | libvirt.VIR_MIGRATE_PAUSED
+        | libvirt.VIR_MIGRATE_UNSAFE
+        | libvirt.VIR_MIGRATE_AUTO_CONVERGE
+        | libvirt.VIR_MIGRATE_ABORT_ON_ERROR
+    )
+    parameters: dict[str, Any] = {
+        libvirt.VIR_MIGRATE_PARAM_URI: f"unix://{move.memory}",
+        libvirt.VIR_MIGRATE_PARAM_DEST_XML: move.xml,
+    }
+    if move.slots:
+        names = _target_names(move.xml, move.slots)
+        flags |= libvirt.VIR_MIGRATE_NON_SHARED_DISK
+        parameters |= {
+            libvirt.VIR_MIGRATE_PARAM_DISKS_URI: f"unix://{move.disks}",
+            libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS: names,
+            libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS_DETECT_ZEROES: names,
+        }
+    return f"qemu+unix:///system?socket={move.libvirt}", parameters, flags
+
+
+def _target_names(xml: str, slots: Sequence[str]) -> list[str]:
+    """libvirt's names (``sda``) of drives."""
+    domain = ElementTree.fromstring(xml)
+    targets = (domain.find(f"devices/disk/alias[@name='ua-{slot}']/../target") for slot in slots)
+    return [target.get("dev", "") for target in targets if target is not None]
+
+
 def with_disks_of(saved: str, xml: str) -> str:
-    """The definition that memory was saved with, its disks where those of ``xml`` are; matched by alias.
+    """The definition that memory was saved with, its disks and UEFI variables where those of ``xml`` are; disks are
+    matched by alias.
 
     Memory goes on only in the very machine it was saved in, down to addresses that libvirt chose.
     """
@@ -449,6 +556,10 @@ def with_disks_of(saved: str, xml: str) -> str:
         old, new = drive.find("driver"), wanted.find("driver")
         if old is not None and new is not None:
             old.set("type", new.get("type", "raw"))
+    variables, theirs = domain.find("os/nvram"), now.find("os/nvram")
+    if variables is not None and theirs is not None:
+        variables.text, variables[:] = None, list(theirs)
+        variables.attrib.update(theirs.attrib)
     return ElementTree.tostring(domain, encoding="unicode")
 
 

@@ -17,7 +17,8 @@ from hostd.guests import snapshots
 from hostd.guests.changes import free_unused
 from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu.connection import Machines
+from hostd.guests.qemu import handover
+from hostd.guests.qemu.connection import LibvirtMachines, Machines
 from hostd.guests.qemu.snapshotting import MachineSteps
 from hostd.guests.qemu.volumes import all_volumes, where
 from hostd.guests.volumes import catalog_of, unreferenced_volumes
@@ -53,6 +54,8 @@ def _unmark(host: Host, guest: StoredGuest) -> None:
 def settle(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines | None = None) -> StoredGuest:
     """The guest as it is once the operation that its mark tells of is ended. The caller holds the node's lock."""
     mark = guest.file.current.get("lock", "")
+    if mark == handover.LOCK:
+        return handover.settle(host, log, guest, machines or LibvirtMachines())
     if mark not in _OURS:
         return guest
     vmid = guest.where.vmid

@@ -12,7 +12,7 @@ from hostd.guests.changes import apply_pending
 from hostd.guests.config import StoredGuest
 from hostd.guests.hooks import Phase, run_hook
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu import seeds, sockets, suspending
+from hostd.guests.qemu import handover, seeds, sockets, suspending
 from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
 from hostd.guests.qemu.devices import display
 from hostd.guests.qemu.domain_xml import domain_xml, to_text
@@ -54,7 +54,7 @@ def start(host: Host, log: TaskLog, vmid: int, *, machines: Machines | None = No
             guest = files.save(host.store, guest, seeds.written(host, log, vmid, guest.file))
         config = keys.with_old_names(guest.file.current)
         refuse(config, os.uname().machine)
-        xml = _definition(host, log, vmid, config, machines)
+        xml = definition(host, log, vmid, config, machines)
         with Undo() as undo:
             sockets.prepare(vmid)
             undo.add(sockets.remove, vmid)
@@ -67,7 +67,8 @@ def start(host: Host, log: TaskLog, vmid: int, *, machines: Machines | None = No
     log.info(f"VM {vmid} started")
 
 
-def _definition(host: Host, log: TaskLog, vmid: int, config: Mapping[str, str], machines: Machines) -> str:
+def definition(host: Host, log: TaskLog, vmid: int, config: Mapping[str, str], machines: Machines) -> str:
+    """The machine as this node would start it; its volumes are activated."""
     catalog_of(host).activate(VolumeId.parse(v) for v in keys.volumes(config, unused=False).values())
     verdict = kvm_probe.verdict(host.run)
     if not verdict.usable and config.get("kvm", "1") == "1":
@@ -129,8 +130,9 @@ def shutdown(
 
 
 def _unlocked(host: Host, log: TaskLog, vmid: int, machines: Machines, skip_lock: bool) -> Mapping[str, str]:
-    """The configuration of a guest that no operation holds; an interrupted suspension is ended first."""
+    """The configuration of a guest that no operation holds; an interrupted suspension or move is ended first."""
     guest = suspending.settle(host, log, files.load(host.store, where(host, vmid)), machines)
+    guest = handover.settle(host, log, guest, machines)
     files.check_unlocked(guest, skip=skip_lock)
     return guest.file.current
 

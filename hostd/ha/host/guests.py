@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from hostd.cluster import standing as cluster
 from hostd.core.errors import HostError
-from hostd.guests import bulk
+from hostd.guests import bulk, roads
 from hostd.guests.bulk import Member, Tasks
 from hostd.guests.bulk_tasks import runs
 from hostd.guests.config import GuestKind, GuestPath
@@ -106,7 +107,8 @@ class HostGuests:
             if not self.stop(sid, None):
                 return False
             self._tell(Kind.SERVICE_STOPPED, sid=sid)
-        moved = self._run(sid, _MOVE, {"target": target, "others": self._others()}) or self.home(sid) == target
+        road = roads.road(self._host.mirror, self._members(), self._host.node, target)
+        moved = self._run(sid, _MOVE, {**road, "online": how is Move.MIGRATE}) or self.home(sid) == target
         if moved:
             self._tell(Kind.SERVICE_MOVE_END, sid=sid, how=str(how), target=target)
         return moved
@@ -119,10 +121,9 @@ class HostGuests:
             return False
         return where is not None
 
-    def _others(self) -> list[str]:
+    def _members(self) -> Sequence[cluster.Member]:
         standing = self._host.mirror.members()
-        members = standing.members if standing else ()
-        return [member.name for member in members if member.online and member.name != self._host.node]
+        return standing.members if standing else ()
 
     def _note(self, sid: str) -> Path:
         return self._moves / sid.replace(":", "-")

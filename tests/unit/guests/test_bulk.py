@@ -80,3 +80,15 @@ def test_only_machines_are_suspended() -> None:
     groups = bulk.in_order(bulk.wanted(CONFIGS), reverse=True)
     bulk.suspend(ListLog(), tasks, groups, lambda m: m.vmid != 100, sleep=lambda s: None)
     assert [(type, vmid) for type, vmid, _ in tasks.calls] == [("qmsuspend", n) for n in (105, 103, 102)]
+
+
+def test_machines_move_and_containers_stay() -> None:
+    tasks, log = Tasks(), ListLog()
+    members = bulk.wanted(CONFIGS, only=[100, 101, 103])
+    bulk.migrate(log, tasks, members, lambda m: m.vmid == 100, {"target": "b"}, sleep=lambda _s: None)
+    assert tasks.calls == [
+        ("qmigrate", 100, {"vmid": 100, "target": "b", "online": True}),
+        ("qmigrate", 103, {"vmid": 103, "target": "b", "online": False}),
+    ]
+    assert [line for line in log.lines if "CT 101 stays" in line]
+    assert tasks.most == 1

@@ -8,10 +8,12 @@ import pytest
 
 from hostd.cluster import locks
 from hostd.cluster.store import MemoryStore
-from hostd.core.errors import Conflict, HostError, NotFound, Unsupported
+from hostd.core.errors import NotFound
 from hostd.core.formats.keyvalue import QEMU_PENDING, parse_guest
-from hostd.migration import preconditions
+from hostd.migration import leftovers, preconditions
 from hostd.migration.machines import move
+from hostd.migration.outgoing import Road
+from hostd.migration.plan import Wish
 from hostd.node.host import Host
 from hostd.storage.config import parse_storage_cfg
 from hostd.tasks.log import ListLog
@@ -53,28 +55,15 @@ def test_a_report() -> None:
     assert found.allowed == ("b",)
 
 
-@pytest.mark.parametrize(
-    ("text", "target", "running", "error", "words"),
-    [
-        ("scsi0: only-b:1/vm-1-disk-0.raw\nusb0: host=1-1\n", "c", False, Conflict, "only-b; it uses .*usb0"),
-        ("", "z", False, Conflict, "'z' is not there"),
-        ("", "b", True, Unsupported, "running"),
-        ("scsi0: local:1/vm-1-disk-0.raw\n", "b", False, Unsupported, "local:1/vm-1-disk-0.raw"),
-    ],
-)
-def test_what_is_in_the_way(text: str, target: str, running: bool, error: type[HostError], words: str) -> None:
-    with pytest.raises(error, match=words):
-        preconditions.require_movable(report(text), 1, target, running=running)
-
-
 def test_the_file_changes_hands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(leftovers, "FOLDER", str(tmp_path / "notes"))
     store = MemoryStore("a")
     store.mkdir("nodes/b/qemu-server", parents=True)
     store.write("storage.cfg", STORAGES)
     store.write("nodes/a/qemu-server/100.conf", b"cores: 2\nscsi0: both:100/vm-100-disk-0.raw\n")
     host = Host(node="a", store=store, mirror=store.mirror(), run=FakeRun({}))
-    move(host, ListLog(), 100, "b", ["b"], FakeMachines())
+    move(host, ListLog(), 100, Wish(target="b"), Road(addresses=()), ["b"], machines=FakeMachines())
     assert b"cores: 2" in store.read("nodes/b/qemu-server/100.conf").data
     with pytest.raises(NotFound):
         store.read("nodes/a/qemu-server/100.conf")

@@ -1,0 +1,105 @@
+"""hostd-incoming: one process per connection of a machine that moves to this node.
+
+systemd listens and hands the connection over as descriptor 3 (sd_listen_fds(3)). A process that ends with an error, or
+is killed, has ``clear`` run after it.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+import time
+from typing import Any, Final
+
+from hostd.core.errors import Denied, HostError
+from hostd.daemons.journal import JournalLog
+from hostd.daemons.wiring import logging_to_stderr, make_host
+from hostd.guests.qemu.connection import LibvirtMachines
+from hostd.migration import incoming, leftovers, pump, wire
+from hostd.migration.incoming import Incoming
+from hostd.migration.wire import Stream
+from hostd.node.host import Host
+
+log = logging.getLogger(__name__)
+_PASSED: Final = 3
+_HANDSHAKE: Final = 0x16  # the first byte of TLS (RFC 8446, 5.1)
+_GREETING_S: Final = 10.0
+
+
+def admitted(host: Host, peer: socket.socket) -> tuple[socket.socket, Stream, int]:
+    """The connection, in TLS if it began so, what it carries, and of which machine. Raises HostError, OSError."""
+    peer.settimeout(_GREETING_S)
+    plain = peer.recv(1, socket.MSG_PEEK) != bytes([_HANDSHAKE])
+    if not plain:
+        peer = wire.server_context(host.node).wrap_socket(peer, server_side=True)
+    try:
+        stream, vmid = _greeted(host, wire.receive(peer, wire.GREETING) or {}, plain=plain)
+    except (HostError, KeyError, ValueError) as err:
+        wire.send(peer, {"error": str(err)})
+        peer.close()
+        raise Denied(f"a connection was refused: {err}") from err
+    except OSError:
+        peer.close()
+        raise
+    wire.watch(peer)
+    return peer, stream, vmid
+
+
+def _greeted(host: Host, said: dict[str, Any], *, plain: bool) -> tuple[Stream, int]:
+    stream, vmid = Stream(said["stream"]), int(said["vmid"])
+    if plain and stream in (Stream.CONTROL, Stream.LIBVIRT):
+        raise Denied("this has to be said within TLS")
+    if not plain:
+        wire.require_root(host.store, str(said["ticket"]), time.time())
+    if stream is not Stream.CONTROL:
+        incoming.require_session(vmid, str(said["token"]) if plain else None)
+    return stream, vmid
+
+
+def control(host: Host, peer: socket.socket, vmid: int) -> None:
+    """Answer the source until its connection ends."""
+    session = Incoming(host, JournalLog(log), vmid, LibvirtMachines())
+    try:
+        wire.send(peer, {"ok": {}})
+        peer.settimeout(None)  # memory may take hours; the kernel notices when the other node is gone
+        while (message := wire.receive(peer)) is not None:
+            try:
+                answer: dict[str, Any] = {"ok": session.answer(message)}
+            except (HostError, OSError) as err:
+                log.warning("VM %d: %s: %s", vmid, message.get("op"), err)
+                answer = {"error": str(err)}
+            wire.send(peer, answer)
+    except OSError as err:
+        log.warning("VM %d: the connection to the source broke: %s", vmid, err)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        session.leave()
+
+
+def main(arguments: list[str]) -> int:
+    logging_to_stderr()
+    host = make_host()
+    if arguments == ["clear"]:
+        leftovers.clear_all(host, JournalLog(log), LibvirtMachines())
+        return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        peer, stream, vmid = admitted(host, socket.socket(fileno=_PASSED))
+        if stream is Stream.CONTROL:
+            control(host, peer, vmid)
+        else:
+            near = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            near.connect(incoming.socket_of(stream, vmid))
+            wire.send(peer, {"ok": {}})
+            pump.join(near, peer, pump.Pace())
+    except (HostError, OSError) as err:
+        log.warning("%s", err)
+    except KeyboardInterrupt:
+        log.warning("ended by a signal")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""A guest that can tell whether it survived being moved: it counts, keeps data in memory, answers on a connection.
+
+Debian's kernel and busybox, booted by QEMU itself; on port 7777 of its address it answers lines: ``tick`` (a counter
+that rises each second), ``mem`` (checksum of 32 MiB of its memory), ``disk`` and ``write`` (checksum of its disk; new
+data on it), ``dirty`` and ``calm`` (from now on it writes to its memory all the time; no more).
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import time
+from pathlib import Path
+
+from tests.lib import tinylinux
+
+PORT = 7777
+MARK = b"HOLDFAST-IN-THE-CLEAR "
+LINKS = (
+    "sh", "mount", "modprobe", "sleep", "dd", "cat", "ip", "nc", "sha256sum", "yes", "head", "mkdir", "mv", "kill",
+)  # fmt: skip
+INIT = """#!/bin/sh
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+for m in %s; do modprobe -q "$m"; done
+for word in $(cat /proc/cmdline); do case $word in guest=*) address=${word#guest=};; esac; done
+ip link set lo up; ip link set eth0 up; ip address add "$address" dev eth0
+mkdir /mem; mount -t tmpfs -o size=80m mem /mem
+dd if=/dev/urandom of=/mem/data bs=1M count=24 2>/dev/null
+yes "HOLDFAST-IN-THE-CLEAR $((6 * 7))" | head -c 8388608 >> /mem/data
+echo 0 > /mem/tick
+( n=0; while sleep 1; do n=$((n+1)); echo $n > /mem/tick.new; mv /mem/tick.new /mem/tick; done ) &
+echo "movable guest is up" > /dev/ttyS0
+while :; do nc -ll -p 7777 -e /serve; sleep 1; done
+"""
+SERVE = """#!/bin/sh
+while read -r what; do
+    case $what in
+    tick) cat /mem/tick;;
+    mem) sha256sum < /mem/data;;
+    disk) echo 3 > /proc/sys/vm/drop_caches; sha256sum < /dev/sda;;
+    write) dd if=/dev/urandom of=/dev/sda bs=1M count=6 seek=3 conv=fsync 2>/dev/null; echo written;;
+    dirty) ( while :; do dd if=/dev/urandom of=/mem/churn bs=1M count=24 conv=notrunc 2>/dev/null; done ) & echo dirty;;
+    calm) kill $!; echo calm;;
+    esac
+done
+"""
+
+
+def build(cache: Path, work: Path, target: Path) -> None:
+    """``vmlinuz`` and ``initrd`` in ``target``, for everybody to read."""
+    package = tinylinux.kernel_package(cache)
+    made = tinylinux.build_boot_files(package, work, programs={"init": INIT, "serve": SERVE}, links=LINKS)
+    for source, name in zip(made, ("vmlinuz", "initrd"), strict=True):
+        shutil.copy(source, target / name)
+        (target / name).chmod(0o644)
+
+
+def arguments(folder: str, address: str) -> str:
+    """``args`` of its configuration. ``address``: with its prefix length."""
+    kernel = f"console=ttyS0 quiet mitigations=off tsc=reliable panic=-1 guest={address}"
+    return f"-kernel {folder}/vmlinuz -initrd {folder}/initrd -append '{kernel}'"
+
+
+class Line:
+    """A connection to the guest that stays open."""
+
+    def __init__(self, address: str, limit_s: float = 240) -> None:
+        end_s = time.monotonic() + limit_s
+        while True:
+            try:
+                self._peer = socket.create_connection((address, PORT), 5)
+                break
+            except OSError:
+                assert time.monotonic() < end_s, f"the guest at {address} does not answer"
+                time.sleep(1)
+        self._peer.settimeout(90)
+        self._lines = self._peer.makefile("r")
+
+    def ask(self, what: str) -> str:
+        self._peer.sendall(f"{what}\n".encode())
+        answer = self._lines.readline().strip()
+        assert answer, f"the guest hung up on '{what}'"
+        return answer
+
+    def close(self) -> None:
+        self._lines.close()
+        self._peer.close()

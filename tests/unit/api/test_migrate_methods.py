@@ -1,0 +1,81 @@
+"""Moving machines by the API: what the task is told, who may, what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hostd.cluster.standing import Member, Standing
+from tests.unit.api.conftest import Site
+
+STORAGES = b"""dir: local
+\tpath /nowhere/vz
+\tcontent images
+
+dir: other
+\tpath /nowhere/other
+\tcontent images
+\tbwlimit migration=500
+
+"""
+CALL = "/nodes/alpha/qemu/100/migrate"
+
+
+def data(answer: Any) -> Any:
+    assert answer.status_code == 200, answer.status
+    return answer.json["data"]
+
+
+@pytest.fixture
+def two(site: Site) -> Site:
+    members = (Member("alpha", 1, "10.0.0.1", True), Member("beta", 2, "10.0.0.2", True, ("10.9.0.2",)))
+    site.store.join(Standing(version=1, name="lab", config=1, quorate=True, members=members))
+    site.store.write("storage.cfg", STORAGES)
+    site.store.write("datacenter.cfg", b"migration: insecure,network=10.9.0.0/24\nbwlimit: migration=900\n")
+    site.store.write("nodes/alpha/qemu-server/100.conf", b"scsi0: local:100/vm-100-disk-0.raw\n")
+    return site
+
+
+def told(site: Site, **values: str) -> dict[str, Any]:
+    data(site.call("POST", CALL, data={"target": "beta", **values}))
+    args: dict[str, Any] = site.tasks.spawned[-1]["args"]
+    return args
+
+
+def test_what_the_task_is_told(two: Site) -> None:
+    args = told(two, targetstorage="local:other", online="1", **{"with-local-disks": "1"})
+    assert args == {
+        "vmid": 100,
+        "target": "beta",
+        "others": ["beta"],
+        "addresses": ["10.0.0.2", "10.9.0.2"],
+        "network": "10.9.0.0/24",
+        "secure": False,
+        "online": True,
+        "with_local_disks": True,
+        "storages": {"local": "other"},
+        "limit_kib": 500,
+    }
+
+
+def test_what_is_asked_for_stands_before_the_clusters_options(two: Site) -> None:
+    args = told(two, migration_type="secure", migration_network="10.8.0.0/16", bwlimit="100")
+    assert (args["secure"], args["network"], args["limit_kib"]) == (True, "10.8.0.0/16", 100)
+    assert told(two, targetstorage="1")["limit_kib"] == 900
+
+
+@pytest.mark.parametrize("name", ["force", "with-conntrack-state"])
+def test_what_cannot_be_given_is_refused(two: Site, name: str) -> None:
+    answer = two.call("POST", CALL, data={"target": "beta", name: "1"})
+    assert answer.status_code == 400
+    assert name in answer.json["errors"]  # type: ignore[index]
+    assert two.tasks.spawned == []
+
+
+def test_all_machines_of_a_node(two: Site) -> None:
+    data(two.call("POST", "/nodes/alpha/migrateall", data={"target": "beta", "vms": "100", "max-workers": "3"}))
+    args = two.tasks.spawned[-1]["args"]
+    assert (args["only"], args["workers"], args["user"]) == ([100], 3, "root@pam")
+    assert (args["move"]["target"], args["move"]["limit_kib"]) == ("beta", 900)
+    assert two.call("POST", "/nodes/alpha/migrateall", data={"target": "alpha"}).status_code == 400
