@@ -18,7 +18,7 @@ from hostd.guests import config as files
 from hostd.guests import membership, snapshots
 from hostd.guests.config import StoredGuest
 from hostd.guests.options import is_unused
-from hostd.guests.qemu import cloudinit, seeds
+from hostd.guests.qemu import cloudinit, seeds, tpm
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
@@ -145,9 +145,11 @@ def _copy_volume(
     storage = wanted.storage or volume.storage
     if key in _ALWAYS_COPIED and catalog.format(volume) == "raw":
         format = "raw"
-    return copying.copy(
+    made = copying.copy(
         catalog, host.run, volume, storage, wanted.vmid, format=format, snapshot=state, limit_kib=wanted.limit_kib
     )
+    tpm.grow(catalog, key, made)
+    return made
 
 
 def _still_state(

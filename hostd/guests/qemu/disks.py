@@ -17,6 +17,7 @@ from hostd.guests.config import StoredGuest
 from hostd.guests.options import is_unused
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
+from hostd.guests.qemu import tpm
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
 from hostd.guests.qemu.interrupted import adopt, held, missing_volumes, opened
 from hostd.guests.qemu.volumes import source_of, where
@@ -132,8 +133,11 @@ def move(
             target = source_of(catalog, made)
             machines.copy_disk(vmid, catalog.path(volume), target, limit_kib * 1024, log.progress)
         else:
+            if machines.state(vmid) is None:
+                tpm.end(host.run, vmid)
             made = copying.copy(catalog, host.run, volume, storage, vmid, format=format, limit_kib=limit_kib)
             undo.add(catalog.free, made)
+            tpm.grow(catalog, disk, made)
         value = planning.with_volume(disk, guest.file.current[disk], made, catalog.volume(made).size_bytes)
         current = {k: v for k, v in guest.file.current.items() if k != "lock"} | {disk: value}
         if not delete:

@@ -20,6 +20,7 @@ from hostd.core.units import MIB
 from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import config as keys
+from hostd.guests.qemu import tpm
 from hostd.guests.qemu.blocknodes import node_of
 from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
 from hostd.guests.volumes import catalog_of
@@ -164,6 +165,7 @@ class MachineSteps:
 
     def roll_back(self, volume: str, name: str) -> None:
         self._log.info(f"rolling '{volume}' back")
+        tpm.end(self._host.run, self._vmid)
         catalog_of(self._host).rollback(VolumeId.parse(volume), name)
 
     # --- what a rollback that is interrupted was for: the file does not tell

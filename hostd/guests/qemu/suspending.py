@@ -18,6 +18,7 @@ from hostd.core.units import MIB
 from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import config as keys
+from hostd.guests.qemu import tpm
 from hostd.guests.qemu.connection import Machines, MachineState
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
@@ -57,14 +58,15 @@ def suspend(host: Host, log: TaskLog, guest: StoredGuest, storage: str, machines
         _give_up(host, log, files.load(host.store, guest.where), machines)
         raise
     _with(host, guest, {"lock": SUSPENDED} | ({"runningmachine": machine} if machine else {}))
-    _end(machines, vmid)
+    _end(host, machines, vmid)
 
 
-def _end(machines: Machines, vmid: int) -> None:
+def _end(host: Host, machines: Machines, vmid: int) -> None:
     with contextlib.suppress(NotFound):
         machines.stop(vmid)
     if not machines.wait_gone(vmid, _STOP_S):
         raise TimedOut(f"VM {vmid} is still there {_STOP_S} s after its memory was saved")
+    tpm.end(host.run, vmid)
 
 
 def _with(host: Host, guest: StoredGuest, values: Mapping[str, str]) -> StoredGuest:
