@@ -13,7 +13,7 @@ import pytest
 from hostd.core.errors import HostError
 from hostd.core.run import run
 from hostd.guests import config as files
-from hostd.guests.qemu import cloning, disks, lifecycle, making, power, process, snapshot_operations, snapshotting, tpm
+from hostd.guests.qemu import cloning, disks, lifecycle, making, notes, power, process, snapshot_operations, tpm
 from hostd.guests.qemu.cloning import Wanted
 from hostd.guests.qemu.connection import LibvirtMachines, MachineState
 from hostd.guests.volumes import catalog_of
@@ -38,7 +38,7 @@ def node(host: Host, units: tpmunit.TpmUnits, tmp_path: Path, monkeypatch: pytes
     """The node of the machines' tests with a btrfs storage ``kept`` besides."""
     if "btrfs" not in Path("/proc/filesystems").read_text():
         missing("no btrfs in this kernel")
-    monkeypatch.setattr(snapshotting, "TARGETS", str(tmp_path / "targets"))
+    monkeypatch.setattr(notes, "FOLDER", str(tmp_path / "notes"))
     point = Path("/var/tmp/holdfast-contract-btrfs")
     with ExitStack() as stack:
         device = loop_device(tmp_path, stack)

@@ -116,6 +116,9 @@ class Machines(Protocol):
     ) -> None:
         """Copy the disk at ``path`` to a volume that is there while the machine runs, and go on with the copy."""
 
+    def abandon_copies(self, vmid: int) -> None:
+        """Give up copies of disks that are under way; the machine goes on with the originals."""
+
     def attach(self, vmid: int, xml: str) -> None:
         """Plug a device in."""
 
@@ -346,6 +349,14 @@ class LibvirtMachines:
                 return
             time.sleep(_POLL_S)
 
+    def abandon_copies(self, vmid: int) -> None:
+        domain = self._domain(vmid)
+        with _translated(f"VM {vmid}"):
+            for drive in ElementTree.fromstring(domain.XMLDesc(0)).iterfind("devices/disk/mirror/.."):
+                target = drive.find("target")
+                if target is not None:
+                    domain.blockJobAbort(target.get("dev"), 0)
+
     def attach(self, vmid: int, xml: str) -> None:
         with _translated(f"VM {vmid}"):
             self._domain(vmid).attachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
@@ -429,6 +440,16 @@ class LibvirtMachines:
             with contextlib.suppress(libvirt.libvirtError):
                 self._connection.close()
             self._connection = None
+
+
+def disk_paths(definition: str) -> dict[str, str]:
+    """Drive (``scsi0``) → path that a running machine's definition says it lies at."""
+    found = {}
+    for drive in ElementTree.fromstring(definition).iterfind("devices/disk"):
+        alias, source = drive.find("alias"), drive.find("source")
+        if alias is not None and source is not None:
+            found[alias.get("name", "").removeprefix("ua-")] = source.get("file") or source.get("dev") or ""
+    return found
 
 
 def with_disks_of(saved: str, xml: str) -> str:

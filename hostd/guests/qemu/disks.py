@@ -19,8 +19,8 @@ from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu import tpm
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
-from hostd.guests.qemu.interrupted import adopt, held, missing_volumes, opened
-from hostd.guests.qemu.volumes import source_of, where
+from hostd.guests.qemu.interrupted import adopt, held, opened
+from hostd.guests.qemu.volumes import missing_volumes, source_of, where
 from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node.host import Host
 from hostd.storage import copying
@@ -139,14 +139,19 @@ def move(
             undo.add(catalog.free, made)
             tpm.grow(catalog, disk, made)
         value = planning.with_volume(disk, guest.file.current[disk], made, catalog.volume(made).size_bytes)
-        current = {k: v for k, v in guest.file.current.items() if k != "lock"} | {disk: value}
-        if not delete:
-            current[free_unused(current)] = str(volume)
-        files.save(host.store, guest, replace(guest.file, current=current))
+        spare = free_unused({**guest.file.current, disk: value})
+        current = {**guest.file.current, disk: value, spare: str(volume)}
+        guest = files.save(host.store, guest, replace(guest.file, current=current if delete else _unlocked(current)))
         undo.keep()
-        if delete:
+        if delete:  # under the mark: whoever finds it settles whether the original is still there
             free_volumes(host, log, [str(volume)])
+            rest = {k: v for k, v in current.items() if k != spare or catalog.has(volume)}
+            files.save(host.store, guest, replace(guest.file, current=_unlocked(rest)))
     log.info(f"{disk}: now on '{made}'")
+
+
+def _unlocked(values: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if key != "lock"}
 
 
 def reassign(

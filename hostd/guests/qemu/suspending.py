@@ -20,7 +20,8 @@ from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import tpm
 from hostd.guests.qemu.connection import Machines, MachineState
-from hostd.guests.volumes import catalog_of
+from hostd.guests.qemu.volumes import lost_memory
+from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node.host import Host
 from hostd.storage.interface import VolumeSpec
 from hostd.storage.volume import VolumeId
@@ -78,7 +79,9 @@ def forget(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
     volume = guest.file.current.get("vmstate", "")
     kept = {key: value for key, value in guest.file.current.items() if key not in _KEYS}
     saved = files.save(host.store, guest, replace(guest.file, current=kept))
-    if volume:
+    if not volume:
+        free_volumes(host, log, lost_memory(host, saved))
+    else:
         try:
             catalog_of(host).free(VolumeId.parse(volume))
             log.info(f"removed saved memory '{volume}'")
