@@ -23,7 +23,7 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu import handover, lifecycle, live_move, sockets
+from hostd.guests.qemu import handover, lifecycle, live_move, sockets, tpm
 from hostd.guests.qemu.connection import Machines
 from hostd.guests.qemu.refusals import refuse
 from hostd.guests.qemu.volumes import where
@@ -189,6 +189,7 @@ class Incoming:
         refuse(config, os.uname().machine)
         xml = lifecycle.definition(self._host, self._log, self._vmid, config, self._machines)
         sockets.prepare(self._vmid)
+        tpm.begin(self._host, self._vmid, config)
         return {"xml": xml}
 
     def _finish(self, message: Mapping[str, Any]) -> Answer:

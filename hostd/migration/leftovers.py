@@ -20,7 +20,7 @@ from hostd.core import files as durable
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
-from hostd.guests.qemu import handover, live_move, sockets
+from hostd.guests.qemu import handover, live_move, sockets, tpm
 from hostd.guests.qemu.connection import Machines
 from hostd.guests.qemu.volumes import all_volumes, where
 from hostd.guests.volumes import catalog_of, free_volumes
@@ -95,6 +95,7 @@ def clear(host: Host, log: TaskLog, vmid: int, machines: Machines) -> None:
         machines.wait_gone(vmid, _STOP_S)
     if own is None:
         sockets.remove(vmid)
+        tpm.end(host.run, vmid)
     shutil.rmtree(live_move.folder(vmid), ignore_errors=True)
     kept = set(all_volumes(own.file, vmid)) if own is not None else set()
     for side in Side:

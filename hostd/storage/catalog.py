@@ -106,6 +106,14 @@ class Catalog:
     def volume(self, volume: VolumeId) -> Volume:
         return self.driver(volume.storage).volume(volume.name)
 
+    def has(self, volume: VolumeId) -> bool:
+        """Whether the volume is there."""
+        try:
+            self.volume(volume)
+        except NotFound:
+            return False
+        return True
+
     def format(self, volume: VolumeId) -> str:
         """The image's format, from its name alone."""
         return self.driver(volume.storage).parse(volume.name).format

@@ -8,7 +8,7 @@ import pytest
 
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.qemu import cloning, disks, lifecycle, making, snapshot_operations, snapshotting
+from hostd.guests.qemu import cloning, disks, lifecycle, making, notes, snapshot_operations
 from hostd.guests.qemu.cloning import Wanted
 from hostd.guests.qemu.connection import LibvirtMachines, MachineState
 from hostd.node.host import Host
@@ -22,7 +22,7 @@ IMAGES = Path("/var/tmp/holdfast-contract/images")
 
 @pytest.fixture
 def machines(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LibvirtMachines:
-    monkeypatch.setattr(snapshotting, "TARGETS", str(tmp_path / "targets"))
+    monkeypatch.setattr(notes, "FOLDER", str(tmp_path / "notes"))
     making.create(host, ListLog(), 100, VALUES)
     lifecycle.start(host, ListLog(), 100)
     return LibvirtMachines()

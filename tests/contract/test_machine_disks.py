@@ -22,7 +22,7 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.run import run
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.qemu import cloning, disks, interrupted, making, seeds, snapshot_operations, snapshotting, sockets
+from hostd.guests.qemu import cloning, disks, interrupted, making, notes, seeds, snapshot_operations, sockets
 from hostd.guests.qemu.cloning import Wanted
 from hostd.guests.qemu.volumes import all_volumes, where
 from hostd.node import kvm_probe
@@ -110,7 +110,7 @@ class Place:
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "DIRECTORY", str(tmp_path / "locks"))
     monkeypatch.setattr(sockets, "FOLDER", str(tmp_path / "run"))
-    monkeypatch.setattr(snapshotting, "TARGETS", str(tmp_path / "targets"))
+    monkeypatch.setattr(notes, "FOLDER", str(tmp_path / "notes"))
     monkeypatch.setattr(kvm_probe, "CACHE", str(tmp_path / "kvm.json"))
     FAKE.states.clear()
 

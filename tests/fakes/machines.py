@@ -105,6 +105,9 @@ class FakeMachines:
         self._running(vmid, f"copy_disk {target.path}")
         progress(1.0)
 
+    def abandon_copies(self, vmid: int) -> None:
+        self._running(vmid, "abandon_copies")
+
     def attach(self, vmid: int, xml: str) -> None:
         self._running(vmid, "attach")
 

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
+from hostd.cluster import locks
+from hostd.cluster.locks import local_lock
 from hostd.core.errors import Conflict, HostError
 from hostd.core.formats import propstring
 from hostd.core.formats.keyvalue import GuestFile
@@ -18,7 +20,7 @@ from hostd.guests import config as files
 from hostd.guests import membership, snapshots
 from hostd.guests.config import StoredGuest
 from hostd.guests.options import is_unused
-from hostd.guests.qemu import cloudinit, seeds
+from hostd.guests.qemu import cloudinit, notes, seeds, tpm
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
@@ -35,6 +37,7 @@ from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
 
 CLONE_LOCK: Final = "clone"
+_STILL_S: Final = 60
 # Small, and of forms that firmware and TPM must have: never linked.
 _ALWAYS_COPIED: Final = ("efidisk0", "tpmstate0")
 _NOT_COPIED: Final = frozenset({"lock", "parent", "snaptime", "snapstate", "vmstate", "template"})
@@ -145,9 +148,11 @@ def _copy_volume(
     storage = wanted.storage or volume.storage
     if key in _ALWAYS_COPIED and catalog.format(volume) == "raw":
         format = "raw"
-    return copying.copy(
+    made = copying.copy(
         catalog, host.run, volume, storage, wanted.vmid, format=format, snapshot=state, limit_kib=wanted.limit_kib
     )
+    tpm.grow(catalog, key, made)
+    return made
 
 
 def _still_state(
@@ -164,14 +169,18 @@ def _still_state(
         raise Conflict(
             f"VM {vmid} is running and its disks cannot be copied as they are: {err}; stop it first"
         ) from err
-    name = f"clone-{wanted.vmid}"
-    try:
-        steps.freeze(memory="")
-        for volume in keys.state_volumes(source.file.current).values():
-            stack.callback(steps.remove, volume, name)
-            steps.take(volume, name)
-    finally:
-        steps.thaw()
+    name, vmid = f"clone-{wanted.vmid}", source.where.vmid
+    note = f"{notes.COPY}{wanted.vmid}"
+    with local_lock(f"vm-{vmid}-still", _STILL_S, locks.DIRECTORY):  # copies run side by side; it is held by one only
+        notes.write(vmid, note, name)
+        stack.callback(notes.drop, vmid, note)
+        try:
+            steps.freeze(memory="")
+            for volume in keys.state_volumes(source.file.current).values():
+                stack.callback(steps.remove, volume, name)
+                steps.take(volume, name)
+        finally:
+            steps.thaw()
     return name
 
 

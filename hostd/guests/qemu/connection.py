@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +20,7 @@ import libvirt
 import libvirt_qemu
 
 from hostd.core.errors import Conflict, HostError, NotFound, TimedOut, Unavailable
+from hostd.guests.qemu.definitions import target_names, with_disks_of
 from hostd.guests.qemu.devices.disk import Source
 from hostd.guests.qemu.domain_xml import domain_name, vmid_of
 from hostd.guests.qemu.live_move import LiveMove, Progress, to_progress
@@ -119,6 +120,9 @@ class Machines(Protocol):
         self, vmid: int, path: str, target: Source, limit_bps: int, progress: Callable[[float], object]
     ) -> None:
         """Copy the disk at ``path`` to a volume that is there while the machine runs, and go on with the copy."""
+
+    def abandon_copies(self, vmid: int) -> None:
+        """Give up copies of disks that are under way; the machine goes on with the originals."""
 
     def attach(self, vmid: int, xml: str) -> None:
         """Plug a device in."""
@@ -366,6 +370,14 @@ class LibvirtMachines:
                 return
             time.sleep(_POLL_S)
 
+    def abandon_copies(self, vmid: int) -> None:
+        domain = self._domain(vmid)
+        with _translated(f"VM {vmid}"):
+            for drive in ElementTree.fromstring(domain.XMLDesc(0)).iterfind("devices/disk/mirror/.."):
+                target = drive.find("target")
+                if target is not None:
+                    domain.blockJobAbort(target.get("dev"), 0)
+
     def attach(self, vmid: int, xml: str) -> None:
         with _translated(f"VM {vmid}"):
             self._domain(vmid).attachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
@@ -520,7 +532,7 @@ def _move_call(move: LiveMove) -> tuple[str, dict[str, Any], int]:
         libvirt.VIR_MIGRATE_PARAM_DEST_XML: move.xml,
     }
     if move.slots:
-        names = _target_names(move.xml, move.slots)
+        names = target_names(move.xml, move.slots)
         flags |= libvirt.VIR_MIGRATE_NON_SHARED_DISK
         parameters |= {
             libvirt.VIR_MIGRATE_PARAM_DISKS_URI: f"unix://{move.disks}",
@@ -528,39 +540,6 @@ def _move_call(move: LiveMove) -> tuple[str, dict[str, Any], int]:
             libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS_DETECT_ZEROES: names,
         }
     return f"qemu+unix:///system?socket={move.libvirt}", parameters, flags
-
-
-def _target_names(xml: str, slots: Sequence[str]) -> list[str]:
-    """libvirt's names (``sda``) of drives."""
-    domain = ElementTree.fromstring(xml)
-    targets = (domain.find(f"devices/disk/alias[@name='ua-{slot}']/../target") for slot in slots)
-    return [target.get("dev", "") for target in targets if target is not None]
-
-
-def with_disks_of(saved: str, xml: str) -> str:
-    """The definition that memory was saved with, its disks and UEFI variables where those of ``xml`` are; disks are
-    matched by alias.
-
-    Memory goes on only in the very machine it was saved in, down to addresses that libvirt chose.
-    """
-    domain, now = ElementTree.fromstring(saved), ElementTree.fromstring(xml)
-    for drive in domain.iterfind("devices/disk"):
-        alias = drive.find("alias")
-        name = "" if alias is None else alias.get("name", "")
-        wanted = now.find(f"devices/disk/alias[@name='{name}']/..")
-        if wanted is None:
-            continue
-        drive[:] = [child for child in drive if child.tag not in ("source", "backingStore")]
-        drive.extend(child for child in wanted if child.tag in ("source", "backingStore"))
-        drive.set("type", wanted.get("type", "file"))
-        old, new = drive.find("driver"), wanted.find("driver")
-        if old is not None and new is not None:
-            old.set("type", new.get("type", "raw"))
-    variables, theirs = domain.find("os/nvram"), now.find("os/nvram")
-    if variables is not None and theirs is not None:
-        variables.text, variables[:] = None, list(theirs)
-        variables.attrib.update(theirs.attrib)
-    return ElementTree.tostring(domain, encoding="unicode")
 
 
 def to_stats(vmid: int, values: Mapping[str, Any]) -> MachineStats:

@@ -17,9 +17,10 @@ from hostd.guests.config import StoredGuest
 from hostd.guests.options import is_unused
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
+from hostd.guests.qemu import tpm
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
-from hostd.guests.qemu.interrupted import adopt, held, missing_volumes, opened
-from hostd.guests.qemu.volumes import source_of, where
+from hostd.guests.qemu.interrupted import adopt, held, opened
+from hostd.guests.qemu.volumes import missing_volumes, source_of, where
 from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node.host import Host
 from hostd.storage import copying
@@ -132,17 +133,25 @@ def move(
             target = source_of(catalog, made)
             machines.copy_disk(vmid, catalog.path(volume), target, limit_kib * 1024, log.progress)
         else:
+            if machines.state(vmid) is None:
+                tpm.end(host.run, vmid)
             made = copying.copy(catalog, host.run, volume, storage, vmid, format=format, limit_kib=limit_kib)
             undo.add(catalog.free, made)
+            tpm.grow(catalog, disk, made)
         value = planning.with_volume(disk, guest.file.current[disk], made, catalog.volume(made).size_bytes)
-        current = {k: v for k, v in guest.file.current.items() if k != "lock"} | {disk: value}
-        if not delete:
-            current[free_unused(current)] = str(volume)
-        files.save(host.store, guest, replace(guest.file, current=current))
+        spare = free_unused({**guest.file.current, disk: value})
+        current = {**guest.file.current, disk: value, spare: str(volume)}
+        guest = files.save(host.store, guest, replace(guest.file, current=current if delete else _unlocked(current)))
         undo.keep()
-        if delete:
+        if delete:  # under the mark: whoever finds it settles whether the original is still there
             free_volumes(host, log, [str(volume)])
+            rest = {k: v for k, v in current.items() if k != spare or catalog.has(volume)}
+            files.save(host.store, guest, replace(guest.file, current=_unlocked(rest)))
     log.info(f"{disk}: now on '{made}'")
+
+
+def _unlocked(values: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if key != "lock"}
 
 
 def reassign(

@@ -170,7 +170,7 @@ def _devices(plan: Plan) -> list[Element | None]:
         *platform.parallel_elements(config),
         *agent,
         *inputs,
-        platform.tpm_element(config, facts.sources),
+        platform.tpm_element(config, facts.vmid, facts.sources),
         *display.display_elements(config, facts.sockets, machine, screen),
         *platform.audio_elements(config, machine, spice=spice),
         *hostdevices.pci_elements(config, facts.vmid, machine, facts.devices),

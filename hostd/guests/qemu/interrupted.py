@@ -7,21 +7,24 @@ were made and not yet named by the file become unused disks: nothing is ever rem
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from hostd.core.errors import NotFound
 from hostd.core.undo import Undo
 from hostd.guests import config as files
 from hostd.guests import snapshots
 from hostd.guests.changes import free_unused
 from hostd.guests.config import StoredGuest
+from hostd.guests.options import is_unused
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu import handover
+from hostd.guests.qemu import handover, notes
+from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
+from hostd.guests.qemu.definitions import disk_paths
 from hostd.guests.qemu.snapshotting import MachineSteps
-from hostd.guests.qemu.volumes import all_volumes, where
-from hostd.guests.volumes import catalog_of, unreferenced_volumes
+from hostd.guests.qemu.volumes import lost_memory, missing_volumes, where
+from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
@@ -52,7 +55,8 @@ def _unmark(host: Host, guest: StoredGuest) -> None:
 
 
 def settle(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines | None = None) -> StoredGuest:
-    """The guest as it is once the operation that its mark tells of is ended. The caller holds the node's lock."""
+    """The guest as it is once what was begun with it is ended. The caller holds the node's lock, alone."""
+    guest = _end_notes(host, log, guest, machines)
     mark = guest.file.current.get("lock", "")
     if mark == handover.LOCK:
         return handover.settle(host, log, guest, machines or LibvirtMachines())
@@ -62,45 +66,79 @@ def settle(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines | No
     log.info(f"VM {vmid} is marked '{mark}' by a process that is gone; settling that")
     steps = MachineSteps(host, log, guest, machines)
     if mark in MAKING:
-        adopt(host, log, guest)
+        adopt(host, log, guest, _running_disks(guest, machines or LibvirtMachines()))
         return files.load(host.store, guest.where)
     if mark == snapshots.ROLLBACK_LOCK:
-        if name := steps.rollback_target():
+        if name := notes.read(vmid, notes.ROLLBACK):
             snapshots.roll_back(steps, guest.file, name)
-            steps.forget_target()
+            notes.drop(vmid, notes.ROLLBACK)
         return steps.guest
     half = [name for name, part in guest.file.snapshots.items() if "snapstate" in part.values]
     for name in half:
         snapshots.delete(steps, steps.guest.file, name, force=mark == snapshots.LOCK)
+    if mark == snapshots.LOCK:
+        free_volumes(host, log, lost_memory(host, steps.guest))
     if not half:
         _unmark(host, guest)
         return files.load(host.store, guest.where)
     return steps.guest
 
 
-def missing_volumes(host: Host, guest: StoredGuest) -> list[str]:
-    """Volumes of the guest's id on this node's storages that its file does not name."""
-    known = set(all_volumes(guest.file, guest.where.vmid))
-    return [name for name in unreferenced_volumes(host, guest.where.vmid) if name not in known]
+def _end_notes(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines | None) -> StoredGuest:
+    """A machine that was held still goes on; states that were made for a copy are removed."""
+    vmid = guest.where.vmid
+    for name in notes.names(vmid):
+        steps = MachineSteps(host, log, guest, machines)
+        if name == notes.HELD:
+            steps.let_go()
+        elif name.startswith(notes.COPY):
+            for volume in keys.state_volumes(guest.file.current).values():
+                steps.remove(volume, notes.read(vmid, name))
+            notes.drop(vmid, name)
+    return guest
 
 
-def adopt(host: Host, log: TaskLog, guest: StoredGuest) -> list[str]:
+def _running_disks(guest: StoredGuest, machines: Machines) -> Mapping[str, str]:
+    """Drive → path that a running machine uses, once copies of its disks that nobody waits for are given up."""
+    vmid = guest.where.vmid
+    if machines.state(vmid) is None:
+        return {}
+    machines.abandon_copies(vmid)
+    return disk_paths(machines.definition(vmid))
+
+
+def adopt(host: Host, log: TaskLog, guest: StoredGuest, running: Mapping[str, str] | None = None) -> list[str]:
     """Name every volume of the guest's id that its file does not name as unused, and take the mark away; their ids.
 
-    A volume that had just become the base of a template is found again under its new name.
+    A volume that had just become the base of a template is found again under its new name. One that the machine
+    already runs from (``running``: drive → path) takes the drive's place. An unused disk that is gone is forgotten.
     """
+    catalog = catalog_of(host)
     lost = missing_volumes(host, guest)
     current = {k: v for k, v in guest.file.current.items() if k != "lock" or v not in MAKING}
+    marked = guest.file.current.get("lock") in MAKING
+    for name in list(lost):
+        path = catalog.path(VolumeId.parse(name))
+        key = next((key for key, used in (running or {}).items() if used == path and key in current), "")
+        if key:
+            old = keys.state_volumes(current).get(key, "")
+            volume = VolumeId.parse(name)
+            current[key] = planning.with_volume(key, current[key], volume, catalog.volume(volume).size_bytes)
+            log.warn(f"{key}: the machine runs from '{name}' already")
+            lost[lost.index(name)] = old
     for key, name in keys.state_volumes(current).items():
         base = base_name(name)
-        if _exists(host, name):
+        if catalog.has(VolumeId.parse(name)):
             continue
         if base in lost:
             current[key] = current[key].replace(name, base, 1)
             lost.remove(base)
-        elif guest.file.current.get("lock") in MAKING:
+        elif marked:
             log.warn(f"{key}: '{name}' does not exist; it was being given to another machine ({current.pop(key)})")
-    for name in lost:
+    for key in [key for key in current if is_unused(key)]:
+        if marked and not catalog.has(VolumeId.parse(current[key])):
+            log.info(f"{key}: '{current.pop(key)}' is gone")
+    for name in filter(None, lost):
         key = free_unused(current)
         current[key] = name
         log.warn(f"'{name}' was not in the configuration; it is now {key}")
@@ -115,12 +153,3 @@ def base_name(volume: str) -> str:
     if not slash:
         head, slash, tail = volume.partition(":")
     return f"{head}{slash}base-{tail.removeprefix('vm-')}"
-
-
-def _exists(host: Host, volume: str) -> bool:
-    parsed = VolumeId.parse(volume)
-    try:
-        catalog_of(host).volume(parsed)
-    except NotFound:
-        return False
-    return True

@@ -12,7 +12,7 @@ from hostd.guests.changes import apply_pending
 from hostd.guests.config import StoredGuest
 from hostd.guests.hooks import Phase, run_hook
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu import handover, seeds, sockets, suspending
+from hostd.guests.qemu import handover, seeds, sockets, suspending, tpm
 from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
 from hostd.guests.qemu.devices import display
 from hostd.guests.qemu.domain_xml import domain_xml, to_text
@@ -58,6 +58,8 @@ def start(host: Host, log: TaskLog, vmid: int, *, machines: Machines | None = No
         with Undo() as undo:
             sockets.prepare(vmid)
             undo.add(sockets.remove, vmid)
+            tpm.begin(host, vmid, config)
+            undo.add(tpm.end, host.run, vmid)
             if suspended:
                 _go_on(host, log, guest, xml, machines)
             else:
@@ -124,7 +126,7 @@ def shutdown(
             raise TimedOut(f"VM {vmid} did not shut down within {timeout_s} s (got timeout)")
         log.info(f"VM {vmid} still running - terminating now")
         with files.lock(vmid):
-            _pull_plug(machines, vmid)
+            _pull_plug(host, machines, vmid)
     run_hook(host, log, vmid, config, Phase.POST_STOP)
     log.info(f"VM {vmid} stopped")
 
@@ -146,18 +148,19 @@ def stop(host: Host, log: TaskLog, vmid: int, *, machines: Machines | None = Non
             log.info(f"VM {vmid} is not running")
             return
         run_hook(host, log, vmid, config, Phase.PRE_STOP)
-        _pull_plug(machines, vmid)
+        _pull_plug(host, machines, vmid)
         run_hook(host, log, vmid, config, Phase.POST_STOP)
     log.info(f"VM {vmid} stopped")
 
 
-def _pull_plug(machines: Machines, vmid: int) -> None:
+def _pull_plug(host: Host, machines: Machines, vmid: int) -> None:
     try:
         machines.stop(vmid)
     except NotFound:
         return
     if not machines.wait_gone(vmid, _STOP_S):
         raise TimedOut(f"VM {vmid} is still there {_STOP_S} s after it was stopped")
+    tpm.end(host.run, vmid)
 
 
 def reset(host: Host, log: TaskLog, vmid: int, *, machines: Machines | None = None, skip_lock: bool = False) -> None:

@@ -14,7 +14,7 @@ from hostd.guests import config as files
 from hostd.guests import membership
 from hostd.guests.changes import Change, change_later, change_now
 from hostd.guests.config import StoredGuest
-from hostd.guests.qemu import cloudinit, lifecycle, process, seeds, sockets
+from hostd.guests.qemu import cloudinit, lifecycle, process, seeds, sockets, tpm
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu.applying import apply_now
@@ -123,6 +123,7 @@ def destroy(
             raise Conflict(f"VM {vmid} is running - destroy failed")
         if guest.file.current.get("template") == "1":
             _require_no_clones(host, guest)
+        tpm.end(host.run, vmid)
         free_volumes(host, log, all_volumes(guest.file, vmid))
         if unreferenced:
             free_volumes(host, log, unreferenced_volumes(host, vmid))

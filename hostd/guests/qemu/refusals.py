@@ -17,7 +17,6 @@ _KEYS: Final[Mapping[str, str]] = {
 }
 _STEMS: Final[Mapping[str, str]] = {
     "hostpci": "passing on PCI devices of the host",
-    "tpmstate": "a TPM",  # swtpm runs as user tss, which cannot write the volume yet: seen on a node
     "virtiofs": "folders of the host",
 }
 

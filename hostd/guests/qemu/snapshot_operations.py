@@ -10,7 +10,7 @@ from hostd.core.formats.keyvalue import GuestSection
 from hostd.guests import config as files
 from hostd.guests import snapshots
 from hostd.guests.config import StoredGuest
-from hostd.guests.qemu import lifecycle
+from hostd.guests.qemu import lifecycle, notes
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
 from hostd.guests.qemu.interrupted import settle
 from hostd.guests.qemu.snapshotting import MachineSteps
@@ -23,7 +23,7 @@ from hostd.tasks.log import TaskLog
 
 def _steps(host: Host, log: TaskLog, vmid: int, machines: Machines | None, *, settled: bool) -> MachineSteps:
     guest = files.load(host.store, where(host, vmid))
-    return MachineSteps(host, log, settle(host, log, guest) if settled else guest, machines)
+    return MachineSteps(host, log, settle(host, log, guest, machines) if settled else guest, machines)
 
 
 def take(
@@ -60,12 +60,12 @@ def go_back(
     machines = machines or LibvirtMachines()
     with files.lock(vmid):
         steps = _steps(host, log, vmid, machines, settled=False)
-        steps.note_target(name)
+        notes.write(vmid, notes.ROLLBACK, name)
         try:
             done = snapshots.roll_back(steps, steps.guest.file, name)
         finally:
             if steps.guest.file.current.get("lock") != snapshots.ROLLBACK_LOCK:
-                steps.forget_target()
+                notes.drop(vmid, notes.ROLLBACK)
     log.info(f"VM {vmid} is as snapshot '{name}' has it")
     if done.memory:
         volume = VolumeId.parse(done.memory)

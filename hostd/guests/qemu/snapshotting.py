@@ -7,10 +7,10 @@ volumes are the storage's business; the machine is held still meanwhile. Saved m
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 from xml.etree import ElementTree
 
@@ -18,8 +18,10 @@ from hostd.core.errors import Conflict, HostError, NotFound, TimedOut
 from hostd.core.formats.keyvalue import GuestFile, GuestSection
 from hostd.core.units import MIB
 from hostd.guests import config as files
+from hostd.guests import snapshots
 from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import config as keys
+from hostd.guests.qemu import notes, tpm
 from hostd.guests.qemu.blocknodes import node_of
 from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
 from hostd.guests.volumes import catalog_of
@@ -28,7 +30,6 @@ from hostd.storage.interface import Feature, VolumeSpec
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
 
-TARGETS: str = "/var/lib/hostd/rollbacks"
 _STOP_S: Final = 30
 # What a saved machine needs besides its memory: devices, screen, libvirt's header.
 _MEMORY_EXTRA: Final = 512 * MIB
@@ -70,6 +71,16 @@ class MachineSteps:
         return self._machines.state(self._vmid) is not None
 
     def allocate_memory(self, name: str) -> Mapping[str, str]:
+        """The guest is marked from here on: a volume that no section names yet is found by its mark."""
+        file = self.guest.file
+        self.save(replace(file, current={**file.current, "lock": snapshots.LOCK}))
+        try:
+            return self._allocate_memory(name)
+        except BaseException:
+            self.save(file)
+            raise
+
+    def _allocate_memory(self, name: str) -> Mapping[str, str]:
         config = self.guest.file.current
         storage = state_storage(self._host, config)
         size = keys.memory_bytes(config) + _MEMORY_EXTRA
@@ -81,6 +92,8 @@ class MachineSteps:
         return {"vmstate": str(volume)} | ({"runningmachine": running} if running else {})
 
     def freeze(self, *, memory: str) -> None:
+        if self._machines.state(self._vmid) is MachineState.RUNNING:
+            notes.write(self._vmid, notes.HELD)
         if not memory and keys.agent_enabled(self.guest.file.current):
             with contextlib.suppress(HostError):  # no agent inside: the states are as after a power cut
                 self._machines.freeze(self._vmid)
@@ -102,6 +115,17 @@ class MachineSteps:
         if self._quiet:
             self._machines.thaw(self._vmid)
             self._quiet = False
+        notes.drop(self._vmid, notes.HELD)
+
+    def let_go(self) -> None:
+        """Let a machine go on that a killed process holds still."""
+        if self._machines.state(self._vmid) is MachineState.PAUSED:
+            self._log.info(f"VM {self._vmid} was held still; it goes on")
+            self._machines.resume(self._vmid)
+        if self.is_running() and keys.agent_enabled(self.guest.file.current):
+            with contextlib.suppress(HostError):  # nobody had asked it to freeze, or it is not there
+                self._machines.thaw(self._vmid)
+        notes.drop(self._vmid, notes.HELD)
 
     def take(self, volume: str, name: str) -> None:
         self._log.info(f"snapshotting '{volume}'")
@@ -164,24 +188,8 @@ class MachineSteps:
 
     def roll_back(self, volume: str, name: str) -> None:
         self._log.info(f"rolling '{volume}' back")
+        tpm.end(self._host.run, self._vmid)
         catalog_of(self._host).rollback(VolumeId.parse(volume), name)
-
-    # --- what a rollback that is interrupted was for: the file does not tell
-
-    def note_target(self, name: str) -> None:
-        os.makedirs(TARGETS, mode=0o700, exist_ok=True)
-        with open(f"{TARGETS}/{self._vmid}", "w", encoding="utf-8") as file:
-            file.write(name)
-
-    def forget_target(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{TARGETS}/{self._vmid}")
-
-    def rollback_target(self) -> str:
-        """The snapshot that an interrupted rollback was for; "" where that is not known on this node."""
-        with contextlib.suppress(OSError), open(f"{TARGETS}/{self._vmid}", encoding="utf-8") as file:
-            return file.read()
-        return ""
 
 
 def state_storage(host: Host, config: Mapping[str, str]) -> str:

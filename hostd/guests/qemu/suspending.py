@@ -18,8 +18,10 @@ from hostd.core.units import MIB
 from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import config as keys
+from hostd.guests.qemu import tpm
 from hostd.guests.qemu.connection import Machines, MachineState
-from hostd.guests.volumes import catalog_of
+from hostd.guests.qemu.volumes import lost_memory
+from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node.host import Host
 from hostd.storage.interface import VolumeSpec
 from hostd.storage.volume import VolumeId
@@ -57,14 +59,15 @@ def suspend(host: Host, log: TaskLog, guest: StoredGuest, storage: str, machines
         _give_up(host, log, files.load(host.store, guest.where), machines)
         raise
     _with(host, guest, {"lock": SUSPENDED} | ({"runningmachine": machine} if machine else {}))
-    _end(machines, vmid)
+    _end(host, machines, vmid)
 
 
-def _end(machines: Machines, vmid: int) -> None:
+def _end(host: Host, machines: Machines, vmid: int) -> None:
     with contextlib.suppress(NotFound):
         machines.stop(vmid)
     if not machines.wait_gone(vmid, _STOP_S):
         raise TimedOut(f"VM {vmid} is still there {_STOP_S} s after its memory was saved")
+    tpm.end(host.run, vmid)
 
 
 def _with(host: Host, guest: StoredGuest, values: Mapping[str, str]) -> StoredGuest:
@@ -76,7 +79,9 @@ def forget(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
     volume = guest.file.current.get("vmstate", "")
     kept = {key: value for key, value in guest.file.current.items() if key not in _KEYS}
     saved = files.save(host.store, guest, replace(guest.file, current=kept))
-    if volume:
+    if not volume:
+        free_volumes(host, log, lost_memory(host, saved))
+    else:
         try:
             catalog_of(host).free(VolumeId.parse(volume))
             log.info(f"removed saved memory '{volume}'")

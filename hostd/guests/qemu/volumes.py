@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from functools import partial
 
 from hostd.core.formats.keyvalue import GuestFile
-from hostd.guests.config import GuestKind, GuestPath
+from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu.devices import firmware
 from hostd.guests.qemu.devices.disk import Source
 from hostd.guests.qemu.facts import Firmware
+from hostd.guests.volumes import unreferenced_volumes
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
 from hostd.storage.volume import VolumeId
@@ -57,11 +59,23 @@ def sources_of(catalog: Catalog, config: Mapping[str, str]) -> dict[str, Source]
 
 
 def all_volumes(file: GuestFile, vmid: int) -> list[str]:
-    """Every volume that the guest owns: now, waiting, in snapshots."""
+    """Every volume that the guest owns: now, waiting, in snapshots, and saved memory."""
     sections: list[Mapping[str, str]] = [file.current, file.pending, *(s.values for s in file.snapshots.values())]
     names = (planning.owned_volume(key, value, vmid) for values in sections for key, value in values.items())
-    memory = (section.values.get("vmstate", "") for section in file.snapshots.values())
+    memory = (values.get("vmstate", "") for values in sections)
     return sorted({name for name in [*names, *memory] if name})
+
+
+def missing_volumes(host: Host, guest: StoredGuest) -> list[str]:
+    """Volumes of the guest's id on this node's storages that its file does not name."""
+    known = set(all_volumes(guest.file, guest.where.vmid))
+    return [name for name in unreferenced_volumes(host, guest.where.vmid) if name not in known]
+
+
+def lost_memory(host: Host, guest: StoredGuest) -> list[str]:
+    """Volumes for the guest's memory that its file does not name."""
+    start = f"vm-{guest.where.vmid}-state-"
+    return [n for n in missing_volumes(host, guest) if re.split("[:/]", n)[-1].startswith(start)]
 
 
 def default_format(catalog: Catalog, storage: str) -> str:

@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 
 import libvirt
 
-from hostd.guests.qemu.connection import _move_call, with_disks_of
+from hostd.guests.qemu.connection import _move_call
+from hostd.guests.qemu.definitions import with_disks_of
 from hostd.guests.qemu.live_move import LiveMove, Progress, to_progress
 
 HERE = """<domain><os><nvram type='file' format='raw' template='/t'><source file='/a/vars.raw'/></nvram></os><devices>

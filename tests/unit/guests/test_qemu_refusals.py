@@ -13,7 +13,6 @@ from hostd.guests.qemu.refusals import refuse
     [
         ("hostpci0", "0000:01:00.0"),
         ("virtiofs0", "dirid=share"),
-        ("tpmstate0", "local:7/vm-7-disk-1.raw,version=v2.0"),
         ("amd-sev", "type=std"),
         ("vga", "qxl"),
         ("usb0", "spice"),

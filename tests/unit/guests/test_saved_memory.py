@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from hostd.guests.qemu.connection import with_disks_of
+from hostd.guests.qemu.definitions import with_disks_of
 
 DISK = (
     '<disk type="{kind}"><driver name="qemu" type="{format}"/><source {place}="{path}"/><backingStore/>'

@@ -21,7 +21,7 @@ AUDIO_FORMAT: Final = Format(name="inline:audio0")
 IVSHMEM_FORMAT: Final = Format(name="inline:ivshmem")
 AGENT_FORMAT: Final = Format(name="inline:agent")
 TPM_FORMAT: Final = Format(name="inline:tpmstate0", own={"file": DRIVE, "size": SIZE})
-TPM_BYTES: Final = 4 * 1024 * 1024
+TPM_FOLDER: Final = "/run/hostd/tpm"
 _SOUND: Final[Mapping[str, str]] = {"ich9-intel-hda": "ich9", "intel-hda": "ich6", "AC97": "ac97"}
 _PARALLEL_COUNT: Final = 3
 _STATS_PERIOD_S: Final = 2
@@ -35,22 +35,26 @@ def parse_tpm(text: str) -> dict[str, str]:
     return values
 
 
-def tpm_element(config: Mapping[str, str], sources: Mapping[str, Source]) -> Element | None:
-    """``<tpm>`` whose state is in a volume and stays there when the machine ends."""
+def tpm_version(config: Mapping[str, str]) -> str:
+    """``1.2`` or ``2.0``."""
+    return "2.0" if parse_tpm(config["tpmstate0"]).get("version") == "v2.0" else "1.2"
+
+
+def tpm_socket(vmid: int) -> str:
+    """Where QEMU meets the TPM of a machine."""
+    return f"{TPM_FOLDER}/{vmid}/socket"
+
+
+def tpm_element(config: Mapping[str, str], vmid: int, sources: Mapping[str, Source]) -> Element | None:
+    """``<tpm>`` behind a socket: what keeps its state on the volume is started by us, not by libvirt."""
     if "tpmstate0" not in config:
         return None
     values = parse_tpm(config["tpmstate0"])
     source = sources[values["file"]]
     if source.format != "raw":
         raise Invalid({"tpmstate0": f"the TPM's state must be a raw volume, '{values['file']}' is {source.format}"})
-    backend = element(
-        "backend",
-        element("source", type_="file", path=source.path),
-        type_="emulator",
-        version="2.0" if values.get("version") == "v2.0" else "1.2",
-        persistent_state="yes",
-    )
-    return element("tpm", backend, model="tpm-tis")
+    socket = element("source", type_="unix", mode="connect", path=tpm_socket(vmid))
+    return element("tpm", element("backend", socket, type_="external"), model="tpm-tis")
 
 
 def rng_element(config: Mapping[str, str], machine: MachineType) -> Element | None:
