@@ -82,7 +82,7 @@ def test_processors_of_one_without_limit_are_the_nodes(here: Any) -> None:
 
 def test_configuration_as_it_will_be_and_as_it_is(here: Any) -> None:
     shown = data(here.get("/nodes/alpha/lxc/100/config"))
-    assert (shown["memory"], shown["cores"], shown["cpulimit"], shown["description"]) == (512, 2, 1.5, "a note")
+    assert (shown["memory"], shown["cores"], shown["cpulimit"], shown["description"]) == (512, 2, 1.5, "a note\n")
     assert shown["lxc"] == [["lxc.cap.drop", "sys_admin"]]
     assert len(shown["digest"]) == 40
     assert data(here.get("/nodes/alpha/lxc/100/config?current=1"))["memory"] == 256

@@ -5,7 +5,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
-from hostd.guests.lxc.inside import accounts, gettys, identity, ifcfg_redhat, inittab, networks, redhat, upstart
+from hostd.guests.lxc.inside import (
+    accounts,
+    gettys,
+    hostkeys,
+    identity,
+    ifcfg_redhat,
+    inittab,
+    networks,
+    redhat,
+    upstart,
+)
 from hostd.guests.lxc.inside.detect import ELF_HEADER_BYTES, UNMANAGED, Distribution, architecture, distribution
 from hostd.guests.lxc.inside.job import Job, Report
 from hostd.guests.lxc.inside.networks import Kind
@@ -35,9 +45,12 @@ def apply(tree: Tree, job: Job, new_uuid: Callable[[], str] = random_uuid) -> Re
         if job.timezone:
             warnings.append(identity.set_timezone(tree, job.timezone))
         set_terminals(tree, job, found)
+    if found.name != UNMANAGED and (job.first or job.copied):
+        identity.forget_machine_id(tree)
+        hostkeys.renew(tree, job.hostname or "localhost")
+    if found.name != UNMANAGED and job.first:
+        begin(tree, found)
     if job.first:
-        if found.name != UNMANAGED:
-            begin(tree, found)
         if job.password_hash:
             warnings.append(accounts.set_password(tree, job.password_hash, job.today_days))
         if job.ssh_keys.strip():
