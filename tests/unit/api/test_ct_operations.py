@@ -50,11 +50,8 @@ def data(answer: Any) -> Any:
 )
 def test_work_is_done_in_tasks(here: Any, verb: str, path: str, values: dict[str, object], type: str) -> None:
     data(here.call(verb, f"{ONE}{path}", data=values))
-    assert [
-        upid.split(":")[5]
-        for upid in [data_ for data_ in [here.tasks.spawned[-1]] for upid in [str(data_)]]
-        if ":" in upid
-    ] or str(here.tasks.spawned[-1]).find(type) >= 0
+    (task,) = here.tasks.spawned
+    assert (task["type"], task["id"], task["args"]["vmid"]) == (type, "100", 100)
 
 
 def test_snapshots_are_listed_with_where_the_container_stands(here: Any) -> None:

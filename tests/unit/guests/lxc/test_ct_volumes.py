@@ -39,8 +39,8 @@ from tests.fakes.run import FakeRun
 
 CONF = (
     b"hostname: web\nostype: debian\nunprivileged: 1\nnet0: name=eth0,bridge=vmbr0,hwaddr=02:00:00:00:00:01\n"
-    b"rootfs: a:100/vm-100-disk-0.raw,size=1G\nmp0: a:100/vm-100-disk-1.raw,mp=/data,ro=1,size=1G\n"
-    b"unused0: a:100/vm-100-disk-2.raw\n"
+    b"rootfs: aa:100/vm-100-disk-0.raw,size=1G\nmp0: aa:100/vm-100-disk-1.raw,mp=/data,ro=1,size=1G\n"
+    b"unused0: aa:100/vm-100-disk-2.raw\n"
 )
 REPORT = Report(ostype="debian", arch="amd64").to_json()
 
@@ -73,12 +73,12 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: Programs) ->
     monkeypatch.setattr(identities, "is_reserved", lambda *a: True)
     monkeypatch.setattr(rollbacks, "FOLDER", str(tmp_path / "rollbacks"))
     store = MemoryStore("pve1")
-    text = "".join(f"dir: {name}\n\tpath {tmp_path}/{name}\n\tcontent rootdir\n\n" for name in "ab")
+    text = "".join(f"dir: {name}\n\tpath {tmp_path}/{name}\n\tcontent rootdir\n\n" for name in ("aa", "bb"))
     store.write("storage.cfg", text.encode())
     store.write("nodes/pve1/lxc/100.conf", CONF)
-    (tmp_path / "a/images/100").mkdir(parents=True)
+    (tmp_path / "aa/images/100").mkdir(parents=True)
     for number in range(3):
-        with open(tmp_path / f"a/images/100/vm-100-disk-{number}.raw", "wb") as image:
+        with open(tmp_path / f"aa/images/100/vm-100-disk-{number}.raw", "wb") as image:
             image.truncate(1 << 30)
     return Host(node="pve1", store=store, mirror=store.mirror(), run=programs)
 
@@ -87,7 +87,7 @@ def current(host: Host, vmid: int = 100) -> GuestFile:
     return files.load(host.store, lifecycle.where(host, vmid)).file
 
 
-def images(tmp_path: Path, storage: str = "a") -> list[str]:
+def images(tmp_path: Path, storage: str = "aa") -> list[str]:
     return sorted(path.name for path in (tmp_path / storage / "images").glob("*/*"))
 
 
@@ -95,10 +95,10 @@ def images(tmp_path: Path, storage: str = "a") -> list[str]:
 
 
 def test_a_full_copy_is_somebody_else(host: Host, programs: Programs, tmp_path: Path) -> None:
-    cloning.clone(host, ListLog(), 100, Wanted(vmid=101, hostname="db", storage="b"), engine=FakeEngine())
+    cloning.clone(host, ListLog(), 100, Wanted(vmid=101, hostname="db", storage="bb"), engine=FakeEngine())
     file = current(host, 101)
-    assert file.current["rootfs"] == "b:101/vm-101-disk-0.raw,size=1G"
-    assert file.current["mp0"] == "b:101/vm-101-disk-1.raw,mp=/data,ro=1,size=1G"
+    assert file.current["rootfs"] == "bb:101/vm-101-disk-0.raw,size=1G"
+    assert file.current["mp0"] == "bb:101/vm-101-disk-1.raw,mp=/data,ro=1,size=1G"
     assert file.current["hostname"] == "db"
     assert "hwaddr=02:00:00:00:00:01" not in file.current["net0"]
     assert not {"unused0", "lock", "parent"} & set(file.current)
@@ -106,7 +106,7 @@ def test_a_full_copy_is_somebody_else(host: Host, programs: Programs, tmp_path: 
                            if call[0] == "setpriv") or "")  # fmt: skip
     job = json.loads(sent["job"])
     assert (sent["template"], job["copied"], job["first"], job["hostname"]) == ("", True, False, "db")
-    assert images(tmp_path, "b") == ["vm-101-disk-0.raw", "vm-101-disk-1.raw"]
+    assert images(tmp_path, "bb") == ["vm-101-disk-0.raw", "vm-101-disk-1.raw"]
 
 
 @pytest.mark.parametrize("answers", [{"setpriv": CommandFailed(["x"], 1, "no\n")}, {"qemu-img convert": 1}])
@@ -115,10 +115,10 @@ def test_a_copy_that_fails_leaves_nothing(
 ) -> None:
     programs.answers |= answers
     with pytest.raises(HostError):
-        cloning.clone(host, ListLog(), 100, Wanted(vmid=101, storage="b"), engine=FakeEngine())
+        cloning.clone(host, ListLog(), 100, Wanted(vmid=101, storage="bb"), engine=FakeEngine())
     with pytest.raises(NotFound):
         current(host, 101)
-    assert images(tmp_path, "b") == []
+    assert images(tmp_path, "bb") == []
     assert "lock" not in current(host).current
 
 
@@ -132,24 +132,24 @@ def test_copies_that_cannot_be(host: Host) -> None:
 
 
 def test_a_folder_becomes_an_image_file_by_file(host: Host, programs: Programs, tmp_path: Path) -> None:
-    (tmp_path / "a/images/100/subvol-100-disk-0.subvol").mkdir()
+    (tmp_path / "aa/images/100/subvol-100-disk-0.subvol").mkdir()
     wanted = copies.Copied(
-        source=disks.VolumeId.parse("a:100/subvol-100-disk-0.subvol"), storage="b", vmid=100,
+        source=disks.VolumeId.parse("aa:100/subvol-100-disk-0.subvol"), storage="bb", vmid=100,
         size_bytes=1 << 30, unprivileged=True,
     )  # fmt: skip
     made = copies.copy(disks.catalog_of(host), programs, wanted)
-    assert str(made) == "b:100/vm-100-disk-0.raw"
+    assert str(made) == "bb:100/vm-100-disk-0.raw"
     assert programs.named("mkfs.ext4")
     sent = json.loads(next(text for call, text in zip(programs.calls, programs.inputs, strict=True)
                            if call[0] == "setpriv") or "")  # fmt: skip
     assert sent["argvs"][0] == [
-        "mount", "-o", "bind,nodev,ro", f"{tmp_path}/a/images/100/subvol-100-disk-0.subvol", isolated.FROM,
+        "mount", "-o", "bind,nodev,ro", f"{tmp_path}/aa/images/100/subvol-100-disk-0.subvol", isolated.FROM,
     ]  # fmt: skip
     assert sent["argvs"][2][-2:] == [f"{isolated.FROM}/.", isolated.TO]
     programs.answers["setpriv"] = CommandFailed(["setpriv"], 1, "cp: no space\n")
     with pytest.raises(HostError, match="cp: no space"):
         copies.copy(disks.catalog_of(host), programs, wanted)
-    assert images(tmp_path, "b") == ["vm-100-disk-0.raw"]
+    assert images(tmp_path, "bb") == ["vm-100-disk-0.raw"]
 
 
 def test_templates_need_storages_with_linked_copies(host: Host) -> None:
@@ -157,7 +157,7 @@ def test_templates_need_storages_with_linked_copies(host: Host) -> None:
     cloning.make_template(host, ListLog(), 100, engine=made)
     file = current(host)
     assert file.current["template"] == "1"
-    assert file.current["rootfs"] == "a:100/base-100-disk-0.raw,size=1G"
+    assert file.current["rootfs"] == "aa:100/base-100-disk-0.raw,size=1G"
     assert "lock" not in file.current
     with pytest.raises(Conflict, match="template and cannot be started"):
         lifecycle.start(host, ListLog(), 100, engine=made)
@@ -168,10 +168,10 @@ def test_templates_need_storages_with_linked_copies(host: Host) -> None:
 
 def test_growing_a_stopped_container(host: Host, programs: Programs, tmp_path: Path) -> None:
     disks.resize(host, ListLog(), 100, "rootfs", "+1G", engine=FakeEngine())
-    path = f"{tmp_path}/a/images/100/vm-100-disk-0.raw"
+    path = f"{tmp_path}/aa/images/100/vm-100-disk-0.raw"
     assert programs.named("e2fsck") == [["e2fsck", "-f", "-p", path]]
     assert programs.named("resize2fs") == [["resize2fs", path]]
-    assert current(host).current["rootfs"] == "a:100/vm-100-disk-0.raw,size=2G"
+    assert current(host).current["rootfs"] == "aa:100/vm-100-disk-0.raw,size=2G"
     with pytest.raises(Conflict, match="shrinking"):
         disks.resize(host, ListLog(), 100, "rootfs", "1G", engine=FakeEngine())
     with pytest.raises(NotFound, match="'mp7' does not exist"):
@@ -184,12 +184,12 @@ def test_growing_a_running_container(host: Host, programs: Programs) -> None:
         ["losetup", "--set-capacity", "/dev/loop7"],
         ["nsenter", "--mount=/proc/100/ns/mnt", "--", "resize2fs", "/dev/loop7"],
     ]
-    assert current(host).current["mp0"] == "a:100/vm-100-disk-1.raw,mp=/data,ro=1,size=3G"
+    assert current(host).current["mp0"] == "aa:100/vm-100-disk-1.raw,mp=/data,ro=1,size=3G"
 
 
 def test_a_damaged_file_system_is_not_grown() -> None:
-    broken = FakeRun({"e2fsck": Result(argv=[], code=4, stdout="bad block\nUNEXPECTED INCONSISTENCY\n", stderr="")})
-    with pytest.raises(HostError, match="UNEXPECTED INCONSISTENCY"):
+    broken = FakeRun({"e2fsck": 4})
+    with pytest.raises(HostError, match="'/x' has errors"):
         copies.grow_stopped(broken, Source(path="/x", kind="block"))
     assert not [call for call in broken.calls if call[0] == "resize2fs"]
     with pytest.raises(HostError, match="no loop device"):
@@ -201,29 +201,29 @@ def test_a_damaged_file_system_is_not_grown() -> None:
 
 def test_moving_to_another_storage(host: Host, tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="shut CT 100 down first"):
-        disks.move(host, ListLog(), 100, "rootfs", "b", engine=FakeEngine(up={100}))
-    disks.move(host, ListLog(), 100, "mp0", "b", engine=FakeEngine())
+        disks.move(host, ListLog(), 100, "rootfs", "bb", engine=FakeEngine(up={100}))
+    disks.move(host, ListLog(), 100, "mp0", "bb", engine=FakeEngine())
     file = current(host)
-    assert file.current["mp0"] == "b:100/vm-100-disk-0.raw,mp=/data,ro=1,size=1G"
-    assert file.current["unused1"] == "a:100/vm-100-disk-1.raw"
-    disks.move(host, ListLog(), 100, "rootfs", "b", delete=True, engine=FakeEngine())
+    assert file.current["mp0"] == "bb:100/vm-100-disk-0.raw,mp=/data,ro=1,size=1G"
+    assert file.current["unused1"] == "aa:100/vm-100-disk-1.raw"
+    disks.move(host, ListLog(), 100, "rootfs", "bb", delete=True, engine=FakeEngine())
     assert "vm-100-disk-0.raw" not in images(tmp_path)
     assert "lock" not in current(host).current
     with pytest.raises(Conflict, match="already"):
-        disks.move(host, ListLog(), 100, "rootfs", "b", engine=FakeEngine())
+        disks.move(host, ListLog(), 100, "rootfs", "bb", engine=FakeEngine())
 
 
 def test_a_move_that_fails_changes_nothing(host: Host, programs: Programs, tmp_path: Path) -> None:
     before = current(host)
     programs.answers["qemu-img convert"] = 1
     with pytest.raises(CommandFailed):
-        disks.move(host, ListLog(), 100, "rootfs", "b", delete=True, engine=FakeEngine())
+        disks.move(host, ListLog(), 100, "rootfs", "bb", delete=True, engine=FakeEngine())
     assert current(host) == before
-    assert images(tmp_path, "b") == []
+    assert images(tmp_path, "bb") == []
 
 
 def test_giving_a_volume_to_another_container(host: Host) -> None:
-    host.store.write("nodes/pve1/lxc/101.conf", b"unprivileged: 1\nrootfs: a:101/vm-101-disk-0.raw,size=1G\n")
+    host.store.write("nodes/pve1/lxc/101.conf", b"unprivileged: 1\nrootfs: aa:101/vm-101-disk-5.raw,size=1G\n")
     with pytest.raises(Invalid):
         disks.reassign(host, ListLog(), 100, "mp0", 100, "mp1", engine=FakeEngine())
     with pytest.raises(Conflict, match="a container needs it"):
@@ -231,9 +231,9 @@ def test_giving_a_volume_to_another_container(host: Host) -> None:
     with pytest.raises(Conflict, match="has no path inside"):
         disks.reassign(host, ListLog(), 100, "unused0", 101, "mp0", engine=FakeEngine())
     disks.reassign(host, ListLog(), 100, "mp0", 101, "mp3", engine=FakeEngine())
-    assert current(host, 101).current["mp3"] == "a:101/vm-101-disk-1.raw,mp=/data,ro=1,size=1G"
+    assert current(host, 101).current["mp3"] == "aa:101/vm-101-disk-0.raw,mp=/data,ro=1,size=1G"
     assert "mp0" not in current(host).current
-    host.store.write("nodes/pve1/lxc/102.conf", b"rootfs: a:102/vm-102-disk-0.raw,size=1G\n")
+    host.store.write("nodes/pve1/lxc/102.conf", b"rootfs: aa:102/vm-102-disk-0.raw,size=1G\n")
     with pytest.raises(Conflict, match="owners of the files"):
         disks.reassign(host, ListLog(), 100, "unused0", 102, "unused0", engine=FakeEngine())
 
@@ -243,34 +243,34 @@ def test_giving_a_volume_to_another_container(host: Host) -> None:
 
 def test_a_volume_that_no_file_names_becomes_unused(host: Host, tmp_path: Path) -> None:
     host.store.write("nodes/pve1/lxc/100.conf", CONF + b"lock: disk\n")
-    (tmp_path / "b/images/100").mkdir(parents=True)
-    (tmp_path / "b/images/100/vm-100-disk-0.raw").write_bytes(b"")
+    (tmp_path / "bb/images/100").mkdir(parents=True)
+    (tmp_path / "bb/images/100/vm-100-disk-0.raw").write_bytes(b"")
     engine = FakeEngine()
     lifecycle.start(host, ListLog(), 100, engine=engine)
     file = current(host)
-    assert file.current["unused1"] == "b:100/vm-100-disk-0.raw"
+    assert file.current["unused1"] == "bb:100/vm-100-disk-0.raw"
     assert "lock" not in file.current
     assert engine.up == {100}
 
 
 def test_a_template_that_was_cut_off_finds_its_base(host: Host, tmp_path: Path) -> None:
     host.store.write("nodes/pve1/lxc/100.conf", CONF + b"lock: disk\n")
-    (tmp_path / "a/images/100/vm-100-disk-0.raw").rename(tmp_path / "a/images/100/base-100-disk-0.raw")
+    (tmp_path / "aa/images/100/vm-100-disk-0.raw").rename(tmp_path / "aa/images/100/base-100-disk-0.raw")
     disks.rescan(host, ListLog(), 100, engine=FakeEngine())
-    assert current(host).current["rootfs"] == "a:100/base-100-disk-0.raw,size=1G"
+    assert current(host).current["rootfs"] == "aa:100/base-100-disk-0.raw,size=1G"
 
 
 def test_rescan_tells_and_names(host: Host, tmp_path: Path) -> None:
-    with open(tmp_path / "a/images/100/vm-100-disk-9.raw", "wb") as image:
+    with open(tmp_path / "aa/images/100/vm-100-disk-9.raw", "wb") as image:
         image.truncate(1 << 20)
-    with open(tmp_path / "a/images/100/vm-100-disk-1.raw", "wb") as image:
+    with open(tmp_path / "aa/images/100/vm-100-disk-1.raw", "wb") as image:
         image.truncate(5 << 30)
     log = ListLog()
     disks.rescan(host, log, 100, dry_run=True, engine=FakeEngine())
-    assert log.lines == ["CT 100: 'a:100/vm-100-disk-9.raw' is not in the configuration"]
+    assert log.lines == ["CT 100: 'aa:100/vm-100-disk-9.raw' is not in the configuration"]
     assert "unused1" not in current(host).current
     disks.rescan(host, log, 100, engine=FakeEngine())
-    assert current(host).current["unused1"] == "a:100/vm-100-disk-9.raw"
+    assert current(host).current["unused1"] == "aa:100/vm-100-disk-9.raw"
     assert current(host).current["mp0"].endswith("size=5G")
 
 
@@ -281,12 +281,13 @@ def test_a_snapshot_needs_a_storage_with_states(host: Host) -> None:
     with pytest.raises(Conflict, match="snapshot feature is not available: rootfs"):
         snapshot_operations.take(host, ListLog(), 100, "before", engine=FakeEngine())
     assert "lock" not in current(host).current
-    host.store.write("nodes/pve1/lxc/100.conf", CONF + b"\n[before]\nhostname: old\nsnaptime: 1\n")
+    host.store.write("nodes/pve1/lxc/100.conf", CONF + b"\n[before]\nrootfs: aa:100/vm-100-disk-0.raw\n")
     snapshot_operations.describe(host, 100, "before", "two\nlines")
     assert current(host).snapshots["before"].comment == "two\nlines"
     with pytest.raises(HostError):
         snapshot_operations.go_back(host, ListLog(), 100, "before", engine=FakeEngine(up={100}))
-    assert rollbacks.target(100) == "" or current(host).current.get("lock") == "rollback"
+    assert rollbacks.target(100) == ""
+    assert "lock" not in current(host).current
 
 
 def test_holding_still_and_booting_anew(host: Host) -> None:
