@@ -19,7 +19,7 @@ from hostd.storage.volume import VolumeId
 _COPY_S: Final = 7 * 24 * 3600.0
 _CHECK_S: Final = 3600.0
 # e2fsck(8): nothing wrong, or all of it put right.
-_CLEAN: Final = (0, 1)
+CLEAN: Final = (0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ def grow_stopped(run: Run, source: Source) -> None:
     if source.kind == "folder":
         return
     checked = run(["e2fsck", "-f", "-p", source.path], timeout_s=_CHECK_S, check=False)
-    if checked.code not in _CLEAN:
+    if checked.code not in CLEAN:
         raise HostError(f"the file system on '{source.path}' has errors: {_last(checked.stdout or checked.stderr)}")
     run(["resize2fs", source.path], timeout_s=_CHECK_S)
 
