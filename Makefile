@@ -126,7 +126,7 @@ test-netns: tools ## Nodes with real Corosync in namespaces: cables cut, daemons
 conformance: tools ## Recorded cases of the shared facts, through tests/bin/conformance-adapter and tests/bin/ha-simulator
 	@facts="$${HOLDFAST_SHARED:-../shared}/conformance"; if [ -d "$$facts" ]; then \
 	  $(IN) python3 "$$facts/check.py" --adapter tests/bin/conformance-adapter installer access-control schema network-interfaces storage && \
-	  for family in 'vm-*' 'ct-config-*' 'pending-*' 'snapshot-*' 'cloudinit-*' 'restore-*'; do \
+	  for family in 'vm-*' 'ct-*' 'pending-*' 'snapshot-*' 'cloudinit-*' 'restore-*'; do \
 	    $(IN) python3 "$$facts/check.py" --adapter tests/bin/conformance-adapter --family "$$family" guest-config || exit 1; \
 	  done && \
 	  $(IN) tests/bin/conformance-known "$$facts/check.py" qemu-features && \

@@ -38,7 +38,8 @@ class Command:
 class Local:
     """A command that no method of the API stands behind: it works while nothing else does.
 
-    ``options`` take a value; ``act`` gets them as ``--name=value``, after the positional arguments.
+    ``options`` take a value; ``act`` gets them as ``--name=value``, after the positional arguments. ``rest``: what
+    follows the positional arguments is passed on as it is (a program with arguments of its own).
     """
 
     words: str
@@ -47,10 +48,12 @@ class Local:
     positional: Sequence[str] = ()
     flags: Sequence[str] = ()
     options: Sequence[str] = ()
+    rest: str = ""
 
     def usage(self, program: str) -> str:
         names = "".join(f" <{name}>" for name in self.positional)
         names += "".join(f" [{flag}]" for flag in self.flags) + "".join(f" [{name} <text>]" for name in self.options)
+        names += f" [--] <{self.rest}>…" if self.rest else ""
         return f"usage: {program} {self.words}{names}\n"
 
     def run(self, around: Surroundings, program: str, args: Sequence[str]) -> None:
@@ -68,6 +71,8 @@ class Local:
         marked: list[str] = []
         rest = list(args)
         while rest:
+            if self.rest and len(words) == len(self.positional):
+                return [*words, *(rest[1:] if rest[0] == "--" else rest)]
             arg = rest.pop(0)
             name, equals, _ = arg.partition("=")
             if arg in self.flags or (equals and name in self.options):

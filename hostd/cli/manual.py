@@ -17,6 +17,7 @@ _ABOUT = {
     "pvesm": "storages and what lies on them",
     "pvenode": "settings, tasks and certificates of this node",
     "qm": "virtual machines of this node",
+    "pct": "containers of this node",
     "ha-manager": "high availability of guests",
 }
 # Kinds of failure; the numbers are those of core/errors.py.

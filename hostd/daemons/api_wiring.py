@@ -38,6 +38,10 @@ from hostd.api.nodes import (
     index,
     journal,
     lxc,
+    lxc_clones,
+    lxc_disks,
+    lxc_power,
+    lxc_snapshots,
     network,
     qemu,
     qemu_agent,
@@ -71,8 +75,9 @@ ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
     backup_info, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal, apt,
     certificates, network, statistics, tasks, console, qemu, qemu_power, qemu_talk, qemu_agent, qemu_clones,
-    qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, bulk, lxc, storage, node_storage,
-    storage_content, scan, urls, disks, disks_pools, ha_index, ha_resources, ha_groups, ha_rules, ha_status,
+    qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, bulk, lxc, lxc_power, lxc_snapshots, lxc_clones,
+    lxc_disks, storage, node_storage, storage_content, scan, urls, disks, disks_pools, ha_index, ha_resources,
+    ha_groups, ha_rules, ha_status,
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hostd.core.errors import HostError
+from hostd.core.errors import Conflict, HostError
 
 
 @dataclass
@@ -15,6 +15,7 @@ class FakeEngine:
     deaf: bool = False
     refuse: str = ""
     calls: list[str] = field(default_factory=list)
+    frozen: set[int] = field(default_factory=set)
 
     def running(self, vmid: int) -> bool:
         return vmid in self.up
@@ -34,3 +35,16 @@ class FakeEngine:
     def kill(self, vmid: int) -> None:
         self.calls.append(f"kill {vmid}")
         self.up.discard(vmid)
+
+    def freeze(self, vmid: int) -> None:
+        self.calls.append(f"freeze {vmid}")
+        self.frozen.add(vmid)
+
+    def thaw(self, vmid: int) -> None:
+        self.calls.append(f"thaw {vmid}")
+        self.frozen.discard(vmid)
+
+    def mount_namespace(self, vmid: int) -> str:
+        if vmid not in self.up:
+            raise Conflict(f"CT {vmid} is not running")
+        return f"/proc/{vmid}/ns/mnt"

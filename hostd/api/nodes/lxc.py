@@ -31,6 +31,11 @@ _CONFIG_PRIVILEGES = (
 )  # fmt: skip
 _POWER = Check("/vms/{vmid}", "VM.PowerMgmt")
 _PASSWORD = Kind(min_length=5, pattern=r"[^\x00-\x1f\x7f]*")
+_CHILDREN = (
+    "clone", "config", "feature", "interfaces", "move_volume", "pending", "resize", "rrd", "rrddata", "snapshot",
+    "status", "template", "termproxy", "vncwebsocket",
+)  # fmt: skip
+_POWER_CHILDREN = ("current", "start", "stop", "shutdown", "reboot", "suspend", "resume")
 _STATUS = fields(
     vmid="integer", status="string", name="string?", cpu="number?", cpus="number?", mem="integer?", maxmem="integer?",
     maxswap="integer?", disk="integer?", maxdisk="integer?", diskread="integer?", diskwrite="integer?",
@@ -76,6 +81,7 @@ class CreateParams:
     password: str = param(_PASSWORD, default="", doc="Password of root inside.")
     ssh_public_keys: str = param(STRING, default="", name="ssh-public-keys", doc="Keys that may log in as root.")
     start: bool = param(BOOLEAN, default=False, shown_default=0, doc="Start it once it is made.")
+    pool: str | None = param(Kind(format="pve-poolid"), default=None, doc="Pool that it is put into.")
     restore: bool = param(BOOLEAN, default=False, doc="Restore a backup (not supported yet).")
     ha_managed: bool = param(
         BOOLEAN, default=False, shown_default=0, name="ha-managed", doc="Have it looked after, once it is made."
@@ -209,7 +215,7 @@ def vmlist(ctx: Context, p: ListParams) -> object:
 )
 def vm_index(ctx: Context, p: GuestParams) -> object:
     """What can be asked about a container."""
-    return [{"subdir": name} for name in ("config", "pending", "status", "termproxy", "vncwebsocket")]
+    return [{"subdir": name} for name in _CHILDREN]
 
 
 @endpoint(
@@ -222,7 +228,7 @@ def vm_index(ctx: Context, p: GuestParams) -> object:
 )
 def status_index(ctx: Context, p: GuestParams) -> object:
     """What can be done with a container's power."""
-    return [{"subdir": name} for name in ("current", "start", "stop", "shutdown")]
+    return [{"subdir": name} for name in _POWER_CHILDREN]
 
 
 @endpoint(
@@ -356,7 +362,7 @@ def update_vm(ctx: Context, p: ChangeParams) -> object:
 )
 def create_vm(ctx: Context, p: CreateParams) -> object:
     """Make a container from a template; ``<storage>:<GiB>`` as a volume allocates a new one."""
-    if not ctx.may(f"/vms/{p.vmid}", "VM.Allocate"):
+    if not ctx.may(f"/vms/{p.vmid}", "VM.Allocate") and not (p.pool and ctx.may(f"/pool/{p.pool}", "VM.Allocate")):
         raise Denied(f"Permission check failed (/vms/{p.vmid}, VM.Allocate)")
     if p.restore:
         raise Unsupported("restoring containers is not supported yet")
@@ -373,8 +379,16 @@ def create_vm(ctx: Context, p: CreateParams) -> object:
     files.require_free(ctx.mirror, GuestKind.LXC, p.vmid)
     secrets = {"password": p.password, "ssh_keys": p.ssh_public_keys}
     hamanaged.require_allowed(ctx, p.ha_managed)
-    start = p.start and not p.ha_managed
-    upid = ctx.spawn("vzcreate", str(p.vmid), vmid=p.vmid, template=p.ostemplate, values=values, start=start, **secrets)
+    upid = ctx.spawn(
+        "vzcreate",
+        str(p.vmid),
+        vmid=p.vmid,
+        template=p.ostemplate,
+        values=values,
+        start=p.start and not p.ha_managed,
+        pool=p.pool or "",
+        **secrets,
+    )
     if p.ha_managed:
         hamanaged.add_after(ctx, upid, "ct", p.vmid, start=p.start)
     return upid

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from hostd.api.context import Context
 from hostd.api.endpoint import UPID, And, Check, Or, endpoint, fields
 from hostd.api.nodes import guest_params as shared
+from hostd.api.nodes.guest_snapshots import SNAPSHOT
 from hostd.api.nodes.qemu import stored
 from hostd.api.nodes.qemu_disks import IMAGE_FORMAT, LIMIT
-from hostd.api.nodes.qemu_snapshots import SNAPSHOT
 from hostd.core.errors import Conflict, HostError, Invalid, Unsupported
 from hostd.core.kinds import BOOLEAN, NODE, STORAGE_ID, STRING, VMID
 from hostd.core.schema import Kind, param

@@ -7,28 +7,25 @@ from dataclasses import dataclass
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, UPID, Check, array, endpoint, fields
 from hostd.api.nodes import guest_params as shared
+from hostd.api.nodes.guest_snapshots import (
+    MAY_LOOK,
+    MAY_ROLL_BACK,
+    MAY_SNAPSHOT,
+    SNAPSHOT,
+    DeleteParams,
+    DescribeParams,
+    RollbackParams,
+    SnapshotParams,
+    rows,
+)
 from hostd.api.nodes.qemu import GuestParams, stored
 from hostd.core.errors import HostError
 from hostd.core.kinds import BOOLEAN, NODE, STRING, VMID
-from hostd.core.schema import Kind, param
+from hostd.core.schema import param
 from hostd.guests import snapshots
 from hostd.guests.qemu import process, snapshot_operations
 from hostd.guests.qemu.config import OPTIONS
 from hostd.guests.qemu.understood import STATE
-
-SNAPSHOT = Kind(format="pve-configid", max_length=40)
-_MAY_SNAPSHOT = Check("/vms/{vmid}", "VM.Snapshot")
-_MAY_ROLL_BACK = Check("/vms/{vmid}", "VM.Snapshot", "VM.Snapshot.Rollback", any_of=True)
-_MAY_LOOK = Check("/vms/{vmid}", "VM.Snapshot", "VM.Snapshot.Rollback", "VM.Audit", any_of=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SnapshotParams:
-    """One snapshot."""
-
-    node: str = param(NODE, doc="Cluster node.")
-    vmid: int = param(VMID, doc="Guest id.")
-    snapname: str = param(SNAPSHOT, doc="Name of the snapshot.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,36 +37,6 @@ class TakeParams:
     snapname: str = param(SNAPSHOT, doc="Name of the snapshot.")
     vmstate: bool = param(BOOLEAN, default=False, doc="With the memory, if the machine runs.")
     description: str = param(STRING, default="", doc="Notes.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeleteParams:
-    """A snapshot to remove."""
-
-    node: str = param(NODE, doc="Cluster node.")
-    vmid: int = param(VMID, doc="Guest id.")
-    snapname: str = param(SNAPSHOT, doc="Name of the snapshot.")
-    force: bool = param(BOOLEAN, default=False, doc="Also where a disk's state cannot be removed.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class DescribeParams:
-    """A snapshot with other notes."""
-
-    node: str = param(NODE, doc="Cluster node.")
-    vmid: int = param(VMID, doc="Guest id.")
-    snapname: str = param(SNAPSHOT, doc="Name of the snapshot.")
-    description: str | None = param(STRING, default=None, doc="Notes.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RollbackParams:
-    """A snapshot to go back to."""
-
-    node: str = param(NODE, doc="Cluster node.")
-    vmid: int = param(VMID, doc="Guest id.")
-    snapname: str = param(SNAPSHOT, doc="Name of the snapshot.")
-    start: bool = param(BOOLEAN, default=False, shown_default=0, doc="Start the machine afterwards.")
 
 
 @endpoint(
@@ -87,17 +54,7 @@ class RollbackParams:
 def snapshot_list(ctx: Context, p: GuestParams) -> object:
     """A machine's snapshots, and last where it stands."""
     guest = stored(ctx, p.vmid)
-    rows: list[dict[str, object]] = []
-    for name, section in guest.file.snapshots.items():
-        values = section.values
-        row: dict[str, object] = {"name": name, "description": section.comment, "vmstate": int("vmstate" in values)}
-        row["snaptime"] = int(values["snaptime"]) if values.get("snaptime", "").isdecimal() else 0
-        row |= {key: values[key] for key in ("parent", "snapstate") if key in values}
-        rows.append(row)
-    rows.sort(key=lambda row: (row["snaptime"], row["name"]))
-    here: dict[str, object] = {"name": "current", "description": "You are here!", "digest": guest.digest}
-    here |= {"parent": guest.file.current["parent"]} if "parent" in guest.file.current else {}
-    return [*rows, here | {"running": int(process.is_running(p.vmid))}]
+    return rows(guest, running=process.is_running(p.vmid), memory=True)
 
 
 @endpoint(
@@ -105,7 +62,7 @@ def snapshot_list(ctx: Context, p: GuestParams) -> object:
     "/nodes/{node}/qemu/{vmid}/snapshot",
     params=TakeParams,
     returns=UPID,
-    allow=_MAY_SNAPSHOT,
+    allow=MAY_SNAPSHOT,
     runs_on="node",
     privileged=True,
 )
@@ -136,7 +93,7 @@ def snapshot_index(ctx: Context, p: SnapshotParams) -> object:
     "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}/config",
     params=SnapshotParams,
     returns={"type": "object", "additionalProperties": True, "properties": {}},
-    allow=_MAY_LOOK,
+    allow=MAY_LOOK,
     runs_on="node",
 )
 def snapshot_config(ctx: Context, p: SnapshotParams) -> object:
@@ -155,7 +112,7 @@ def _state_lines(values: object) -> dict[str, str]:
     "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}/config",
     params=DescribeParams,
     returns=NULL,
-    allow=_MAY_SNAPSHOT,
+    allow=MAY_SNAPSHOT,
     runs_on="node",
     privileged=True,
 )
@@ -171,7 +128,7 @@ def describe(ctx: Context, p: DescribeParams) -> object:
     "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}",
     params=DeleteParams,
     returns=UPID,
-    allow=_MAY_SNAPSHOT,
+    allow=MAY_SNAPSHOT,
     runs_on="node",
     privileged=True,
 )
@@ -186,7 +143,7 @@ def delete(ctx: Context, p: DeleteParams) -> object:
     "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}/rollback",
     params=RollbackParams,
     returns=UPID,
-    allow=_MAY_ROLL_BACK,
+    allow=MAY_ROLL_BACK,
     runs_on="node",
     privileged=True,
 )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from hostd.core.errors import CommandFailed, HostError
 from hostd.core.run import Run, run
-from hostd.guests.lxc import archive
+from hostd.guests.lxc import archive, isolated
 from hostd.guests.lxc.inside.job import Job, Report
 from hostd.guests.lxc.volumes import as_container_argv, owner_of
 
@@ -24,7 +24,10 @@ _SET_UP_S = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """``mounts``: (command, target) in order, the first target is ``root``. ``job`` is done in the files there."""
+    """``mounts``: (command, target) in order, the first target is ``root``. ``job`` is done in the files there.
+
+    ``template`` "": the files are there already.
+    """
 
     root: str
     mounts: tuple[tuple[list[str], str], ...]
@@ -44,15 +47,6 @@ class Build:
 
 def _plain(build: Build) -> dict[str, object]:
     return {field.name: getattr(build, field.name) for field in dataclasses.fields(build) if field.name != "job"}
-
-
-def isolated_argv(program: list[str]) -> list[str]:
-    """Run a program in namespaces of its own that die with the caller: setpriv(1), unshare(1)."""
-    return [
-        "setpriv", "--pdeathsig", "KILL", "--",
-        "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "--",
-        *program,
-    ]  # fmt: skip
 
 
 def inside_argv(root: str, *, unprivileged: bool) -> list[str]:
@@ -81,23 +75,23 @@ def build(run: Run, work: Build) -> Report:
     for argv, target in work.mounts:
         make_folder(target, owner_of(work.unprivileged))
         run(argv, timeout_s=60)
+    if work.template:
+        _unpack(run, work)
+    return set_up(run, work.root, work.job, unprivileged=work.unprivileged)
+
+
+def _unpack(run: Run, work: Build) -> None:
     with open(work.template, "rb", buffering=0) as file:
         option = archive.compression(file.read(archive.HEAD_BYTES))
         file.seek(0)
         argv = archive.extract_argv(work.root, option, unprivileged=work.unprivileged)
         run(argv, timeout_s=_UNPACK_S, stdin=file.fileno())
-    return set_up(run, work.root, work.job, unprivileged=work.unprivileged)
 
 
 def build_isolated(run: Run, work: Build) -> Report:
     """``build`` in a program of its own. Raises HostError with the last words of what failed."""
-    argv = isolated_argv([sys.executable, "-m", "hostd.guests.lxc.build"])
-    try:
-        result = run(argv, timeout_s=_UNPACK_S + 2 * _SET_UP_S, input=work.to_json().encode())
-    except CommandFailed as err:
-        lines = [line for line in err.stderr.splitlines() if line.strip()]
-        raise HostError("; ".join(lines[-3:]) or str(err)) from err
-    return Report.from_json(result.stdout)
+    limit_s = _UNPACK_S + 2 * _SET_UP_S
+    return Report.from_json(isolated.run_module(run, "hostd.guests.lxc.build", work.to_json(), limit_s))
 
 
 def main() -> int:

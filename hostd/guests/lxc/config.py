@@ -17,7 +17,8 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
 from hostd.core.units import MIB
-from hostd.guests.lxc import mounts, network
+from hostd.guests.lxc import idmap, mounts, network
+from hostd.guests.lxc.idmap import Range
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.network import Nic
 from hostd.guests.options import Option, Table
@@ -150,11 +151,12 @@ class Container:
     entrypoint: str
     environment: tuple[str, ...]
     debug: bool
+    idmap: tuple[Range, ...]
     raw: tuple[tuple[str, str], ...]
 
 
 def parse_container(vmid: int, file: GuestFile) -> Container:
-    """Raises ParseError or Invalid for values that cannot be, Unsupported for what we cannot give yet."""
+    """Raises ParseError, Invalid or Conflict for values that cannot be, Unsupported for what we cannot give yet."""
     config = file.current
     refuse_what_we_cannot(config)
     try:
@@ -181,6 +183,7 @@ def parse_container(vmid: int, file: GuestFile) -> Container:
             entrypoint=config.get("entrypoint", DEFAULT_INIT),
             environment=tuple(config["env"].split("\0")) if config.get("env") else (),
             debug=config.get("debug") == "1",
+            idmap=idmap.of_container(file.raw, unprivileged=is_unprivileged(config)),
             raw=allowed_raw(file.raw),
         )
     except ValueError as err:

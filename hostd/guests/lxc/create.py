@@ -11,6 +11,7 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.run import Run
 from hostd.core.undo import Undo
 from hostd.guests import config as files
+from hostd.guests import membership
 from hostd.guests.lxc import config as keys
 from hostd.guests.lxc import facts, identities, launch, lifecycle, volumes
 from hostd.guests.lxc import plan as planning
@@ -38,6 +39,7 @@ class NewContainer:
     password: str = field(default="", repr=False)
     ssh_keys: str = ""
     start: bool = False
+    pool: str = ""
 
 
 def create(host: Host, log: TaskLog, vmid: int, wanted: NewContainer, *, engine: Engine | None = None) -> None:
@@ -66,6 +68,8 @@ def create(host: Host, log: TaskLog, vmid: int, wanted: NewContainer, *, engine:
         check_arch(config["arch"])
         files.save(host.store, reserved, GuestFile(comment=comment, current=config))
         remember_files(replace(draft, ostype=config["ostype"]))
+        if wanted.pool:
+            membership.join_pool(host.store, vmid, wanted.pool)
         undo.keep()
     log.info(f"CT {vmid} created ({config['ostype']}, {config['arch']})")
     if wanted.start:
@@ -98,6 +102,22 @@ def fill(host: Host, catalog: Catalog, draft: keys.Container, template: str, wan
         job=job,
     )
     return build_isolated(host.run, work)
+
+
+def renew_identity(host: Host, catalog: Catalog, container: keys.Container) -> None:
+    """Let a copy be somebody else than the container that it was copied from: name, machine id, SSH server's keys."""
+    if container.ostype == UNMANAGED:
+        return
+    root = runtime.rootfs(container.vmid)
+    catalog.activate(point.volume for point in container.mounts)
+    work = Build(
+        root=root,
+        mounts=tuple(mount_plan(catalog, container.mounts[:1], root)),
+        template="",
+        unprivileged=container.unprivileged,
+        job=replace(launch.job_of(container, first=False), copied=True),
+    )
+    build_isolated(host.run, work)
 
 
 def mount_plan(catalog: Catalog, points: Sequence[MountPoint], root: str) -> list[tuple[list[str], str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final, Protocol
 
-from hostd.core.errors import CommandFailed, HostError
+from hostd.core.errors import CommandFailed, Conflict, HostError
 from hostd.core.run import Run
 from hostd.guests.lxc import running, start_log
 
@@ -28,6 +28,11 @@ def kill_argv(vmid: int) -> list[str]:
     return ["lxc-stop", "--name", str(vmid), "--kill"]
 
 
+def freeze_argv(vmid: int, *, hold: bool) -> list[str]:
+    """Hold its processes still, or let them go on (lxc-freeze(1), lxc-unfreeze(1))."""
+    return ["lxc-freeze" if hold else "lxc-unfreeze", "--name", str(vmid)]
+
+
 def wait_argv(vmid: int) -> list[str]:
     """Wait until LXC lets others in, or the start has failed after all (the unit does the same)."""
     return ["lxc-wait", "--name", str(vmid), "--state", "RUNNING|STOPPED", "--timeout", "30"]
@@ -46,6 +51,15 @@ class Engine(Protocol):
 
     def kill(self, vmid: int) -> None:
         """Returns when nothing of it is left. Nothing to do when it does not run."""
+
+    def freeze(self, vmid: int) -> None:
+        """Hold its processes still."""
+
+    def thaw(self, vmid: int) -> None:
+        """Let them go on; harmless where they were not held."""
+
+    def mount_namespace(self, vmid: int) -> str:
+        """The path of the namespace in which its volumes are mounted; Conflict when it does not run."""
 
 
 def _why(vmid: int, otherwise: str) -> str:
@@ -83,6 +97,18 @@ class SystemdEngine:
     def kill(self, vmid: int) -> None:
         self._run(kill_argv(vmid), timeout_s=30, check=False)
         self._settle(vmid)
+
+    def freeze(self, vmid: int) -> None:
+        self._run(freeze_argv(vmid, hold=True))
+
+    def thaw(self, vmid: int) -> None:
+        self._run(freeze_argv(vmid, hold=False))
+
+    def mount_namespace(self, vmid: int) -> str:
+        shown = self._run(["systemctl", "show", "--property", "MainPID", "--value", unit(vmid)]).stdout.strip()
+        if not shown.isdecimal() or shown == "0":
+            raise Conflict(f"CT {vmid} is not running")
+        return f"/proc/{shown}/ns/mnt"
 
     def _settle(self, vmid: int) -> None:
         """Wait for the unit to end, which it does by itself; what would keep it is ended by systemd."""

@@ -5,21 +5,26 @@ Programs that set up a user namespace (newuidmap(1)) refuse numbers that are res
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from hostd.core.errors import Conflict
 from hostd.core.run import Run
 from hostd.guests.lxc.cgroups import read_text
 from hostd.guests.lxc.facts import FIRST_ID, ID_COUNT
+from hostd.guests.lxc.idmap import Range
 
 _FILES = {"/etc/subuid": "--add-subuids", "/etc/subgid": "--add-subgids"}
+_KINDS = {"u": "/etc/subuid", "g": "/etc/subgid"}
 
 
-def is_reserved(text: str) -> bool:
+def is_reserved(text: str, first_id: int = FIRST_ID, id_count: int = ID_COUNT) -> bool:
     """Whether root may use the whole range: one line of subuid(5) holds it."""
     for line in text.splitlines():
         name, _, rest = line.partition(":")
         first, _, count = rest.partition(":")
         if name in ("root", "0") and first.isdigit() and count.isdigit():
             start, end = int(first), int(first) + int(count)
-            if start <= FIRST_ID and end >= FIRST_ID + ID_COUNT:
+            if start <= first_id and end >= first_id + id_count:
                 return True
     return False
 
@@ -34,3 +39,15 @@ def ensure_reserved(run: Run) -> None:
     missing = [option for path, option in _FILES.items() if not is_reserved(read_text(path))]
     if missing:
         run(reserve_argv(missing))
+
+
+def require_reserved(ranges: Iterable[Range]) -> None:
+    """Conflict for a range of a container's own map that root may not use: the host's admin says whom it may map."""
+    for one in ranges:
+        path = _KINDS[one.kind]
+        if not is_reserved(read_text(path), one.outside, one.count):
+            numbers = f"{one.outside}-{one.outside + one.count - 1}"
+            raise Conflict(
+                f"lxc.idmap: '{one.text()}': {path} does not let root use these ids; "
+                f"allow it with 'usermod {_FILES[path]} {numbers} root'"
+            )

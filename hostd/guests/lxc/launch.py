@@ -52,6 +52,7 @@ def _launch(host: Host, vmid: int) -> list[str]:
     catalog.activate([point.volume for point in container.mounts])
     if container.unprivileged:
         identities.ensure_reserved(host.run)
+        identities.require_reserved(container.idmap)
     own_mounts(host)
     targets = [runtime.rootfs(vmid), *(runtime.staging(vmid, point.key) for point in container.mounts[1:])]
     volumes.mount_all(host.run, catalog, container.mounts, targets)

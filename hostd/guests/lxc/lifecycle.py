@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable
 
 from hostd.core.errors import Conflict, TimedOut
 from hostd.core.formats.keyvalue import GuestFile
@@ -13,27 +12,23 @@ from hostd.core.undo import Undo
 from hostd.guests import config as files
 from hostd.guests.changes import Change as Change
 from hostd.guests.changes import apply_pending, change_later, change_now
-from hostd.guests.config import GuestKind, GuestPath, StoredGuest
+from hostd.guests.config import StoredGuest
 from hostd.guests.lxc import config as keys
-from hostd.guests.lxc import launch, mounts, running, terminals
+from hostd.guests.lxc import launch, running, terminals
 from hostd.guests.lxc import plan as planning
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc import volumes as filesystems
 from hostd.guests.lxc.engine import Engine, SystemdEngine
+from hostd.guests.lxc.interrupted import opened, settle
+from hostd.guests.lxc.ownership import all_volumes as all_volumes
+from hostd.guests.lxc.ownership import owned as owned
+from hostd.guests.lxc.ownership import where as where
 from hostd.guests.volumes import catalog_of, free_volumes, unreferenced_volumes
 from hostd.node.host import Host
 from hostd.storage.interface import VolumeSpec
 from hostd.tasks.log import ListLog, TaskLog
 
 SHUTDOWN_S = 60
-
-
-def where(host: Host, vmid: int) -> GuestPath:
-    return GuestPath(node=host.node, kind=GuestKind.LXC, vmid=vmid)
-
-
-def owned(vmid: int) -> Callable[[str, str], str]:
-    return partial(mounts.owned_volume, vmid=vmid)
 
 
 # --- start and stop
@@ -43,8 +38,7 @@ def start(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None, 
     """Start a container: waiting changes count from now on. Returns when its first program runs."""
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid):
-        guest = files.load(host.store, where(host, vmid))
-        files.check_unlocked(guest, skip=skip_lock)
+        guest = opened(host, log, vmid, skip_lock=skip_lock, engine=engine)
         if guest.file.current.get("template") == "1":
             raise Conflict(f"CT {vmid} is a template and cannot be started; clone it")
         if engine.running(vmid):
@@ -118,7 +112,7 @@ def change(
     """Change the configuration; of a running container what touches it waits for the next start."""
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid), Undo() as undo:
-        guest = files.load(host.store, where(host, vmid))
+        guest = settle(host, log, files.load(host.store, where(host, vmid)), engine)
         files.check_digest(guest, digest)
         files.check_unlocked(guest, skip=skip_lock or "lock" in wanted.delete)
         _check_fixed(guest, wanted)
@@ -193,7 +187,7 @@ def destroy(
     that its file does not name. What an interrupted creation or removal left is removed as well."""
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid):
-        guest = files.load(host.store, where(host, vmid))
+        guest = settle(host, log, files.load(host.store, where(host, vmid)), engine)
         interrupted = guest.file.current.get("lock") in ("create", "destroyed")
         files.check_unlocked(guest, skip=interrupted)
         if guest.file.current.get("protection") == "1":
@@ -237,13 +231,6 @@ def remove_runtime_files(vmid: int) -> None:
                 os.rmdir(f"{place}/{name}")
     with contextlib.suppress(OSError):
         os.rmdir(place)
-
-
-def all_volumes(file: GuestFile, vmid: int) -> list[str]:
-    """Every volume that the container owns: now, waiting, in snapshots."""
-    sections: list[Mapping[str, str]] = [file.current, file.pending, *(s.values for s in file.snapshots.values())]
-    names = (mounts.owned_volume(key, value, vmid) for values in sections for key, value in values.items())
-    return sorted({name for name in names if name})
 
 
 # --- programs inside

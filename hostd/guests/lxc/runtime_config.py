@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from hostd.core.errors import Conflict, Unsupported
-from hostd.guests.lxc import cgroups, network
+from hostd.guests.lxc import cgroups, idmap, network
 from hostd.guests.lxc.config import Container
-from hostd.guests.lxc.facts import FIRST_ID, ID_COUNT, NodeFacts, choose_cpus
+from hostd.guests.lxc.facts import NodeFacts, choose_cpus
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.network import Nic
 
@@ -61,7 +61,7 @@ def render(container: Container, facts: NodeFacts, *, source: str) -> str:
         lines += _nic_lines(container.vmid, position, nic)
     lines += ["lxc.hook.version = 1", f"lxc.hook.start-host = {READY_HOOK}"]
     lines += [f"lxc.environment = {pair}" for pair in container.environment]
-    lines += [f"{key} = {value}" for key, value in container.raw]
+    lines += [f"{key} = {value}" for key, value in container.raw if key != idmap.KEY]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -78,7 +78,7 @@ def _identity_lines(container: Container, facts: NodeFacts) -> list[str]:
     lines = []
     if container.unprivileged:
         lines.append(f"lxc.include = {DEFAULTS}/userns.conf")
-        lines += [f"lxc.idmap = {kind} 0 {FIRST_ID} {ID_COUNT}" for kind in "ug"]
+        lines += [f"{idmap.KEY} = {one.text()}" for one in container.idmap]
     lines += [f"lxc.arch = {arch}", f"lxc.uts.name = {container.hostname.partition('.')[0]}"]
     lines.append(f"lxc.rootfs.path = dir:{rootfs(container.vmid)}")
     if container.entrypoint != "/sbin/init":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hostd.guests.changes import Change
-from hostd.guests.lxc import lifecycle
+from hostd.guests.lxc import cloning, disks, lifecycle, power, snapshot_operations
 from hostd.guests.lxc.create import NewContainer, create
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
@@ -23,9 +23,12 @@ def create_task(
     password: str = "",
     ssh_keys: str = "",
     start: bool = False,
+    pool: str = "",
 ) -> None:
     """Make a container; ``password`` and ``ssh_keys`` come over the task daemon's socket, which is root's alone."""
-    wanted = NewContainer(template=template, values=values, password=password, ssh_keys=ssh_keys, start=start)
+    wanted = NewContainer(
+        template=template, values=values, password=password, ssh_keys=ssh_keys, start=start, pool=pool
+    )
     create(host, log, vmid, wanted)
 
 
@@ -65,3 +68,112 @@ def destroy_task(
 ) -> None:
     """Remove a container. Nothing else on this host refers to guests yet that ``purge`` would clean."""
     lifecycle.destroy(host, log, vmid, unreferenced=unreferenced, force=force)
+
+
+@task("vzreboot")
+def reboot_task(host: Host, log: TaskLog, *, vmid: int, timeout_s: int) -> None:
+    """Shut down and start again."""
+    power.reboot(host, log, vmid, timeout_s=timeout_s)
+
+
+@task("vzsuspend")
+def suspend_task(host: Host, log: TaskLog, *, vmid: int) -> None:
+    """Hold a container still."""
+    power.suspend(host, log, vmid)
+
+
+@task("vzresume")
+def resume_task(host: Host, log: TaskLog, *, vmid: int) -> None:
+    """Let it go on."""
+    power.resume(host, log, vmid)
+
+
+@task("vzsnapshot")
+def snapshot_task(host: Host, log: TaskLog, *, vmid: int, name: str, comment: str = "") -> None:
+    """Keep a container's present state."""
+    snapshot_operations.take(host, log, vmid, name, comment=comment)
+
+
+@task("vzdelsnapshot")
+def delete_snapshot_task(host: Host, log: TaskLog, *, vmid: int, name: str, force: bool = False) -> None:
+    """Forget a state."""
+    snapshot_operations.remove(host, log, vmid, name, force=force)
+
+
+@task("vzrollback")
+def roll_back_task(host: Host, log: TaskLog, *, vmid: int, name: str, start: bool = False) -> None:
+    """Go back to a state."""
+    snapshot_operations.go_back(host, log, vmid, name, start=start)
+
+
+@task("vzclone")
+def clone_task(
+    host: Host,
+    log: TaskLog,
+    *,
+    vmid: int,
+    newid: int,
+    hostname: str = "",
+    description: str | None = None,
+    full: bool = True,
+    snapshot: str = "",
+    storage: str = "",
+    limit_kib: int = 0,
+    pool: str = "",
+) -> None:
+    """Make a copy of a container."""
+    wanted = cloning.Wanted(
+        vmid=newid,
+        hostname=hostname,
+        description=description,
+        full=full,
+        snapshot=snapshot,
+        storage=storage,
+        limit_kib=limit_kib,
+        pool=pool,
+    )
+    cloning.clone(host, log, vmid, wanted)
+
+
+@task("vztemplate")
+def template_task(host: Host, log: TaskLog, *, vmid: int) -> None:
+    """Turn a container into a template."""
+    cloning.make_template(host, log, vmid)
+
+
+@task("vzresize")
+def resize_task(host: Host, log: TaskLog, *, vmid: int, disk: str, size: str, digest: str = "") -> None:
+    """Grow a volume."""
+    disks.resize(host, log, vmid, disk, size, digest=digest)
+
+
+@task("move_volume")
+def move_task(
+    host: Host,
+    log: TaskLog,
+    *,
+    vmid: int,
+    disk: str,
+    storage: str,
+    delete: bool = False,
+    digest: str = "",
+    limit_kib: int = 0,
+) -> None:
+    """Move a volume to another storage."""
+    disks.move(host, log, vmid, disk, storage, delete=delete, digest=digest, limit_kib=limit_kib)
+
+
+@task("vzreassign")
+def reassign_task(
+    host: Host,
+    log: TaskLog,
+    *,
+    vmid: int,
+    disk: str,
+    target_vmid: int,
+    target_disk: str,
+    digest: str = "",
+    target_digest: str = "",
+) -> None:
+    """Give a volume to another container."""
+    disks.reassign(host, log, vmid, disk, target_vmid, target_disk, digest=digest, target_digest=target_digest)

@@ -31,9 +31,10 @@ def attach_argv(vmid: int) -> list[str]:
     return ["lxc-attach", "--name", str(vmid), "--clear-env", *words, "--"]
 
 
-def line_argv(vmid: int, line: int) -> list[str]:
-    """Connect to the console (0) or a terminal (lxc-console(1)); no key leaves it, the window is closed instead."""
-    return ["lxc-console", "--name", str(vmid), "--tty", str(line), "--escape", "-1"]
+def line_argv(vmid: int, line: int, escape: str = "-1") -> list[str]:
+    """Connect to the console (0) or a terminal (lxc-console(1)). ``escape``: the key that leaves it (``^a``), before
+    ``q``; -1: none does, the window is closed instead."""
+    return ["lxc-console", "--name", str(vmid), "--tty", str(line), "--escape", escape]
 
 
 def terminal_line(path: str) -> int | None:

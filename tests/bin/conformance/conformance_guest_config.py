@@ -11,11 +11,19 @@ from hostd.core.formats.keyvalue import GuestFile, GuestSection, format_guest, p
 from hostd.guests import snapshots
 from hostd.guests.changes import clean_pending, parse_delete, pending_rows
 from hostd.guests.config import GuestKind
+from hostd.guests.lxc import idmap
 from hostd.guests.lxc.config import shown_comment, without_forbidden
 from hostd.guests.lxc.config import state_volumes as container_volumes
+from hostd.guests.lxc.idmap import Range
+from hostd.guests.lxc.inside import networks
+from hostd.guests.lxc.inside.detect import distribution
+from hostd.guests.lxc.inside.job import Job, Resolver
+from hostd.guests.lxc.inside.setup import apply
+from hostd.guests.lxc.network import nics
 from hostd.guests.qemu import cloudinit, restore
 from hostd.guests.qemu.config import state_volumes
 from hostd.guests.qemu.understood import understood
+from tests.fakes.tree import MemoryTree
 
 Case = dict[str, Any]
 
@@ -166,7 +174,54 @@ def snapshot(case: Case) -> object:
     return told
 
 
+def inside(case: Case) -> tuple[MemoryTree, Job]:
+    """A container's files in memory, and what its configuration means for them."""
+    config = parse_guest(case["config"]).current
+    rootfs, host = case["rootfs"], case["host_resolv_conf"] or {}
+    files = {path: file["text"] for path, file in rootfs["files"].items()}
+    job = Job(
+        first=True,
+        ostype=config.get("ostype", ""),
+        hostname=config.get("hostname", ""),
+        nics=tuple(nics(config)),
+        nameserver=config.get("nameserver", ""),
+        searchdomain=config.get("searchdomain", ""),
+        resolver=Resolver(nameservers=tuple(host.get("nameservers") or ()), search=host.get("search") or ""),
+        timezone=config.get("timezone", ""),
+        ttys=int(config.get("tty", "2")),
+        password_hash=case.get("password_hash") or "",
+        ssh_keys=case.get("ssh_keys") or "",
+        today_days=int(case["today_days"]),
+    )
+    return MemoryTree(files, rootfs.get("links"), rootfs.get("empty_dirs") or ()), job
+
+
+def ct_setup(case: Case) -> object:
+    tree, job = inside(case)
+    apply(tree, job, lambda: str(case["uuid"]))
+    once = (dict(tree.files), dict(tree.links), set(tree.dirs))
+    apply(tree, job, lambda: str(case["uuid"]))
+    if (tree.files, tree.links, tree.dirs) != once:
+        raise HostError("a second run changed something")
+    return {path: tree.read(path) for path in case["report"]}
+
+
+def ct_setup_network(case: Case) -> object:
+    tree, job = inside(case)
+    before = dict(tree.files)
+    networks.write(tree, job, distribution(tree, job.ostype), lambda: str(case["uuid"]))
+    return {path: text for path, text in tree.files.items() if before.get(path) != text}
+
+
+def ct_idmap_valid(case: Case) -> int:
+    ranges = [Range(kind=k, inside=int(i), outside=int(o), count=int(n)) for k, i, o, n in case["map"]]
+    return int(not idmap.problem(ranges))
+
+
 OPERATIONS = {
+    "ct-setup": ct_setup,
+    "ct-setup-network": ct_setup_network,
+    "ct-idmap-valid": ct_idmap_valid,
     "snapshot": snapshot,
     "vm-restore-config": lambda case: restore.restored(
         case["text"], case["new_volumes"], unique=bool(case["unique"]), random=os.urandom

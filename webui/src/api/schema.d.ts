@@ -566,6 +566,7 @@ export interface Methods {
       ostemplate: string;
       ostype?: "debian" | "devuan" | "ubuntu" | "centos" | "fedora" | "opensuse" | "archlinux" | "alpine" | "gentoo" | "nixos" | "unmanaged";
       password?: string;
+      pool?: string;
       protection?: boolean;
       restore?: boolean;
       rootfs?: string;

@@ -25,6 +25,12 @@ _FILES: Final = (
     ("etc/arch-release", "archlinux"), ("etc/gentoo-release", "gentoo"),
 )  # fmt: skip
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
+# Where a distribution of a name tells its number when os-release does not.
+_VERSION_FILES: Final[Mapping[str, tuple[str, ...]]] = {
+    "centos": ("etc/redhat-release", "etc/centos-release"), "fedora": ("etc/fedora-release",),
+    "opensuse": ("etc/SuSE-release",),
+}  # fmt: skip
+_LSB_NAMES: Final[Mapping[str, str]] = {"Ubuntu": "ubuntu", "Debian": "debian", "Devuan": "devuan"}
 _DEVUAN: Final = ("jessie", "ascii", "beowulf", "chimaera", "daedalus", "excalibur")
 # e_machine of the ELF header (elf.h) and whether it is the 64 bit form.
 _MACHINES: Final[Mapping[tuple[int, bool], str]] = {
@@ -61,7 +67,10 @@ def parse_os_release(text: str) -> dict[str, str]:
 def distribution(tree: Tree, ostype: str = "") -> Distribution:
     """The distribution; with ``ostype`` only its version is looked up."""
     release = parse_os_release(tree.read("etc/os-release") or tree.read("usr/lib/os-release") or "")
-    name = ostype or _by_id(release) or next((n for path, n in _FILES if tree.read(path) is not None), UNMANAGED)
+    lsb = parse_os_release(tree.read("etc/lsb-release") or "")
+    name = ostype or _by_id(release) or _LSB_NAMES.get(lsb.get("DISTRIB_ID", ""), "")
+    name = name or next((n for path, n in _FILES if tree.read(path) is not None), UNMANAGED)
+    release.setdefault("VERSION_ID", lsb.get("DISTRIB_RELEASE", ""))
     return Distribution(name=name, version=_version(tree, name, release))
 
 
@@ -78,7 +87,10 @@ def _version(tree: Tree, name: str, release: Mapping[str, str]) -> tuple[int, ..
     own = {"debian": "etc/debian_version", "alpine": "etc/alpine-release"}.get(name)
     if own and (numbers := _numbers(tree.read(own) or "")):
         return numbers
-    return _numbers(release.get("VERSION_ID", ""))
+    if numbers := _numbers(release.get("VERSION_ID", "")):
+        return numbers
+    texts = (tree.read(path) or "" for path in _VERSION_FILES.get(name, ()))
+    return next((_numbers(match.group()) for text in texts if (match := _NUMBER.search(text))), ())
 
 
 def _numbers(text: str) -> tuple[int, ...]:

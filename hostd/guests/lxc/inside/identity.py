@@ -10,6 +10,7 @@ from hostd.guests.lxc.inside.job import Job
 from hostd.guests.lxc.inside.tree import Tree
 
 _LOCALHOST: Final = "localhost.localnet localhost"
+_ASSUMED_ADDRESS: Final = "127.0.1.1"
 _ZONES: Final = "usr/share/zoneinfo"
 
 
@@ -36,12 +37,11 @@ def _is_loopback(server: str) -> bool:
 
 
 def own_names(job: Job) -> list[str]:
-    """Full name first, then the short one; empty when the container has none."""
+    """Full names first, one for each search domain unless it has one of its own, then the short one."""
     if not job.hostname:
         return []
     short, _, domain = job.hostname.partition(".")
-    domain = domain or next(iter(search_domains(job)), "")
-    return [f"{short}.{domain}", short] if domain else [short]
+    return [*(f"{short}.{name}" for name in ([domain] if domain else search_domains(job))), short]
 
 
 def own_address(job: Job) -> str:
@@ -51,7 +51,7 @@ def own_address(job: Job) -> str:
             address, slash, _ = nic.values.get(key, "").partition("/")
             if slash:
                 return address
-    return "127.0.1.1"
+    return _ASSUMED_ADDRESS
 
 
 def hosts(text: str, job: Job) -> str:
@@ -60,7 +60,8 @@ def hosts(text: str, job: Job) -> str:
     known = {words[0] for words in outside if words}
     lines = [f"{address} {_LOCALHOST}" for address in ("127.0.0.1", "::1") if address not in known]
     names, address = own_names(job), own_address(job)
-    if names and not any(words[:1] == [address] and names[-1] in words for words in outside):
+    told = any(words[:1] == [address] and names[-1] in words for words in outside) if names else True
+    if not told and (names[-1] != "localhost" or address != _ASSUMED_ADDRESS):
         lines.append(f"{address} {' '.join(names)}")
     return sections.placed(text, "".join(f"{line}\n" for line in lines))
 
@@ -75,9 +76,10 @@ def resolv_conf(text: str, job: Job) -> str | None:
     return sections.placed(text if sections.present(text) else "", content)
 
 
-def set_names(tree: Tree, job: Job) -> None:
+def set_names(tree: Tree, job: Job, *, full: bool = False) -> None:
+    """``full``: this system's /etc/hostname holds the whole name, domain included."""
     if job.hostname:
-        tree.write("etc/hostname", f"{job.hostname.partition('.')[0]}\n")
+        tree.write("etc/hostname", f"{job.hostname if full else job.hostname.partition('.')[0]}\n")
     tree.write("etc/hosts", hosts(tree.read("etc/hosts") or "", job))
     linked = tree.is_link("etc/resolv.conf")
     text = resolv_conf("" if linked else tree.read("etc/resolv.conf") or "", job)
@@ -97,9 +99,15 @@ def set_timezone(tree: Tree, zone: str) -> str:
     return ""
 
 
-def forget_machine_id(tree: Tree) -> None:
-    """A template's machine id would be the same in every container; an empty file gets a new one (machine-id(5))."""
-    if (tree.read("etc/machine-id") or "").strip():
-        tree.write("etc/machine-id", "")
+def forget_machine_id(tree: Tree, *, first_boot: bool = False) -> None:
+    """A template's machine id would be the same in every container; a file without one gets a new one.
+
+    ``first_boot``: say with the word for it that systemd has not set anything up yet, so that it applies presets
+    (machine-id(5), FIRST BOOT SEMANTICS).
+    """
+    wanted = "uninitialized\n" if first_boot else ""
+    text = tree.read("etc/machine-id")
+    if text is not None and text != wanted and (first_boot or text.strip()):
+        tree.write("etc/machine-id", wanted)
     if not tree.is_link("var/lib/dbus/machine-id"):
         tree.unlink("var/lib/dbus/machine-id")

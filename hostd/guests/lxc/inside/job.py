@@ -20,12 +20,14 @@ class Resolver:
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """``first``: the first set-up of a new container, which also sets password, keys and a fresh identity.
+    ``copied``: the files are a copy of another container's, and get an identity of their own.
 
     ``ostype`` empty: find out. ``password_hash`` empty: leave root's password alone. ``timezone``: a zone's name,
     or empty. ``ttys``: terminals that get a log-in where the init needs to be told. ``today_days``: days since 1970.
     """
 
     first: bool
+    copied: bool = False
     ostype: str = ""
     hostname: str = ""
     nics: tuple[Nic, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hostd.guests.lxc.inside import addresses
+from hostd.guests.lxc.inside.tree import Tree
 from hostd.guests.lxc.network import Nic
 
 FOLDER: Final = "etc/systemd/network"
@@ -32,3 +33,13 @@ def text(nic: Nic) -> str:
         if given.gateway_outside:
             lines += ["", "[Route]", f"Destination = {given.gateway}/{bits}", "Scope = link"]
     return "".join(f"{line}\n" for line in lines)
+
+
+def enable(tree: Tree) -> None:
+    """As ``systemctl enable`` would, where the unit is and is not enabled yet."""
+    wanted = f"etc/systemd/system/multi-user.target.wants/{UNIT}"
+    for top in ("usr/lib/systemd/system", "lib/systemd/system"):
+        if tree.read(f"{top}/{UNIT}") is not None:
+            if not tree.is_link(wanted):
+                tree.link(wanted, f"/{top}/{UNIT}")
+            return

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from hostd.guests.lxc.inside.tree import Tree
+
 BEGIN: Final = "# --- BEGIN PVE ---\n"
 END: Final = "# --- END PVE ---\n"
 _SECTION = re.compile(rf"^{re.escape(BEGIN)}.*?^{re.escape(END.rstrip())}(?:\n|\Z)", re.MULTILINE | re.DOTALL)
@@ -41,3 +43,16 @@ def placed(text: str, content: str) -> str:
 
 def present(text: str) -> bool:
     return _SECTION.search(text) is not None
+
+
+def keep_file(tree: Tree, path: str, content: str) -> None:
+    """Bring our part of a file up to date; with no content our part goes, and the file where nothing else is in it."""
+    text = tree.read(path)
+    if content:
+        tree.write(path, placed(text or "", content))
+    elif text is not None and present(text):
+        rest = without(text)
+        if rest.strip():
+            tree.write(path, rest)
+        else:
+            tree.unlink(path)

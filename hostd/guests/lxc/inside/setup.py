@@ -2,37 +2,104 @@
 
 from __future__ import annotations
 
-from hostd.guests.lxc.inside import accounts, identity, ifupdown, inittab, networkd
+import uuid
+from collections.abc import Callable
+
+from hostd.guests.lxc.inside import (
+    accounts,
+    gettys,
+    hostkeys,
+    identity,
+    ifcfg_redhat,
+    inittab,
+    networks,
+    redhat,
+    upstart,
+)
 from hostd.guests.lxc.inside.detect import ELF_HEADER_BYTES, UNMANAGED, Distribution, architecture, distribution
-from hostd.guests.lxc.inside.ifupdown import Dialect
 from hostd.guests.lxc.inside.job import Job, Report
+from hostd.guests.lxc.inside.networks import Kind
 from hostd.guests.lxc.inside.tree import Tree
 
-_DEBIAN_LIKE = ("debian", "devuan", "ubuntu")
 _HOST_UNITS = ("sys-kernel-config.mount", "sys-kernel-debug.mount", "systemd-modules-load.service")
+_INITTABS = {
+    "debian": inittab.rewrite,
+    "devuan": inittab.rewrite,
+    "ubuntu": inittab.rewrite,
+    "alpine": inittab.rewrite_busybox,
+    "gentoo": inittab.rewrite_gentoo,
+}
 
 
-def apply(tree: Tree, job: Job) -> Report:
+def random_uuid() -> str:
+    return str(uuid.uuid4())
+
+
+def apply(tree: Tree, job: Job, new_uuid: Callable[[], str] = random_uuid) -> Report:
     """Do a job. What the distribution gives no way to set becomes a warning."""
     found = distribution(tree, job.ostype)
     warnings: list[str] = []
     if found.name != UNMANAGED:
-        identity.set_names(tree, job)
-        warnings += set_network(tree, job, found)
+        networks.write(tree, job, found, new_uuid)
+        set_names(tree, job, found)
         if job.timezone:
             warnings.append(identity.set_timezone(tree, job.timezone))
-        if found.name in _DEBIAN_LIKE and (table := tree.read(inittab.PATH)) is not None:
-            tree.write(inittab.PATH, inittab.rewrite(table, job.ttys))
+        set_terminals(tree, job, found)
+    if found.name != UNMANAGED and (job.first or job.copied):
+        identity.forget_machine_id(tree)
+        hostkeys.renew(tree, job.hostname or "localhost")
+    if found.name != UNMANAGED and job.first:
+        begin(tree, found)
     if job.first:
-        if found.name != UNMANAGED:
-            identity.forget_machine_id(tree)
-            mask_units(tree)
         if job.password_hash:
             warnings.append(accounts.set_password(tree, job.password_hash, job.today_days))
         if job.ssh_keys.strip():
             accounts.authorize_keys(tree, job.ssh_keys)
     header = tree.head("bin/sh", ELF_HEADER_BYTES) or tree.head("sbin/init", ELF_HEADER_BYTES)
     return Report(ostype=found.name, arch=architecture(header), warnings=tuple(w for w in warnings if w))
+
+
+def set_names(tree: Tree, job: Job, found: Distribution) -> None:
+    """Host name and resolver, also in the further places where a distribution keeps the name."""
+    identity.set_names(tree, job, full=found.name in ("centos", "fedora"))
+    if not job.hostname:
+        return
+    short = job.hostname.partition(".")[0]
+    if found.name in ("centos", "fedora") and (text := tree.read(ifcfg_redhat.NETWORK)) is not None:
+        tree.write(ifcfg_redhat.NETWORK, ifcfg_redhat.set_variable(text, "HOSTNAME", job.hostname))
+    if found.name == "gentoo" and (text := tree.read("etc/conf.d/hostname")) is not None:
+        tree.write("etc/conf.d/hostname", ifcfg_redhat.set_variable(text, "hostname", f'"{short}"'))
+    if found.name == "opensuse" and not tree.is_link("etc/HOSTNAME") and tree.read("etc/HOSTNAME") is not None:
+        tree.write("etc/HOSTNAME", f"{short}\n")
+
+
+def set_terminals(tree: Tree, job: Job, found: Distribution) -> None:
+    """A log-in on each terminal, in the words of the container's init."""
+    rewrite = _INITTABS.get(found.name)
+    if rewrite and (table := tree.read(inittab.PATH)) is not None:
+        tree.write(inittab.PATH, rewrite(table, job.ttys))
+    if tree.is_dir(upstart.FOLDER) and uses_upstart(found):
+        upstart.write(tree, job.ttys, "/sbin/mingetty" if found.name == "centos" else "/sbin/getty -8 38400")
+    gettys.start_gettys(tree, job.ttys)
+    gettys.allow_root(tree)
+
+
+def uses_upstart(found: Distribution) -> bool:
+    """RHEL 6 and Ubuntu before 15.04; later ones keep the folder for packages that still bring jobs."""
+    last = {"centos": (7,), "ubuntu": (15, 4)}.get(found.name)
+    return last is not None and not found.at_least(*last)
+
+
+def begin(tree: Tree, found: Distribution) -> None:
+    """What is done once: an identity of its own, nothing started that a container can only fail at."""
+    presets = found.name == "fedora" or (found.name == "centos" and found.at_least(8))
+    identity.forget_machine_id(tree, first_boot=presets)
+    mask_units(tree)
+    if presets:
+        networked = networks.kind_of(tree, found) is Kind.NETWORKD
+        gettys.write_presets(tree, {"systemd-networkd.service": True} if networked else {})
+    if found.name in ("centos", "fedora"):
+        redhat.fit(tree, found)
 
 
 def mask_units(tree: Tree) -> None:
@@ -42,47 +109,3 @@ def mask_units(tree: Tree) -> None:
         known = tree.read(f"usr/lib/systemd/system/{unit}") or tree.read(f"lib/systemd/system/{unit}")
         if known and not tree.is_link(place) and tree.read(place) is None:
             tree.link(place, "/dev/null")
-
-
-def set_network(tree: Tree, job: Job, found: Distribution) -> list[str]:
-    """Addresses in the files of the distribution's own network software; a warning where we do not know it."""
-    cards = [nic for nic in job.nics if nic.values.get("ip") or nic.values.get("ip6")]
-    if not cards:
-        return []
-    if uses_networkd(tree, found):
-        for nic in cards:
-            tree.write(networkd.path(nic), networkd.text(nic))
-        enable_networkd(tree)
-        return []
-    if found.name in (*_DEBIAN_LIKE, "alpine"):
-        text = tree.read(ifupdown.PATH) or ""
-        tree.write(ifupdown.PATH, ifupdown.rewrite(text, cards, dialect(found)))
-        return []
-    return [f"addresses inside the container are not set: the network files of '{found.name}' are not known yet"]
-
-
-def dialect(found: Distribution) -> Dialect:
-    """ifupdown knows prefixes since Debian 10; busybox's, of Alpine, since 3.13 or so, and no IPv6 methods."""
-    if found.name == "alpine":
-        return Dialect(cidr=found.at_least(3, 13), inet6_methods=False)
-    first = {"debian": (10,), "devuan": (3,), "ubuntu": (17, 10)}[found.name]
-    return Dialect(cidr=found.at_least(*first))
-
-
-def uses_networkd(tree: Tree, found: Distribution) -> bool:
-    """Fedora, Arch and Ubuntu since 17.10 do; Debian where ifupdown is not installed."""
-    if found.name in ("fedora", "archlinux"):
-        return True
-    if found.name == "ubuntu" and found.at_least(17, 10):
-        return True
-    ifup = tree.head("usr/sbin/ifup", 1) or tree.head("sbin/ifup", 1)
-    program = tree.head("usr/lib/systemd/systemd-networkd", 1) or tree.head("lib/systemd/systemd-networkd", 1)
-    return found.name == "debian" and not ifup and bool(program)
-
-
-def enable_networkd(tree: Tree) -> None:
-    """As ``systemctl enable`` would, where the unit is and is not enabled yet."""
-    wanted = f"etc/systemd/system/multi-user.target.wants/{networkd.UNIT}"
-    unit = f"usr/lib/systemd/system/{networkd.UNIT}"
-    if tree.read(unit) is not None and not tree.is_link(wanted):
-        tree.link(wanted, f"/{unit}")

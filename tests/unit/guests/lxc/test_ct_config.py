@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from hostd.core.errors import Conflict, Invalid, ParseError, Unsupported
 from hostd.core.formats.keyvalue import LXC_PENDING, GuestFile, format_guest, parse_guest
-from hostd.guests.lxc import config, mounts, network, plan, runtime_config
+from hostd.guests.lxc import config, identities, idmap, mounts, network, plan, runtime_config
 from hostd.guests.lxc.facts import NodeFacts, choose_cpus
 
 V2 = NodeFacts(cgroup_version=2, apparmor=True, swap_limit=True, cpus=(0, 1, 2, 3))
@@ -198,3 +199,44 @@ def test_device_names_fit() -> None:
 def test_unknown_keys_and_raw_lines_survive() -> None:
     file = GuestFile(current={"frob": "1"}, raw=(("lxc.cap.drop", "sys_admin"), ("lxc.rootfs.path", "/x")))
     assert format_guest(config.without_forbidden(file), pending=LXC_PENDING) == "frob: 1\nlxc.cap.drop: sys_admin\n"
+
+
+OWN_MAP = (
+    "unprivileged: 1\nlxc.idmap: u 0 100000 1000\nlxc.idmap: u 1000 1000 1\nlxc.idmap: u 1001 101001 64535\n"
+    "lxc.idmap: g 0 100000 65536\n"
+)
+
+
+def test_a_map_of_ids_of_its_own_stands_in_place_of_the_usual_one() -> None:
+    made = runtime_config.render(container(OWN_MAP), V2, source="x")
+    lines = [line for line in made.splitlines() if line.startswith("lxc.idmap")]
+    assert lines == [f"lxc.idmap = {v}" for v in ("u 0 100000 1000", "u 1000 1000 1", "u 1001 101001 64535",
+                                                  "g 0 100000 65536")]  # fmt: skip
+    both = container("unprivileged: 1\nlxc.idmap: b 0 100000 65536\n")
+    assert both.idmap == idmap.USUAL == container("unprivileged: 1\n").idmap
+    assert container("").idmap == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("lxc.idmap: u 0 100000 65536\n", "needs 'unprivileged: 1'"),
+        ("unprivileged: 1\nlxc.idmap: u 0 100000\n", "expected 'u', 'g' or 'b'"),
+        ("unprivileged: 1\nlxc.idmap: b 0 100000 0\n", "leaves the ids"),
+        ("unprivileged: 1\nlxc.idmap: b 0 4294967000 1000\n", "leaves the ids"),
+        ("unprivileged: 1\nlxc.idmap: b 0 100000 1000\nlxc.idmap: u 999 200000 1\n", "share ids inside"),
+        ("unprivileged: 1\nlxc.idmap: b 0 100000 1000\nlxc.idmap: g 5000 100999 1\n", "share ids on the host"),
+        ("unprivileged: 1\nlxc.idmap: b 0 0 65536\n", "must be 100000"),
+        ("unprivileged: 1\nlxc.idmap: u 0 100000 65536\n", "id 0 ('g')"),
+    ],
+)
+def test_a_map_of_ids_that_cannot_be_is_refused_with_the_reason(text: str, words: str) -> None:
+    with pytest.raises((Conflict, ParseError), match=re.escape(words)):
+        container(text)
+
+
+def test_a_map_needs_the_hosts_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identities, "read_text", lambda path: "root:100000:65536\n")
+    identities.require_reserved(container("unprivileged: 1\n").idmap)
+    with pytest.raises(Conflict, match=re.escape("usermod --add-subuids 1000-1000 root")):
+        identities.require_reserved(container(OWN_MAP).idmap)

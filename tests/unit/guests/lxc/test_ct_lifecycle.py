@@ -16,7 +16,7 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.run import Result
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.lxc import archive, build, identities, launch, lifecycle, runtime_config, volumes
+from hostd.guests.lxc import archive, build, identities, isolated, launch, lifecycle, runtime_config, volumes
 from hostd.guests.lxc import create as creation
 from hostd.guests.lxc.create import NewContainer, create
 from hostd.guests.lxc.engine import SystemdEngine
@@ -322,7 +322,7 @@ def test_builds_cross_as_json() -> None:
     job = Job(first=True, hostname="a", password_hash="$6$x")
     work = build.Build(root="/r", mounts=((["mount", "x"], "/r"),), template="/t", unprivileged=True, job=job)
     assert build.Build.from_json(work.to_json()) == work
-    assert build.isolated_argv(["x"])[-1] == "x"
+    assert isolated.isolated_argv(["x"])[-1] == "x"
 
 
 def test_hashes_come_through_a_pipe() -> None:

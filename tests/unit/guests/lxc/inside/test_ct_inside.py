@@ -12,7 +12,8 @@ from hostd.guests.lxc.inside import accounts, identity, ifupdown, inittab, netwo
 from hostd.guests.lxc.inside.detect import Distribution, architecture, distribution, parse_os_release
 from hostd.guests.lxc.inside.ifupdown import Dialect
 from hostd.guests.lxc.inside.job import Job, Report, Resolver
-from hostd.guests.lxc.inside.setup import apply, dialect
+from hostd.guests.lxc.inside.networks import dialect
+from hostd.guests.lxc.inside.setup import apply
 from hostd.guests.lxc.inside.tree import RealTree, Tree
 from hostd.guests.lxc.network import nics
 from tests.fakes.tree import MemoryTree
@@ -180,12 +181,6 @@ def test_unmanaged_files_are_left_alone_but_for_what_was_asked() -> None:
     assert "was not set" in apply(MemoryTree(), job).warnings[0]
 
 
-def test_network_files_that_we_do_not_know_are_a_warning() -> None:
-    job = Job(first=True, hostname="x", nics=tuple(nics(STATIC)))
-    assert "'gentoo'" in apply(MemoryTree({"etc/os-release": "ID=gentoo\n"}), job).warnings[0]
-    assert apply(MemoryTree({"etc/os-release": "ID=gentoo\n"}), Job(first=True, hostname="x")).warnings == ()
-
-
 def test_a_debian_without_ifupdown_uses_networkd() -> None:
     files = {"usr/lib/systemd/systemd-networkd": "ELF", f"usr/lib/systemd/system/{networkd.UNIT}": "[Unit]\n"}
     job = Job(first=True, hostname="x", nics=tuple(nics({"net0": "name=eth0,ip=dhcp,ip6=auto"})))
@@ -259,3 +254,96 @@ def test_jobs_and_reports_cross_as_json_and_hide_the_hash() -> None:
     assert "$6$h" not in repr(job)
     report = Report(ostype="debian", arch="amd64", warnings=("w",))
     assert Report.from_json(report.to_json()) == report
+
+
+def set_up(files: dict[str, str], config: dict[str, str], **more: str) -> MemoryTree:
+    """After two runs of the same job, which must not differ."""
+    tree = MemoryTree(files)
+    job = Job(
+        first=True, hostname="web.example.org", nics=tuple(nics(config)), nameserver="192.0.2.9 2001:db8::9", **more
+    )
+    numbers = iter(range(9))
+    apply(tree, job, lambda: f"00000000-0000-0000-0000-00000000000{next(numbers)}")
+    once = (dict(tree.files), dict(tree.links))
+    apply(tree, job, lambda: f"00000000-0000-0000-0000-00000000000{next(numbers)}")
+    assert (tree.files, tree.links) == once
+    return tree
+
+
+BOTH = {"net0": "name=eth0,ip=192.0.2.5/24,gw=192.0.2.1,ip6=2001:db8::5/64,gw6=2001:db8::1"}
+
+
+def test_gentoo_has_variables_and_a_service_per_card() -> None:
+    files = {"etc/os-release": "ID=gentoo\n", "sbin/openrc": "ELF", "etc/init.d/net.lo": "#!/sbin/openrc-run\n",
+             "etc/conf.d/hostname": '# name\nhostname="localhost"\n', "etc/conf.d/net": "# mine\n"}  # fmt: skip
+    tree = set_up(files, BOTH)
+    assert tree.read("etc/conf.d/net") == "# mine\n" + sections.block(
+        'config_eth0="192.0.2.5/24\n2001:db8::5/64"\nroutes_eth0="default via 192.0.2.1\ndefault via 2001:db8::1"\n'
+    )
+    assert tree.links == {"etc/init.d/net.eth0": "net.lo", "etc/runlevels/default/net.eth0": "/etc/init.d/net.eth0"}
+    assert tree.read("etc/conf.d/hostname") == '# name\nhostname="web"\n'
+
+
+def test_cards_of_networkmanager_have_ids_of_their_own_that_stay() -> None:
+    cards = {**BOTH, "net1": "name=eth1,ip=dhcp,ip6=auto"}
+    tree = set_up({"etc/os-release": 'ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="10.0"\n'}, cards)
+    first = tree.read("etc/NetworkManager/system-connections/eth0.nmconnection") or ""
+    second = tree.read("etc/NetworkManager/system-connections/eth1.nmconnection") or ""
+    assert "uuid=00000000-0000-0000-0000-000000000000\n" in first
+    assert "uuid=00000000-0000-0000-0000-000000000001\n" in second
+    assert "address=2001:db8::5/64\ngateway=2001:db8::1\ndns=2001:db8::9\n" in first
+    assert "[ipv4]\nmethod=auto\ndns=192.0.2.9\n[ipv6]\nmethod=auto\n" in second
+    assert tree.modes["etc/NetworkManager/system-connections/eth0.nmconnection"] == 0o600
+    assert tree.read("etc/hostname") == "web.example.org\n"
+
+
+def test_a_route_that_is_not_needed_any_more_goes() -> None:
+    outside = {"net0": "name=eth0,ip=192.0.2.5/32,gw=198.51.100.1"}
+    for release, path in (
+        ("CentOS release 6.3 (Final)\n", "etc/sysconfig/network-scripts/route-eth0"),
+        ("", "etc/sysconfig/network/ifroute-eth0"),
+    ):
+        files = {"etc/redhat-release": release} if release else {"etc/os-release": "ID=opensuse-leap\n"}
+        tree = set_up(files, outside)
+        assert "198.51.100.1" in (tree.read(path) or "")
+        apply(tree, Job(first=False, hostname="web", nics=tuple(nics({"net0": "name=eth0,ip=dhcp"}))))
+        assert tree.read(path) is None
+
+
+def test_an_old_upstart_gets_a_job_per_terminal() -> None:
+    files = {"etc/redhat-release": "CentOS release 6.3 (Final)\n", "etc/init/rc.conf": "",
+             "etc/rc.d/rc.sysinit": "a\n/sbin/start_udev\n"}  # fmt: skip
+    tree = set_up(files, {})
+    assert "mingetty tty2" in (tree.read("etc/init/tty2.conf") or "")
+    assert tree.read("etc/init/tty3.conf") is None
+    assert tree.read("etc/rc.d/rc.sysinit") == "a\n#/sbin/start_udev\n"
+    assert tree.read("etc/systemd/system-preset/00-pve.preset") is None
+
+
+def test_the_first_boot_of_a_fedora_applies_presets() -> None:
+    tree = set_up({"etc/os-release": "ID=fedora\nVERSION_ID=41\n", "etc/machine-id": "0123\n"}, BOTH)
+    assert "enable systemd-networkd.service\n" in (tree.read("etc/systemd/system-preset/00-pve.preset") or "")
+    assert tree.read("etc/machine-id") == "uninitialized\n"
+
+
+def test_a_getty_for_each_terminal() -> None:
+    unit = "usr/lib/systemd/system/container-getty@.service"
+    tree = MemoryTree({**DEBIAN, unit: "[Service]\n", "etc/securetty": "tty1"})
+    apply(tree, Job(first=True, hostname="a", ttys=2))
+    wants = "etc/systemd/system/getty.target.wants/container-getty@"
+    assert [n for n in range(1, 7) if tree.is_link(f"{wants}{n}.service")] == [1, 2]
+    assert (tree.read("etc/securetty") or "").startswith("tty1\nlxc/console\n")
+    apply(tree, Job(first=False, hostname="a", ttys=1))
+    assert [n for n in range(1, 7) if tree.is_link(f"{wants}{n}.service")] == [1]
+
+
+def test_a_netplan_of_a_template_goes_before_our_files() -> None:
+    files = {"etc/os-release": "ID=ubuntu\nVERSION_ID=24.04\n", "etc/netplan/10-lxc.yaml": "network:\n"}
+    tree = set_up(files, BOTH)
+    assert tree.read("etc/netplan/10-lxc.yaml") is None
+    assert "Address = 192.0.2.5/24" in (tree.read("etc/systemd/network/eth0.network") or "")
+
+
+def test_an_old_ubuntu_is_known_by_its_lsb_file() -> None:
+    files = {"etc/lsb-release": "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=12.04\n", "etc/debian_version": "wheezy/sid\n"}
+    assert distribution(MemoryTree(files)) == Distribution(name="ubuntu", version=(12, 4))

@@ -1,0 +1,184 @@
+"""File systems of containers seen from the host: usage, trimming, checking, and mounted by hand for a look."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from hostd.core.errors import Conflict, HostError, NotFound
+from hostd.core.undo import Undo
+from hostd.guests import config as files
+from hostd.guests.lxc import copies, mounts
+from hostd.guests.lxc import runtime_config as runtime
+from hostd.guests.lxc import volumes as filesystems
+from hostd.guests.lxc.build import make_folder
+from hostd.guests.lxc.config import is_unprivileged
+from hostd.guests.lxc.engine import Engine, SystemdEngine
+from hostd.guests.lxc.interrupted import opened, unmarked
+from hostd.guests.lxc.mounts import MountPoint
+from hostd.guests.lxc.ownership import where
+from hostd.guests.volumes import catalog_of
+from hostd.node.host import Host
+from hostd.tasks.log import TaskLog
+
+MOUNTED: Final = "mounted"
+_CHECK_S: Final = 3600.0
+_MOST_LINKS: Final = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Bytes of one mount point."""
+
+    point: MountPoint
+    size_bytes: int
+    used_bytes: int
+    free_bytes: int
+
+
+def _places(host: Host, vmid: int, engine: Engine) -> tuple[str, list[tuple[MountPoint, str]]]:
+    """The name space of a running container's volumes, and where each one is mounted there."""
+    guest = files.load(host.store, where(host, vmid))
+    points = mounts.mount_points(guest.file.current)
+    found = [(p, runtime.rootfs(vmid) if p.key == "rootfs" else runtime.staging(vmid, p.key)) for p in points]
+    return engine.mount_namespace(vmid), found
+
+
+def usage(host: Host, vmid: int, engine: Engine | None = None) -> list[Usage]:
+    """How full the volumes of a running container are; Conflict when it does not run."""
+    namespace, places = _places(host, vmid, engine or SystemdEngine(host.run))
+    argv = ["df", "--block-size=1", "--output=size,used,avail", *(path for _, path in places)]
+    lines = host.run(["nsenter", f"--mount={namespace}", "--", *argv]).stdout.splitlines()[1:]
+    found = []
+    for (point, _), line in zip(places, lines, strict=True):
+        size, used, free = (int(word) for word in line.split())
+        found.append(Usage(point=point, size_bytes=size, used_bytes=used, free_bytes=free))
+    return found
+
+
+def trim(host: Host, log: TaskLog, vmid: int, *, only_volumes: bool = False, engine: Engine | None = None) -> None:
+    """Tell the storages of a running container which blocks are free; one that cannot is a warning."""
+    namespace, places = _places(host, vmid, engine or SystemdEngine(host.run))
+    for point, path in places:
+        if only_volumes and point.is_path:
+            continue
+        done = host.run(["nsenter", f"--mount={namespace}", "--", "fstrim", "--verbose", path], check=False)
+        if done.code:
+            log.warn(f"{point.key}: {done.stderr.strip() or 'cannot be trimmed'}")
+        else:
+            log.info(f"{point.key}: {done.stdout.strip().rpartition(': ')[2]}")
+
+
+def check(host: Host, log: TaskLog, vmid: int, key: str, *, force: bool = False, engine: Engine | None = None) -> None:
+    """Check a file system of a stopped container and repair what can be repaired without asking (e2fsck(8), -p)."""
+    engine = engine or SystemdEngine(host.run)
+    with files.lock(vmid):
+        guest = opened(host, log, vmid, engine=engine)
+        if engine.running(vmid):
+            raise Conflict(f"CT {vmid} is running: its file systems are in use")
+        point = _point(guest.file.current, key)
+        catalog = catalog_of(host)
+        catalog.activate([point.volume])
+        source = filesystems.source_of(catalog, point.volume)
+        if source.kind == "folder":
+            raise Conflict(f"'{key}' ({point.source}) is a folder: there is nothing to check")
+        argv = ["e2fsck", "-p", *(["-f"] if force else []), source.path]
+        done = host.run(argv, timeout_s=_CHECK_S, check=False)
+        log.info(done.stdout.strip() or f"'{point.source}' was checked")
+        if done.code not in copies.CLEAN:
+            raise HostError(f"'{point.source}' has errors that need a person: run e2fsck {source.path}")
+
+
+def _point(config: Mapping[str, str], key: str) -> MountPoint:
+    found = next((p for p in mounts.mount_points(config) if p.key == key), None)
+    if found is None:
+        raise NotFound(f"mount point '{key}' does not exist")
+    return found
+
+
+def mount(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None) -> str:
+    """Mount a stopped container's volumes on the host for a look; the folder. It is locked until ``unmount``."""
+    engine = engine or SystemdEngine(host.run)
+    with files.lock(vmid), Undo() as undo:
+        guest = opened(host, log, vmid, engine=engine)
+        if engine.running(vmid):
+            raise Conflict(f"CT {vmid} is running; its files are at /proc/<pid>/root of its first process")
+        points = mounts.mount_points(guest.file.current)
+        catalog = catalog_of(host)
+        catalog.activate([p.volume for p in points if not p.is_path])
+        root = runtime.rootfs(vmid)
+        marked = {**guest.file.current, "lock": MOUNTED}
+        guest = files.save(host.store, guest, replace(guest.file, current=marked))
+        undo.add(unmarked, host, guest)
+        os.makedirs(root, exist_ok=True)
+        owner = filesystems.owner_of(is_unprivileged(guest.file.current))
+        for point in points:
+            if point.is_path:
+                log.warn(f"{point.key}: '{point.source}' is the host's own and is not mounted here")
+                continue
+            target = place_inside(root, point.target)
+            make_folder(target, owner)
+            host.run(filesystems.mount_argv(filesystems.source_of(catalog, point.volume), target, ["nodev", "nosuid"]))
+            undo.add(host.run, ["umount", target])
+        undo.keep()
+    log.info(f"mounted CT {vmid} in '{root}'")
+    return root
+
+
+def unmount(host: Host, log: TaskLog, vmid: int) -> None:
+    """End ``mount``."""
+    with files.lock(vmid):
+        guest = files.load(host.store, where(host, vmid))
+        if guest.file.current.get("lock") != MOUNTED:
+            raise Conflict(f"CT {vmid} is not mounted")
+        if os.path.ismount(runtime.rootfs(vmid)):
+            host.run(["umount", "--recursive", runtime.rootfs(vmid)])
+        unmarked(host, guest)
+    log.info(f"unmounted CT {vmid}")
+
+
+def place_inside(root: str, target: str) -> str:
+    """Where a path of the container is on the host while its root is mounted at ``root`` and nobody changes it.
+
+    Links are followed as the container would: none leads out. Conflict for a chain of links without an end, or a path
+    through something that is no folder.
+    """
+    left = [part for part in target.split("/") if part not in ("", ".")]
+    way: list[str] = []
+    links = 0
+    while left:
+        part = left.pop(0)
+        if part == "..":
+            way = way[:-1]
+            continue
+        here = "/".join([root, *way, part])
+        try:
+            mode = os.lstat(here).st_mode
+        except FileNotFoundError:
+            return "/".join([root, *_plain([*way, part, *left])])
+        if stat.S_ISLNK(mode):
+            links += 1
+            if links > _MOST_LINKS:
+                raise Conflict(f"'{target}': too many links")
+            to = os.readlink(here)
+            way = [] if to.startswith("/") else way
+            left = [word for word in to.split("/") if word not in ("", ".")] + left
+        elif not stat.S_ISDIR(mode):
+            raise Conflict(f"'{target}': '/{'/'.join([*way, part])}' is no folder")
+        else:
+            way.append(part)
+    return "/".join([root, *way]) if way else root
+
+
+def _plain(parts: Sequence[str]) -> list[str]:
+    """Without ``..``: below a folder that is not there yet there are no links."""
+    found: list[str] = []
+    for part in parts:
+        if part == "..":
+            found = found[:-1]
+        else:
+            found.append(part)
+    return found
