@@ -113,26 +113,32 @@ class Load:
             assert not lost, f"acknowledged, but not on {racks.name(number)}: {lost}"
 
 
-def test_power_cuts_lose_nothing_that_was_acknowledged(rack: Rack) -> None:
+@pytest.fixture(scope="module")
+def load(rack: Rack) -> Load:
+    return Load(rack)
+
+
+@pytest.mark.parametrize(("victims", "kept"), CUTS, ids=["one", "another", "all"])
+def test_a_power_cut_loses_nothing_that_was_acknowledged(
+    rack: Rack, load: Load, victims: tuple[int, ...], kept: float
+) -> None:
     seed = time.time_ns()
     chance = random.Random(seed)
     print(f"seed {seed}")
-    load = Load(rack)
-    for victims, kept in CUTS:
-        others = [number for number in racks.NUMBERS if number not in victims]
-        load.start(racks.NUMBERS)
-        load.wait_for_progress(racks.NUMBERS)
-        time.sleep(chance.uniform(0, 10))
-        rack.cut(victims, kept, chance)
-        load.stop(victims)
-        load.wait_for_progress(others)
-        for number in victims:
-            rack.start_volatile(number)
-        rack.wait_until_whole()
-        load.stop(others)
-        load.check()
-        for host in rack.hosts.values():
-            assert host.ssh(racks.CHECK).endswith(": ok\n")
-            racks.check_units(host)
-        until(lambda: len({host.ssh(TREE) for host in rack.hosts.values()}) == 1, 60, "all trees are the same")
-        print(f"hosts {victims} cut, {kept:.0%} kept: {load.count} writes acknowledged up to now, all there")
+    others = [number for number in racks.NUMBERS if number not in victims]
+    load.start(racks.NUMBERS)
+    load.wait_for_progress(racks.NUMBERS)
+    time.sleep(chance.uniform(0, 10))
+    rack.cut(victims, kept, chance)
+    load.stop(victims)
+    load.wait_for_progress(others)
+    for number in victims:
+        rack.start_volatile(number)
+    rack.wait_until_whole()
+    load.stop(others)
+    load.check()
+    for host in rack.hosts.values():
+        assert host.ssh(racks.CHECK).endswith(": ok\n")
+        racks.check_units(host)
+    until(lambda: len({host.ssh(TREE) for host in rack.hosts.values()}) == 1, 60, "all trees are the same")
+    print(f"hosts {victims} cut, {kept:.0%} kept: {load.count} writes acknowledged up to now, all there")
