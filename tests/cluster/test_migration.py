@@ -41,11 +41,14 @@ SLOW = 3072  # KiB a second: the machine's memory takes half a minute
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Two nodes of a cluster; ``bridge``: what both hang on here."""
+    """Two nodes of a cluster; ``cable``: this machine's end of the first one's, which hangs on a bridge with the other.
+
+    ``network``: the first three numbers of their addresses.
+    """
 
     first: Machine
     second: Machine
-    bridge: str
+    cable: str
     network: str
 
     @property
@@ -78,7 +81,7 @@ def pair(machines: list[Machine], tmp_path_factory: pytest.TempPathFactory) -> P
     with tempfile.TemporaryDirectory() as work:
         build(cache, Path(work), first.folder.parent / f"cluster-{port}-shared/boot")
     network = first.address.rpartition(".")[0]
-    return Pair(first=first, second=second, bridge=f"hfc{port}", network=network)
+    return Pair(first=first, second=second, cable=f"hf{port}", network=network)
 
 
 class Guest:
@@ -86,8 +89,8 @@ class Guest:
 
     def __init__(self, pair: Pair, vmid: int, **disks: str) -> None:
         self.pair, self.vmid, self.home = pair, vmid, pair.first
-        last = int(pair.first.address.rpartition(".")[2]) - 2 + vmid % 10
-        self.address = f"{pair.network}.{last}"
+        base = int(pair.first.address.rpartition(".")[2]) - 2  # 32 addresses; the nodes have the first ones
+        self.address = f"{pair.network}.{base + 20 + vmid % 10}"
         api = pair.api(pair.first)
         api.wait(
             api.post(
@@ -182,7 +185,7 @@ def test_a_running_machine_moves_and_its_connection_stays(pair: Pair, on_shared:
     assert line.ask("write") == "written"
     before = {what: line.ask(what) for what in ("mem", "disk")}
     ticked = int(line.ask("tick"))
-    with Sniffer(pair.bridge, PORT, MARK) as wire:
+    with Sniffer(pair.cable, PORT, MARK) as wire:
         lines = guest.move()
     assert int(line.ask("tick")) > ticked
     assert {what: line.ask(what) for what in before} == before
@@ -192,7 +195,7 @@ def test_a_running_machine_moves_and_its_connection_stays(pair: Pair, on_shared:
     assert set(wire.firsts.values()) == {0x16}, "every connection begins with TLS"
     assert not wire.seen
     print("\n".join(lines))
-    with Sniffer(pair.bridge, PORT, MARK) as wire:
+    with Sniffer(pair.cable, PORT, MARK) as wire:
         lines = guest.move(migration_type="insecure")
     assert wire.seen, "without TLS the guest's memory is seen: this is how it is known that it was not before"
     assert {what: line.ask(what) for what in before} == before
@@ -240,7 +243,7 @@ def under_way(api: Api, upid: str) -> None:
 def test_stopping_the_task_leaves_the_machine_where_it_was(pair: Pair, on_local: Guest) -> None:
     guest, line = on_local, on_local.line
     before = {what: line.ask(what) for what in ("mem", "disk")}
-    with Sniffer(pair.bridge, PORT, MARK) as wire:
+    with Sniffer(pair.cable, PORT, MARK) as wire:
         api, upid = guest.begin(**{"with-local-disks": 1, "bwlimit": SLOW})
         under_way(api, upid)
         time.sleep(8)
