@@ -99,7 +99,9 @@ class Guest:
                 args=arguments(f"{SHARED}/boot", f"{self.address}/27"), **disks,
             )
         )  # fmt: skip
-        api.wait(api.post(f"/nodes/{pair.first.name}/qemu/{vmid}/status/start"))
+        if "scsi1" in disks:
+            api.put(f"{self.path(self.home)}/config", delete="scsi1")  # it becomes unused0
+        api.wait(api.post(f"{self.path(self.home)}/status/start"))
         self.line = Line(self.address)
 
     def path(self, machine: Machine) -> str:
@@ -169,7 +171,7 @@ def on_shared(pair: Pair) -> Iterator[Guest]:
 
 @pytest.fixture
 def on_local(pair: Pair) -> Iterator[Guest]:
-    guest = Guest(pair, 902, scsi0="local:0.02,format=qcow2", unused0="local:0.01,format=raw")
+    guest = Guest(pair, 902, scsi0="local:0.02,format=qcow2", scsi1="local:0.01,format=raw")
     yield guest
     guest.remove()
 
