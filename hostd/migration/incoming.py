@@ -160,8 +160,7 @@ class Incoming:
             raise Conflict(f"'{volume}' was not made for this move")
         catalog = self._catalog()
         path, pid_file = catalog.path(volume), f"{session_path(self._vmid)}.pid"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(pid_file)
+        _forget(pid_file)
         argv = nbd_argv(path, catalog.format(volume), socket_of(Stream.COPY, self._vmid), pid_file)
         self._host.run(argv, timeout_s=60)
         self._open = (path, pid_file)
@@ -178,6 +177,7 @@ class Incoming:
                 raise TimedOut(f"what writes to '{path}' does not end")
             time.sleep(_POLL_S)
         self._open = None
+        _forget(pid_file)
         with open(path, "rb") as file:
             os.fsync(file.fileno())
         return {}
@@ -204,8 +204,7 @@ class Incoming:
             if self._open is not None:
                 _end(self._open[1])
             if self._begun:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(session_path(self._vmid))
+                _forget(session_path(self._vmid))
                 leftovers.clear(self._host, self._log, self._vmid, self._machines)
 
 
@@ -217,6 +216,11 @@ def _make_folder(path: str) -> None:
     with contextlib.suppress(KeyError):  # QEMU runs as root where the user does not exist
         user = pwd.getpwnam(sockets.QEMU_USER)
         os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def _forget(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _pid(pid_file: str) -> int:
@@ -234,3 +238,4 @@ def _end(pid_file: str) -> None:
     if pid := _pid(pid_file):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
+    _forget(pid_file)

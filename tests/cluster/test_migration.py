@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import Machine, wait_for
+from tests.cluster.conftest import Machine, switch_on, wait_for
 from tests.lib.apiclient import Api
 from tests.lib.movable import MARK, Line, arguments, build
 from tests.lib.sniffer import Sniffer
@@ -281,6 +282,24 @@ KILLS: dict[str, tuple[Callable[[Guest], object], bool]] = {
         True,
     ),
 }
+
+
+def test_a_target_that_loses_its_power_does_not_take_the_machine_along(pair: Pair, on_local: Guest) -> None:
+    guest, target = on_local, pair.second
+    before = {what: guest.line.ask(what) for what in ("disk", "mem")}
+    api, upid = guest.begin(**{"with-local-disks": 1, "bwlimit": SLOW})
+    under_way(api, upid)
+    subprocess.run(["lxc-stop", "-k", "-n", target.container], check=True)
+    assert api.wait(upid, 120, ok=False) != "OK"
+    assert {what: guest.line.ask(what) for what in before} == before
+    switch_on(target)
+    wait_for("both are members", lambda: pair.first.online() == target.online() == 2, 120)
+    wait_for("the target has nothing of it", lambda: guest.volumes(target) == [], 120)
+    api = pair.api(guest.home)
+    assert "already running" in api.wait(api.post(f"{guest.path(guest.home)}/status/start"), 60, ok=False)
+    guest.check_home()
+    assert guest.state() == "running"
+    assert {what: guest.line.ask(what) for what in before} == before
 
 
 @pytest.mark.parametrize("what", KILLS)
