@@ -63,14 +63,14 @@ class MigrateParams:
     )  # fmt: skip
 
 
-def _others(ctx: Context) -> list[str]:
+def others(ctx: Context) -> list[str]:
     """Nodes that are there, besides this one."""
     return [member.name for member in members.nodes(ctx) if member.online and member.name != ctx.node]
 
 
 def _report(ctx: Context, vmid: int) -> tuple[preconditions.Report, Catalog]:
     catalog = catalog_of(ctx.host)
-    return preconditions.report(stored(ctx, vmid).file, catalog.file, _others(ctx)), catalog
+    return preconditions.report(stored(ctx, vmid).file, catalog.file, others(ctx)), catalog
 
 
 def _size(catalog: Catalog, volume: preconditions.Volume) -> int:
@@ -160,7 +160,7 @@ def road_args(ctx: Context, target: str) -> dict[str, object]:
     chosen = datacenter.parse(stored_options(ctx)).get("migration", {})
     return {
         "target": target,
-        "others": _others(ctx),
+        "others": others(ctx),
         "addresses": _addresses(ctx, target),
         "network": chosen.get("network", ""),
         "secure": chosen.get("type", "secure") == "secure",

@@ -18,8 +18,8 @@ def folder(vmid: int) -> str:
 class LiveMove:
     """``libvirt``, ``memory``, ``disks``: unix sockets that lead to the target. ``xml``: the definition there.
 
-    ``slots``: drives whose contents QEMU copies to volumes that are there already. ``downtime_ms``: how long the machine
-    may stand still in the end, 0 for QEMU's own notion; a machine that changes too much is slowed down until it fits.
+    ``slots``: drives whose contents QEMU copies to volumes that are there already. ``downtime_ms``: how long the
+    machine may stand still in the end, 0 for QEMU's own notion; one that changes too much is slowed down until it fits.
     """
 
     libvirt: str
