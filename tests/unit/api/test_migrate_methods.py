@@ -80,3 +80,7 @@ def test_all_machines_of_a_node(two: Site) -> None:
     assert (args["move"]["target"], args["move"]["limit_kib"]) == ("beta", 900)
     for nowhere in ("alpha", "gamma"):
         assert two.call("POST", "/nodes/alpha/migrateall", data={"target": nowhere}).status_code == 400
+
+
+def test_what_can_go_along(two: Site) -> None:
+    assert data(two.get("/nodes/alpha/capabilities/qemu/migration")) == {"has-dbus-vmstate": 0}
