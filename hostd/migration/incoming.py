@@ -41,6 +41,8 @@ from hostd.tasks.log import TaskLog
 _CLOSE_S: Final = 120.0
 _POLL_S: Final = 0.1
 _MOST_NAMES: Final = 100
+_TRIES: Final = 5
+_TRY_S: Final = 2.0
 LIBVIRT_SOCKET: Final = "/run/libvirt/libvirt-sock"
 
 Answer = dict[str, Any]
@@ -199,13 +201,27 @@ class Incoming:
         return {"downtime_ms": self._machines.downtime_ms(self._vmid) if running else 0}
 
     def leave(self) -> None:
-        """End this side of the move: the machine is this node's now, or nothing of it stays."""
+        """End this side of the move: the machine is this node's now, or nothing of it stays.
+
+        Raises HostError where that cannot be done now; the note stays, for whoever clears up next.
+        """
         with self._stack:
             if self._open is not None:
                 _end(self._open[1])
             if self._begun:
                 _forget(session_path(self._vmid))
+                self._clear()
+
+    def _clear(self) -> None:
+        """libvirt may be starting again just now: what was cut off may be just that."""
+        for _ in range(_TRIES):
+            try:
                 leftovers.clear(self._host, self._log, self._vmid, self._machines)
+                return
+            except HostError as err:
+                self._log.warn(f"VM {self._vmid}: {err}")
+                time.sleep(_TRY_S)
+        leftovers.clear(self._host, self._log, self._vmid, self._machines)
 
 
 def _make_folder(path: str) -> None:

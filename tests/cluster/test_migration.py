@@ -228,7 +228,9 @@ def test_local_disks_go_along(pair: Pair, on_local: Guest) -> None:
     after = line.ask("disk")
     api = pair.api(guest.home)
     api.wait(api.post(f"{guest.path(guest.home)}/status/stop"))
-    guest.move(online=0, targetstorage="local")
+    said = guest.home.run("qm", "migrate", str(guest.vmid), pair.first.name, "--targetstorage", "local")
+    assert "copying 'extra:902/vm-902-disk-0.qcow2'" in said
+    guest.home = pair.first
     guest.check_home(running=False)
     assert guest.volumes(pair.first) == ["vm-902-disk-0.qcow2", "vm-902-disk-1.raw"]
     assert guest.volumes(pair.second, "/var/lib/extra") == []
