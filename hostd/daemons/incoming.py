@@ -28,6 +28,10 @@ _HANDSHAKE: Final = 0x16  # the first byte of TLS (RFC 8446, 5.1)
 _GREETING_S: Final = 10.0
 
 
+class Unfinished(Exception):
+    """Something of a machine is still here that should not; the unit fails, and ``clear`` comes after it."""
+
+
 def admitted(host: Host, peer: socket.socket) -> tuple[socket.socket, Stream, int]:
     """The connection, in TLS if it began so, what it carries, and of which machine. Raises HostError, OSError."""
     peer.settimeout(_GREETING_S)
@@ -59,7 +63,7 @@ def _greeted(host: Host, said: dict[str, Any], *, plain: bool) -> tuple[Stream, 
 
 
 def control(host: Host, peer: socket.socket, vmid: int) -> None:
-    """Answer the source until its connection ends."""
+    """Answer the source until its connection ends. Raises Unfinished."""
     session = Incoming(host, JournalLog(log), vmid, LibvirtMachines())
     try:
         wire.send(peer, {"ok": {}})
@@ -75,7 +79,10 @@ def control(host: Host, peer: socket.socket, vmid: int) -> None:
         log.warning("VM %d: the connection to the source broke: %s", vmid, err)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        session.leave()
+        try:
+            session.leave()
+        except HostError as err:
+            raise Unfinished(f"VM {vmid}: {err}") from err
 
 
 def main(arguments: list[str]) -> int:
@@ -98,6 +105,9 @@ def main(arguments: list[str]) -> int:
         log.warning("%s", err)
     except KeyboardInterrupt:
         log.warning("ended by a signal")
+    except Unfinished as err:
+        log.error("%s", err)
+        return 1
     return 0
 
 

@@ -41,6 +41,8 @@ from hostd.tasks.log import TaskLog
 _CLOSE_S: Final = 120.0
 _POLL_S: Final = 0.1
 _MOST_NAMES: Final = 100
+_TRIES: Final = 5
+_TRY_S: Final = 2.0
 LIBVIRT_SOCKET: Final = "/run/libvirt/libvirt-sock"
 
 Answer = dict[str, Any]
@@ -160,8 +162,7 @@ class Incoming:
             raise Conflict(f"'{volume}' was not made for this move")
         catalog = self._catalog()
         path, pid_file = catalog.path(volume), f"{session_path(self._vmid)}.pid"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(pid_file)
+        _forget(pid_file)
         argv = nbd_argv(path, catalog.format(volume), socket_of(Stream.COPY, self._vmid), pid_file)
         self._host.run(argv, timeout_s=60)
         self._open = (path, pid_file)
@@ -178,6 +179,7 @@ class Incoming:
                 raise TimedOut(f"what writes to '{path}' does not end")
             time.sleep(_POLL_S)
         self._open = None
+        _forget(pid_file)
         with open(path, "rb") as file:
             os.fsync(file.fileno())
         return {}
@@ -200,14 +202,27 @@ class Incoming:
         return {"downtime_ms": self._machines.downtime_ms(self._vmid) if running else 0}
 
     def leave(self) -> None:
-        """End this side of the move: the machine is this node's now, or nothing of it stays."""
+        """End this side of the move: the machine is this node's now, or nothing of it stays.
+
+        Raises HostError where that cannot be done now; the note stays, for whoever clears up next.
+        """
         with self._stack:
             if self._open is not None:
                 _end(self._open[1])
             if self._begun:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(session_path(self._vmid))
+                _forget(session_path(self._vmid))
+                self._clear()
+
+    def _clear(self) -> None:
+        """libvirt may be starting again just now: what was cut off may be just that."""
+        for _ in range(_TRIES):
+            try:
                 leftovers.clear(self._host, self._log, self._vmid, self._machines)
+                return
+            except HostError as err:
+                self._log.warn(f"VM {self._vmid}: {err}")
+                time.sleep(_TRY_S)
+        leftovers.clear(self._host, self._log, self._vmid, self._machines)
 
 
 def _make_folder(path: str) -> None:
@@ -218,6 +233,11 @@ def _make_folder(path: str) -> None:
     with contextlib.suppress(KeyError):  # QEMU runs as root where the user does not exist
         user = pwd.getpwnam(sockets.QEMU_USER)
         os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def _forget(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _pid(pid_file: str) -> int:
@@ -235,3 +255,4 @@ def _end(pid_file: str) -> None:
     if pid := _pid(pid_file):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
+    _forget(pid_file)

@@ -28,7 +28,13 @@ ANSWER_S: Final = 300.0
 _LINE: Final = 4 << 20
 GREETING: Final = 64 << 10
 _TICKET_S: Final = 60
-_KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 4))
+# A silent connection is asked after 10 s and given up after 20 s more; so is one whose data nobody acknowledges.
+_KEEPALIVE: Final = (
+    (socket.TCP_KEEPIDLE, 10),
+    (socket.TCP_KEEPINTVL, 5),
+    (socket.TCP_KEEPCNT, 4),
+    (socket.TCP_USER_TIMEOUT, 30_000),
+)
 
 
 class Stream(StrEnum):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import Machine, wait_for
+from tests.cluster.conftest import Machine, switch_on, wait_for
 from tests.lib.apiclient import Api
 from tests.lib.movable import MARK, Line, arguments, build
 from tests.lib.sniffer import Sniffer
@@ -41,11 +42,14 @@ SLOW = 3072  # KiB a second: the machine's memory takes half a minute
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Two nodes of a cluster; ``bridge``: what both hang on here."""
+    """Two nodes of a cluster; ``cable``: this machine's end of the first one's, which hangs on a bridge with the other.
+
+    ``network``: the first three numbers of their addresses.
+    """
 
     first: Machine
     second: Machine
-    bridge: str
+    cable: str
     network: str
 
     @property
@@ -78,7 +82,7 @@ def pair(machines: list[Machine], tmp_path_factory: pytest.TempPathFactory) -> P
     with tempfile.TemporaryDirectory() as work:
         build(cache, Path(work), first.folder.parent / f"cluster-{port}-shared/boot")
     network = first.address.rpartition(".")[0]
-    return Pair(first=first, second=second, bridge=f"hfc{port}", network=network)
+    return Pair(first=first, second=second, cable=f"hf{port}", network=network)
 
 
 class Guest:
@@ -86,8 +90,8 @@ class Guest:
 
     def __init__(self, pair: Pair, vmid: int, **disks: str) -> None:
         self.pair, self.vmid, self.home = pair, vmid, pair.first
-        last = int(pair.first.address.rpartition(".")[2]) - 2 + vmid % 10
-        self.address = f"{pair.network}.{last}"
+        base = int(pair.first.address.rpartition(".")[2]) - 2  # 32 addresses; the nodes have the first ones
+        self.address = f"{pair.network}.{base + 20 + vmid % 10}"
         api = pair.api(pair.first)
         api.wait(
             api.post(
@@ -96,7 +100,9 @@ class Guest:
                 args=arguments(f"{SHARED}/boot", f"{self.address}/27"), **disks,
             )
         )  # fmt: skip
-        api.wait(api.post(f"/nodes/{pair.first.name}/qemu/{vmid}/status/start"))
+        if "scsi1" in disks:
+            api.put(f"{self.path(self.home)}/config", delete="scsi1")  # it becomes unused0
+        api.wait(api.post(f"{self.path(self.home)}/status/start"))
         self.line = Line(self.address)
 
     def path(self, machine: Machine) -> str:
@@ -166,7 +172,7 @@ def on_shared(pair: Pair) -> Iterator[Guest]:
 
 @pytest.fixture
 def on_local(pair: Pair) -> Iterator[Guest]:
-    guest = Guest(pair, 902, scsi0="local:0.02,format=qcow2", unused0="local:0.01,format=raw")
+    guest = Guest(pair, 902, scsi0="local:0.02,format=qcow2", scsi1="local:0.01,format=raw")
     yield guest
     guest.remove()
 
@@ -182,7 +188,7 @@ def test_a_running_machine_moves_and_its_connection_stays(pair: Pair, on_shared:
     assert line.ask("write") == "written"
     before = {what: line.ask(what) for what in ("mem", "disk")}
     ticked = int(line.ask("tick"))
-    with Sniffer(pair.bridge, PORT, MARK) as wire:
+    with Sniffer(pair.cable, PORT, MARK) as wire:
         lines = guest.move()
     assert int(line.ask("tick")) > ticked
     assert {what: line.ask(what) for what in before} == before
@@ -192,7 +198,7 @@ def test_a_running_machine_moves_and_its_connection_stays(pair: Pair, on_shared:
     assert set(wire.firsts.values()) == {0x16}, "every connection begins with TLS"
     assert not wire.seen
     print("\n".join(lines))
-    with Sniffer(pair.bridge, PORT, MARK) as wire:
+    with Sniffer(pair.cable, PORT, MARK) as wire:
         lines = guest.move(migration_type="insecure")
     assert wire.seen, "without TLS the guest's memory is seen: this is how it is known that it was not before"
     assert {what: line.ask(what) for what in before} == before
@@ -222,7 +228,9 @@ def test_local_disks_go_along(pair: Pair, on_local: Guest) -> None:
     after = line.ask("disk")
     api = pair.api(guest.home)
     api.wait(api.post(f"{guest.path(guest.home)}/status/stop"))
-    guest.move(online=0, targetstorage="local")
+    said = guest.home.run("qm", "migrate", str(guest.vmid), pair.first.name, "--targetstorage", "local")
+    assert "copying 'extra:902/vm-902-disk-0.qcow2'" in said
+    guest.home = pair.first
     guest.check_home(running=False)
     assert guest.volumes(pair.first) == ["vm-902-disk-0.qcow2", "vm-902-disk-1.raw"]
     assert guest.volumes(pair.second, "/var/lib/extra") == []
@@ -240,7 +248,7 @@ def under_way(api: Api, upid: str) -> None:
 def test_stopping_the_task_leaves_the_machine_where_it_was(pair: Pair, on_local: Guest) -> None:
     guest, line = on_local, on_local.line
     before = {what: line.ask(what) for what in ("mem", "disk")}
-    with Sniffer(pair.bridge, PORT, MARK) as wire:
+    with Sniffer(pair.cable, PORT, MARK) as wire:
         api, upid = guest.begin(**{"with-local-disks": 1, "bwlimit": SLOW})
         under_way(api, upid)
         time.sleep(8)
@@ -276,6 +284,24 @@ KILLS: dict[str, tuple[Callable[[Guest], object], bool]] = {
         True,
     ),
 }
+
+
+def test_a_target_that_loses_its_power_does_not_take_the_machine_along(pair: Pair, on_local: Guest) -> None:
+    guest, target = on_local, pair.second
+    before = {what: guest.line.ask(what) for what in ("disk", "mem")}
+    api, upid = guest.begin(**{"with-local-disks": 1, "bwlimit": SLOW})
+    under_way(api, upid)
+    subprocess.run(["lxc-stop", "-k", "-n", target.container], check=True)
+    assert api.wait(upid, 120, ok=False) != "OK"
+    assert {what: guest.line.ask(what) for what in before} == before
+    switch_on(target)
+    wait_for("both are members", lambda: pair.first.online() == target.online() == 2, 120)
+    wait_for("the target has nothing of it", lambda: guest.volumes(target) == [], 120)
+    api = pair.api(guest.home)
+    assert "already running" in api.wait(api.post(f"{guest.path(guest.home)}/status/start"), 60, ok=False)
+    guest.check_home()
+    assert guest.state() == "running"
+    assert {what: guest.line.ask(what) for what in before} == before
 
 
 @pytest.mark.parametrize("what", KILLS)

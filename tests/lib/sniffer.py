@@ -1,4 +1,4 @@
-"""What goes over a bridge of this machine to one TCP port: a packet socket, and a search for given words."""
+"""What goes over an interface of this machine to one TCP port: a packet socket, and a search for given words."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Sniffer:
     def _listen(self) -> None:
         while not self._over.is_set():
             with contextlib.suppress(TimeoutError):
-                self._look(self._socket.recv(1 << 16))
+                self._look(self._socket.recv(1 << 17))
 
     def _look(self, frame: bytes) -> None:
         """An IPv4 frame without tags (RFC 791, RFC 9293); others are none of ours."""

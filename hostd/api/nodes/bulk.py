@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hostd.api import hamanaged
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, UPID, endpoint
-from hostd.api.nodes.qemu_migrate import limit, road_args
+from hostd.api.nodes.qemu_migrate import limit, others, road_args
 from hostd.core.errors import Denied, Invalid
 from hostd.core.kinds import BOOLEAN, NODE
 from hostd.core.schema import Kind, param
@@ -144,6 +144,8 @@ def migrateall(ctx: Context, p: MigrateAllParams) -> object:
     only = _require(ctx, list(p.vms), "VM.Migrate")
     if p.target == ctx.node:
         raise Invalid({"target": "target is local node."})
+    if p.target not in others(ctx):
+        raise Invalid({"target": f"node '{p.target}' is not there"})
     move = road_args(ctx, p.target) | {"with_local_disks": p.with_local_disks}
     move["limit_kib"] = limit(ctx, catalog_of(ctx.host), [], None)
     workers = p.max_workers or p.maxworkers or 1

@@ -11,6 +11,7 @@ from hostd.api.cluster.index import stored_options
 from hostd.api.context import Context
 from hostd.api.endpoint import UPID, Check, array, endpoint, fields
 from hostd.api.nodes import guest_params as shared
+from hostd.api.nodes.params import NodeParams
 from hostd.api.nodes.qemu import stored
 from hostd.api.nodes.qemu_disks import LIMIT
 from hostd.cluster import datacenter
@@ -64,14 +65,31 @@ class MigrateParams:
     )  # fmt: skip
 
 
-def _others(ctx: Context) -> list[str]:
+@endpoint(
+    "GET",
+    "/nodes/{node}/capabilities/qemu/migration",
+    params=NodeParams,
+    returns={
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"has-dbus-vmstate": {"type": "boolean"}},
+    },
+    allow=Check("/nodes/{node}", "Sys.Audit"),
+    runs_on="node",
+)
+def capabilities(ctx: Context, p: NodeParams) -> object:
+    """What this node can take along when a machine moves: no state of programs outside of QEMU."""
+    return {"has-dbus-vmstate": 0}
+
+
+def others(ctx: Context) -> list[str]:
     """Nodes that are there, besides this one."""
     return roads.others(members.nodes(ctx), ctx.node)
 
 
 def _report(ctx: Context, vmid: int) -> tuple[preconditions.Report, Catalog]:
     catalog = catalog_of(ctx.host)
-    return preconditions.report(stored(ctx, vmid).file, catalog.file, _others(ctx)), catalog
+    return preconditions.report(stored(ctx, vmid).file, catalog.file, others(ctx)), catalog
 
 
 def _size(catalog: Catalog, volume: preconditions.Volume) -> int:

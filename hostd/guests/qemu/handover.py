@@ -8,6 +8,7 @@ what to do from the folder alone: on the target the move is completed, anywhere 
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from hostd.core.errors import HostError
 from hostd.core.formats.keyvalue import GuestFile, GuestSection
 from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
+from hostd.guests.qemu import live_move
 from hostd.guests.qemu.connection import Machines, MachineState
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
@@ -100,16 +102,18 @@ def settle(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines) -> 
     move = told(guest.file)
     if move is None:
         return guest
-    vmid = guest.where.vmid
-    if move.target == host.node:
-        saved = files.save(host.store, guest, completed(guest.file))
-        log.info(f"VM {vmid} belongs to this node now")
-    else:
+    vmid, comes = guest.where.vmid, move.target == host.node
+    if not comes:
         machines.cancel_migration(vmid)
-        saved = files.save(host.store, guest, unmarked(guest.file))
-        log.info(f"VM {vmid} stays on this node: its move to node '{move.target}' did not come to its end")
+    # First the machine, then the file: it goes on even where the store takes no writes, and the mark is settled later.
     if not move.paused and machines.state(vmid) is MachineState.PAUSED:
         _resume(machines, vmid)
+    shutil.rmtree(live_move.folder(vmid), ignore_errors=True)
+    saved = files.save(host.store, guest, completed(guest.file) if comes else unmarked(guest.file))
+    if comes:
+        log.info(f"VM {vmid} belongs to this node now")
+    else:
+        log.info(f"VM {vmid} stays on this node: its move to node '{move.target}' did not come to its end")
     return saved
 
 

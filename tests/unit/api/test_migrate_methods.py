@@ -78,4 +78,9 @@ def test_all_machines_of_a_node(two: Site) -> None:
     args = two.tasks.spawned[-1]["args"]
     assert (args["only"], args["workers"], args["user"]) == ([100], 3, "root@pam")
     assert (args["move"]["target"], args["move"]["limit_kib"]) == ("beta", 900)
-    assert two.call("POST", "/nodes/alpha/migrateall", data={"target": "alpha"}).status_code == 400
+    for nowhere in ("alpha", "gamma"):
+        assert two.call("POST", "/nodes/alpha/migrateall", data={"target": nowhere}).status_code == 400
+
+
+def test_what_can_go_along(two: Site) -> None:
+    assert data(two.get("/nodes/alpha/capabilities/qemu/migration")) == {"has-dbus-vmstate": 0}
