@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 MODULES = (
@@ -41,6 +42,16 @@ done
 n=0
 while sleep 1; do n=$((n+1)); say "tick $n"; done
 """
+# In place of that: what comes on the serial line is done, and how it ended is said.
+SHELL = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mkdir -p /tmp /run
+for m in %s; do modprobe -q "$m"; done
+exec < /dev/ttyS0 > /dev/ttyS0 2>&1
+stty -echo
+echo "HOLDFAST-SHELL ready"
+while read -r line; do eval "$line"; done
+"""
 GRUB = """serial --unit=0 --speed=115200
 terminal_output console serial
 set timeout=0
@@ -64,8 +75,14 @@ def kernel_package(cache: Path) -> Path:
     return found[-1]
 
 
-def build_boot_files(package: Path, work: Path) -> tuple[Path, Path]:
-    """Kernel and initial RAM disk of the tiny system, made in ``work``."""
+def build_boot_files(
+    package: Path, work: Path, *, init: str = INIT, more: tuple[str, ...] = (), files: Mapping[str, Path] | None = None
+) -> tuple[Path, Path]:
+    """Kernel and initial RAM disk of the tiny system, made in ``work``.
+
+    ``init``: its only program, with a place for the names of modules, which are ``MODULES`` and ``more``. ``files``:
+    path inside → file of this machine, to be there as well.
+    """
     unpacked, root = work / "kernel", work / "root"
     for folder in (unpacked, root / "bin", root / "proc", root / "sys", root / "dev", root / "lib"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +91,7 @@ def build_boot_files(package: Path, work: Path) -> tuple[Path, Path]:
     (unpacked / "lib").symlink_to("usr/lib") if not (unpacked / "lib").exists() else None
     _run("depmod", "-b", unpacked, version)
     needed: list[str] = []
-    for module in MODULES:
+    for module in (*MODULES, *more):
         shown = _run("modprobe", "-d", unpacked, "-S", version, "--show-depends", module).decode()
         needed += [line.split()[1] for line in shown.splitlines() if line.startswith("insmod ")]
     for name in dict.fromkeys(needed):
@@ -89,9 +106,11 @@ def build_boot_files(package: Path, work: Path) -> tuple[Path, Path]:
         link = root / "bin" / name
         if not link.exists():
             link.symlink_to("busybox")
-    init = root / "init"
-    init.write_text(INIT % " ".join(MODULES))
-    init.chmod(0o755)
+    for inside, file in (files or {}).items():
+        (root / inside).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, root / inside)
+    (root / "init").write_text(init % " ".join((*MODULES, *more)))
+    (root / "init").chmod(0o755)
     names = "\n".join(str(p.relative_to(root)) for p in sorted(root.rglob("*"))).encode()
     archive = subprocess.run(
         ["cpio", "-o", "-H", "newc", "--quiet"], input=names, cwd=root, capture_output=True, check=True
@@ -100,9 +119,11 @@ def build_boot_files(package: Path, work: Path) -> tuple[Path, Path]:
     return next((unpacked / "boot").glob("vmlinuz-*")), work / "initrd"
 
 
-def build_iso(package: Path, work: Path) -> Path:
-    """The tiny system as a bootable ISO, made in ``work``."""
-    kernel, initrd = build_boot_files(package, work)
+def build_iso(
+    package: Path, work: Path, *, init: str = INIT, more: tuple[str, ...] = (), files: Mapping[str, Path] | None = None
+) -> Path:
+    """The tiny system as an ISO that boots as a CD and as a disk, made in ``work``; the rest as above."""
+    kernel, initrd = build_boot_files(package, work, init=init, more=more, files=files)
     tree = work / "iso"
     (tree / "boot/grub").mkdir(parents=True, exist_ok=True)
     shutil.copy(kernel, tree / "vmlinuz")
