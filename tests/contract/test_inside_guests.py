@@ -5,17 +5,20 @@ Everything is emulated here, so one machine goes through much. The storages are 
 
 from __future__ import annotations
 
+import base64
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from hostd.core.errors import HostError, Unavailable
 from hostd.core.run import run
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.qemu import lifecycle, making, snapshot_operations
+from hostd.guests.qemu import agent, lifecycle, making, snapshot_operations
 from hostd.guests.qemu.connection import LibvirtMachines, MachineState
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
@@ -41,7 +44,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         missing(f"no kernel package below {CACHE}/kernel (make iso fetches one)")
     work = tmp_path_factory.mktemp("inside")
     package = tinylinux.kernel_package(CACHE)
-    medium = tinylinux.build_iso(package, work, init=tinylinux.SHELL, more=("efivarfs",))
+    program = shutil.which("qemu-ga")
+    inside = tinylinux.with_libraries(Path(program), "sbin/qemu-ga") if program else {}
+    medium = tinylinux.build_iso(package, work, init=tinylinux.SHELL, more=("efivarfs",), files=inside)
     return medium.rename(medium.with_suffix(".raw"))
 
 
@@ -161,3 +166,37 @@ def test_uefi_variables(node: Host, image: Path) -> None:
     with shell(node) as line:
         assert variable(line) == "A"
     lifecycle.stop(node, ListLog(), 100)
+
+
+def test_the_guests_agent(node: Host, image: Path) -> None:
+    """The real one, by the very functions that the API calls."""
+    if not shutil.which("qemu-ga"):
+        missing("not installed: qemu-guest-agent")
+    made(node, image, "local:0,format=qcow2")
+    machines = LibvirtMachines()
+    with shell(node) as line:
+        with pytest.raises(Unavailable, match="guest agent is not running"):
+            agent.ask(machines, 100, "ping")
+        line.run("printf '#!/bin/sh\\npoweroff -f\\n' > /sbin/shutdown; chmod +x /sbin/shutdown; hostname inside")
+        line.run("port=$(ls /sys/class/virtio-ports | head -1); qemu-ga -d -p /dev/$port -t /run -f /run/qga.pid")
+        assert wait_inside(line, "cat /run/qga.pid 2>/dev/null")
+        assert agent.ask(machines, 100, "ping") == {}
+        assert agent.ask(machines, 100, "get-host-name") == {"host-name": "inside"}
+        assert agent.ask(machines, 100, "fsfreeze-status") == "thawed"
+        cards = agent.ask(machines, 100, "network-get-interfaces")
+        assert [card["name"] for card in cards] == ["lo"]
+        agent.write_file(machines, 100, "/tmp/given", base64.b64encode(b"from outside").decode())
+        assert line.run("cat /tmp/given") == "from outside"
+        assert agent.read_file(machines, 100, "/tmp/given", offset=5, count=3) == (b"out", True)
+        pid = agent.execute(machines, 100, ["/bin/sh", "-c", "cat; echo err >&2; exit 3"], "said")
+        end_s = time.monotonic() + 30
+        while not (found := agent.execution(machines, 100, pid))["exited"]:
+            assert time.monotonic() < end_s
+            time.sleep(0.2)
+        assert (found["exitcode"], found["out-data"], found["err-data"]) == (3, "said", "err\n")
+        with pytest.raises(HostError, match="Agent error"):
+            agent.execute(machines, 100, ["/no/such/program"], None)
+        snapshot_operations.take(node, ListLog(), 100, "still")  # frozen and thawed on the way
+        assert agent.ask(machines, 100, "fsfreeze-status") == "thawed"
+    machines.close()
+    lifecycle.shutdown(node, ListLog(), 100, timeout_s=60)  # there is no ACPI daemon inside: the agent does it

@@ -7,6 +7,7 @@ line.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -155,3 +156,10 @@ def build_template(work: Path) -> Path:
     target = work / "tiny-ct.tar.gz"
     _run("tar", "-C", root, "--owner=0", "--group=0", "--numeric-owner", "-czf", target, ".")
     return target
+
+
+def with_libraries(program: Path, inside: str) -> dict[str, Path]:
+    """``files`` for a program of this machine: itself at ``inside``, and every library that it needs where it is."""
+    needed = _run("ldd", program).decode()
+    libraries = re.findall(r"(/\S+) \(0x", needed)
+    return {inside: program, **{path.lstrip("/"): Path(path) for path in libraries}}

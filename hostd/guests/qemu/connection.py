@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -421,8 +422,14 @@ class LibvirtMachines:
             self._domain(vmid).setSchedulerParametersFlags(values, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
     def ask_agent(self, vmid: int, request: str, timeout_s: int) -> str:
+        domain = self._domain(vmid)
         with _translated(f"VM {vmid}: guest agent"):
-            return str(libvirt_qemu.qemuAgentCommand(self._domain(vmid), request, timeout_s, 0))
+            try:
+                return str(libvirt_qemu.qemuAgentCommand(domain, request, timeout_s, 0))
+            except libvirt.libvirtError as err:
+                if reason := agents_reason(err.get_error_message() or ""):
+                    raise HostError(f"Agent error: {reason}") from err
+                raise
 
     def human_monitor(self, vmid: int, command: str) -> str:
         with _translated(f"VM {vmid}"):
@@ -440,6 +447,15 @@ class LibvirtMachines:
             with contextlib.suppress(libvirt.libvirtError):
                 self._connection.close()
             self._connection = None
+
+
+def agents_reason(message: str) -> str:
+    """What the guest's agent itself says, from what libvirt says of its refusal; "" where it is no refusal.
+
+    Observed, libvirt 11.3: "guest agent command failed: unable to execute QEMU agent command 'guest-exec': <reason>".
+    """
+    found = re.search(r"unable to execute QEMU agent command '[^']*': (.+)", message, re.DOTALL)
+    return found[1] if found else ""
 
 
 def disk_paths(definition: str) -> dict[str, str]:
