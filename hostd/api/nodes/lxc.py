@@ -22,7 +22,6 @@ from hostd.guests.lxc import lifecycle, mounts, plan
 from hostd.guests.lxc.config import OPTIONS, is_unprivileged
 from hostd.guests.lxc.inside.accounts import check_keys
 from hostd.storage.volume import VolumeId
-from hostd.tasks.archive import Archive
 
 _CHANGE_S = 60.0
 _CONFIG_PRIVILEGES = (
@@ -412,15 +411,6 @@ def vm_start(ctx: Context, p: StartParams) -> object:
     return ctx.spawn("vzstart", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
 
 
-def end_shutdowns(ctx: Context, vmid: int) -> None:
-    """End the caller's tasks that wait for this container to shut down; anybody's for who may manage the node."""
-    for entry in Archive().running():
-        upid = entry.upid
-        mine = upid.user == ctx.user or ctx.may(f"/nodes/{ctx.node}", "Sys.Modify")
-        if upid.type == "vzshutdown" and upid.id == str(vmid) and mine:
-            ctx.tasks.stop(str(upid))
-
-
 @endpoint(
     "POST",
     "/nodes/{node}/lxc/{vmid}/status/stop",
@@ -435,7 +425,7 @@ def vm_stop(ctx: Context, p: StopParams) -> object:
     shared.check_skiplock(ctx, p.skiplock)
     stored(ctx, p.vmid)
     if p.overrule_shutdown:
-        end_shutdowns(ctx, p.vmid)
+        shared.end_shutdowns(ctx, "vzshutdown", p.vmid)
     return ctx.spawn("vzstop", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
 
 

@@ -152,6 +152,9 @@ class Machines(Protocol):
 
     def qemu_version(self) -> str: ...
 
+    def command_line(self, xml: str) -> str:
+        """QEMU's command line for a definition, as a shell would take it."""
+
     def close(self) -> None: ...
 
 
@@ -441,6 +444,11 @@ class LibvirtMachines:
         with _translated("version"):
             number = connection.getVersion()
         return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+
+    def command_line(self, xml: str) -> str:
+        connection = self._open()
+        with _translated("command line"):
+            return str(connection.domainXMLToNative("qemu-argv", xml, 0))
 
     def close(self) -> None:
         if self._connection is not None:
