@@ -127,7 +127,8 @@ class Suite:
             around.out.write(self.help(around.methods, " ".join(a for a in args[1:] if not a.startswith("-"))))
             return 0
         for length in (3, 2, 1):
-            if (command := self.local.get(" ".join(args[:length]))) is not None:
+            name = " ".join(args[:length])
+            if (command := self.local.get(name) or self.local.get(self._aliases.get(name, ""))) is not None:
                 command.run(around, self.name, args[length:])
                 return 0
         words, rest = self._split(args, known)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 from collections.abc import Sequence
+from itertools import dropwhile
 
-from hostd.cli.commands import LOCAL_NODE, Command, Local, Suite
+from hostd.cli.commands import LOCAL_NODE, Command, Local, Suite, option
 from hostd.cli.program import Surroundings, main
 from hostd.cli.pveum import ask_once
 from hostd.cluster.store import Mirror, Store
 from hostd.core.errors import NotFound
+from hostd.core.kinds import VMID
 from hostd.core.run import run
+from hostd.guests.changes import Change
 from hostd.guests.config import GuestKind, parse_path
-from hostd.guests.qemu import disks
+from hostd.guests.qemu import disks, importing, lifecycle, making
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
 
 _ALL, _ONE = "/nodes/{node}/qemu", "/nodes/{node}/qemu/{vmid}"
 _HERE = {"node": LOCAL_NODE}
 _PASSWORD = {"cipassword": ask_once}
-_DRY_RUN = "--dryrun"
+_SETTING = re.compile(r"[A-Z_]+=")
+_DRY_RUN, _PRETTY = "--dryrun", "--pretty"
 
 
 def _row(words: str, verb: str, path: str, *positional: str, **fixed: object) -> Command:
@@ -66,6 +73,7 @@ ALIASES = {
     "unlink": "disk unlink",
     "agent": "guest cmd",
     "rescan": "disk rescan",
+    "importdisk": "disk import",
 }
 
 
@@ -88,12 +96,62 @@ def rescan(around: Surroundings, args: Sequence[str]) -> None:
             around.out.write("".join(f"{line}\n" for line in log.lines))
 
 
+def showcmd(around: Surroundings, args: Sequence[str]) -> None:
+    """Print how QEMU would be started for a machine; nothing is started.
+
+    --snapshot: as that snapshot has it. --pretty: one option a line.
+    """
+    vmid = VMID.parse(args[0])
+    with Store() as store:
+        host = Host(node=around.node, store=store, mirror=Mirror(), run=run)
+        line = lifecycle.command_line(host, ListLog(), vmid, snapshot=option(args, "--snapshot") or "")
+    words = list(dropwhile(_SETTING.match, shlex.split(line)))  # libvirt's own environment comes first
+    pretty = " \\\n  -".join(shlex.join(words).split(" -"))
+    around.out.write(f"{pretty if _PRETTY in args else shlex.join(words)}\n")
+
+
+def import_disk(around: Surroundings, args: Sequence[str]) -> None:
+    """Import an image (a file, or a volume) as a disk of a machine: an unused one, or --target-disk scsi1.
+
+    --format: raw or qcow2, where the storage has a choice.
+    """
+    vmid, source, storage = VMID.parse(args[0]), args[1], args[2]
+    format, target = option(args, "--format") or "", option(args, "--target-disk")
+    if os.path.exists(source):
+        source = os.path.abspath(source)
+    with Store() as store:
+        host, log = Host(node=around.node, store=store, mirror=Mirror(), run=run), ListLog()
+        if target:
+            value = f"{storage}:0,import-from={source}" + (f",format={format}" if format else "")
+            making.change(host, log, vmid, Change(values={target: value}))
+        else:
+            importing.bring_in(host, log, vmid, source, storage, format=format)
+    around.out.write("".join(f"{line}\n" for line in log.lines))
+
+
 SUITE = Suite(
     "qm",
     "Virtual machines of this node.",
     ROWS,
     ALIASES,
-    [Local(words="disk rescan", doc=rescan.__doc__ or "", act=rescan, flags=[_DRY_RUN], options=["--vmid"])],
+    [
+        Local(words="disk rescan", doc=rescan.__doc__ or "", act=rescan, flags=[_DRY_RUN], options=["--vmid"]),
+        Local(
+            words="disk import",
+            doc=import_disk.__doc__ or "",
+            act=import_disk,
+            positional=["vmid", "source", "storage"],
+            options=["--format", "--target-disk"],
+        ),
+        Local(
+            words="showcmd",
+            doc=showcmd.__doc__ or "",
+            act=showcmd,
+            positional=["vmid"],
+            flags=[_PRETTY],
+            options=["--snapshot"],
+        ),
+    ],
 )
 
 

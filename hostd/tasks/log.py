@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import Protocol
 
+UNEXPECTED = "unexpected status"
+"""How a task ended that did not say so: its process was killed."""
+
 
 class TaskLog(Protocol):
     """What a task function writes to. ``progress`` takes a fraction between 0 and 1."""
@@ -80,7 +83,7 @@ def exit_status(path: str) -> str:
         return last.removeprefix("TASK ")
     if last.startswith("TASK ERROR: "):
         return last.removeprefix("TASK ERROR: ")
-    return "unexpected status"
+    return UNEXPECTED
 
 
 def progress(path: str) -> float | None:

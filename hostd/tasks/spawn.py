@@ -17,7 +17,7 @@ from typing import Any
 from hostd.core.errors import HostError, NotFound
 from hostd.tasks.archive import Archive, process_start
 from hostd.tasks.eventlog import Event
-from hostd.tasks.log import FileLog, exit_status
+from hostd.tasks.log import UNEXPECTED, FileLog, exit_status
 from hostd.tasks.registry import Task
 from hostd.tasks.scopes import Scopes
 from hostd.tasks.upid import Upid
@@ -67,7 +67,16 @@ class Spawner:
     def _record_end(self, upid: Upid) -> None:
         self._archive.record_end(upid, now_s=time.time())
         status = exit_status(self._archive.log_path(upid))
+        if status == UNEXPECTED:
+            self._end_programs(upid)
         self._event(upid, f"end task {upid}: {status}", failed=status != "OK" and not status.startswith("WARNINGS"))
+
+    def _end_programs(self, upid: Upid) -> None:
+        """A worker that was killed leaves the programs that it had started, which still write to disks."""
+        try:
+            self._scopes.end(_scope(upid))
+        except HostError as err:
+            log.warning("task %s: what it had started may go on: %s", upid, err)
 
     def _event(self, upid: Upid, text: str, *, failed: bool = False) -> None:
         """Into the cluster's log, and into the journal by the daemon's own one."""
@@ -97,7 +106,7 @@ class Spawner:
             user=user,
         )
         try:
-            self._scopes.open(f"hostd-task-{pid}-{upid.pstart:x}.scope", pid, f"Holdfast task {type} {id}".strip())
+            self._scopes.open(_scope(upid), pid, f"Holdfast task {type} {id}".strip())
             self._write_files(upid)
             ours.sendall(str(upid).encode())
         except BaseException:
@@ -179,6 +188,10 @@ class Spawner:
             if process_start(upid.pid) == upid.pstart:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(upid.pid, signal.SIGKILL)
+
+
+def _scope(upid: Upid) -> str:
+    return f"hostd-task-{upid.pid}-{upid.pstart:x}.scope"
 
 
 def answer(spawner: Spawner, request: Mapping[str, Any]) -> dict[str, object]:

@@ -22,7 +22,7 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.run import run
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.qemu import cloning, disks, interrupted, making, notes, seeds, snapshot_operations, sockets
+from hostd.guests.qemu import cloning, disks, importing, interrupted, making, notes, seeds, snapshot_operations, sockets
 from hostd.guests.qemu.cloning import Wanted
 from hostd.guests.qemu.volumes import all_volumes, where
 from hostd.node import kvm_probe
@@ -213,7 +213,7 @@ def test_a_disk_grows_and_moves(place: Place) -> None:
     put(path_of(place, 100, "vm-100-disk-0.qcow2"), b"\x66" * 512)
     disks.move(place.host, ListLog(), 100, "scsi0", "two", format="raw", machines=FAKE)
     current = place.file().current
-    assert current["scsi0"] == "two:100/vm-100-disk-0.raw,discard=on,size=20725K"
+    assert current["scsi0"] == "two:100/vm-100-disk-0.raw,discard=on,size=20728K"
     assert current["unused0"] == "one:100/vm-100-disk-0.qcow2"
     assert holds(path_of(place, 100, "vm-100-disk-0.raw", "two"), b"\x66" * 512, "raw")
     disks.move(place.host, ListLog(), 100, "scsi0", "one", format="qcow2", delete=True, machines=FAKE)
@@ -261,6 +261,19 @@ def test_an_image_that_names_other_files_is_not_imported(place: Place, tmp_path:
     assert holds(path_of(place, 100, "vm-100-disk-0.qcow2"), b"s" * 512)
 
 
+def test_an_image_becomes_an_unused_disk(place: Place, tmp_path: Path) -> None:
+    source = tmp_path / "given.img"
+    source.write_bytes(b"i" * 65536)
+    place.make(scsi0="one:0.01")
+    log = ListLog()
+    key = importing.bring_in(place.host, log, 100, str(source), "two", format="qcow2", machines=FAKE)
+    assert (key, place.file().current["unused0"]) == ("unused0", "two:100/vm-100-disk-0.qcow2")
+    assert holds(path_of(place, 100, "vm-100-disk-0.qcow2", "two"), b"i" * 512)
+    with pytest.raises(NotFound, match="no file"):
+        importing.bring_in(place.host, log, 100, str(tmp_path / "none.img"), "two", machines=FAKE)
+    place.require_whole()
+
+
 def test_lost_volumes_are_found(place: Place) -> None:
     place.make(scsi0="one:0.01,format=qcow2")
     Path(path_of(place, 100, "vm-100-disk-7.raw")).write_bytes(bytes(1024))
@@ -280,6 +293,7 @@ def make_new(host: Host) -> None:
 
 OPERATIONS: dict[str, Callable[[Host], None]] = {
     "create": make_new,
+    "import": lambda h: importing.bring_in(h, ListLog(), 100, "one:200/base-200-disk-0.qcow2", "two", machines=FAKE),
     "add": lambda h: making.change(h, ListLog(), 100, Change(values={"scsi5": "two:0.01"}), running=False),
     "remove": lambda h: making.change(h, ListLog(), 100, Change(delete={"scsi1": True}), running=False),
     "full clone": lambda h: cloning.clone(h, ListLog(), 100, Wanted(vmid=101), machines=FAKE),

@@ -163,5 +163,8 @@ class FakeMachines:
     def qemu_version(self) -> str:
         return "10.0.2"
 
+    def command_line(self, xml: str) -> str:
+        return f"qemu-system-x86_64 -name {ElementTree.fromstring(xml).findtext('name', '')} -m 64 -S"
+
     def close(self) -> None:
         self.calls.append("close")

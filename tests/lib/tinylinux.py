@@ -7,6 +7,7 @@ line.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,16 @@ done
 n=0
 while sleep 1; do n=$((n+1)); say "tick $n"; done
 """
+# In place of that: what comes on the serial line is done, and how it ended is said.
+SHELL = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mkdir -p /tmp /run
+for m in %s; do modprobe -q "$m"; done
+exec < /dev/ttyS0 > /dev/ttyS0 2>&1
+stty -echo
+echo "HOLDFAST-SHELL ready"
+while read -r line; do eval "$line"; done
+"""
 GRUB = """serial --unit=0 --speed=115200
 terminal_output console serial
 set timeout=0
@@ -69,11 +80,20 @@ PROGRAMS = ("sh", "mount", "modprobe", "sleep", "dd", "tr", "cat", "poweroff", "
 
 
 def build_boot_files(
-    package: Path, work: Path, *, programs: Mapping[str, str] | None = None, links: Sequence[str] = PROGRAMS
+    package: Path,
+    work: Path,
+    *,
+    init: str = INIT,
+    more: tuple[str, ...] = (),
+    programs: Mapping[str, str] | None = None,
+    links: Sequence[str] = PROGRAMS,
+    files: Mapping[str, Path] | None = None,
 ) -> tuple[Path, Path]:
     """Kernel and initial RAM disk of the tiny system, made in ``work``.
 
-    ``programs``: scripts by name, ``init`` among them, instead of the usual one. ``links``: busybox's commands in it.
+    ``init``: its first program, with a place for the names of modules, which are ``MODULES`` and ``more``.
+    ``programs``: scripts by name, ``init`` may be among them. ``links``: busybox's commands in it. ``files``: path
+    inside → file of this machine, to be there as well.
     """
     unpacked, root = work / "kernel", work / "root"
     for folder in (unpacked, root / "bin", root / "proc", root / "sys", root / "dev", root / "lib"):
@@ -83,7 +103,7 @@ def build_boot_files(
     (unpacked / "lib").symlink_to("usr/lib") if not (unpacked / "lib").exists() else None
     _run("depmod", "-b", unpacked, version)
     needed: list[str] = []
-    for module in MODULES:
+    for module in (*MODULES, *more):
         shown = _run("modprobe", "-d", unpacked, "-S", version, "--show-depends", module).decode()
         needed += [line.split()[1] for line in shown.splitlines() if line.startswith("insmod ")]
     for name in dict.fromkeys(needed):
@@ -98,8 +118,11 @@ def build_boot_files(
         link = root / "bin" / name
         if not link.exists():
             link.symlink_to("busybox")
-    for name, text in (programs or {"init": INIT}).items():
-        (root / name).write_text(text.replace("%s", " ".join(MODULES)))
+    for inside, file in (files or {}).items():
+        (root / inside).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, root / inside)
+    for name, text in {"init": init, **(programs or {})}.items():
+        (root / name).write_text(text.replace("%s", " ".join((*MODULES, *more))))
         (root / name).chmod(0o755)
     names = "\n".join(str(p.relative_to(root)) for p in sorted(root.rglob("*"))).encode()
     archive = subprocess.run(
@@ -109,9 +132,11 @@ def build_boot_files(
     return next((unpacked / "boot").glob("vmlinuz-*")), work / "initrd"
 
 
-def build_iso(package: Path, work: Path) -> Path:
-    """The tiny system as a bootable ISO, made in ``work``."""
-    kernel, initrd = build_boot_files(package, work)
+def build_iso(
+    package: Path, work: Path, *, init: str = INIT, more: tuple[str, ...] = (), files: Mapping[str, Path] | None = None
+) -> Path:
+    """The tiny system as an ISO that boots as a CD and as a disk, made in ``work``; the rest as above."""
+    kernel, initrd = build_boot_files(package, work, init=init, more=more, files=files)
     tree = work / "iso"
     (tree / "boot/grub").mkdir(parents=True, exist_ok=True)
     shutil.copy(kernel, tree / "vmlinuz")
@@ -143,3 +168,10 @@ def build_template(work: Path) -> Path:
     target = work / "tiny-ct.tar.gz"
     _run("tar", "-C", root, "--owner=0", "--group=0", "--numeric-owner", "-czf", target, ".")
     return target
+
+
+def with_libraries(program: Path, inside: str) -> dict[str, Path]:
+    """``files`` for a program of this machine: itself at ``inside``, and every library that it needs where it is."""
+    needed = _run("ldd", program).decode()
+    libraries = re.findall(r"(/\S+) \(0x", needed)
+    return {inside: program, **{path.lstrip("/"): Path(path) for path in libraries}}

@@ -8,12 +8,16 @@ from typing import TypeVar
 
 from hostd.api import option_params
 from hostd.api.context import Context
+from hostd.cluster import datacenter
+from hostd.core import optionfile
 from hostd.core.errors import Denied, HostError, Invalid, TimedOut
 from hostd.guests.changes import Change
 from hostd.guests.config import StoredGuest
 from hostd.guests.options import Table
 from hostd.guests.qemu import rights
 from hostd.guests.qemu.rights import ROOT, Need
+from hostd.storage import config as storage_config
+from hostd.storage.rights import bandwidth_limit, parse_limits
 from hostd.storage.volume import VolumeId
 from hostd.tasks.archive import Archive
 from hostd.tasks.upid import Upid
@@ -100,6 +104,35 @@ def require_volume(ctx: Context, volume: VolumeId) -> None:
     path = f"/storage/{volume.storage}"
     if not ctx.may(path, "Datastore.Audit", "Datastore.AllocateSpace", any_of=True):
         raise Denied(f"Permission check failed ({path}, Datastore.Audit|Datastore.AllocateSpace)")
+
+
+def limit_kib(ctx: Context, operation: str, storages: Iterable[str], asked: int | None) -> int:
+    """KiB a second that an operation's copies may take: limits of the storages, of the cluster, and what is asked for.
+
+    0: no limit. Who may configure a storage is not held by its limit when asking for another.
+    """
+    names = list(dict.fromkeys(storages))
+    storage = ctx.mirror.get(storage_config.PATH)
+    known = storage_config.parse_storage_cfg(storage.data if storage else b"").storages
+    general = ctx.mirror.get(datacenter.PATH)
+    limit = bandwidth_limit(
+        operation,
+        [parse_limits(known[name].text("bwlimit")) if name in known else None for name in names],
+        parse_limits(optionfile.parse(general.data if general else b"").get("bwlimit", "")),
+        asked,
+        may=ctx.may,
+        names=names,
+    )
+    return int(limit)
+
+
+def end_shutdowns(ctx: Context, type: str, vmid: int) -> None:
+    """End the caller's tasks of this type that wait for a guest to shut down; anybody's for who manages the node."""
+    for entry in Archive().running():
+        upid = entry.upid
+        mine = upid.user == ctx.user or ctx.may(f"/nodes/{ctx.node}", "Sys.Modify")
+        if upid.type == type and upid.id == str(vmid) and mine:
+            ctx.tasks.stop(str(upid))
 
 
 def check_skiplock(ctx: Context, skiplock: bool) -> None:

@@ -23,7 +23,6 @@ from hostd.guests.lxc import lifecycle, mounts, plan
 from hostd.guests.lxc.config import OPTIONS, is_unprivileged, shown_comment
 from hostd.guests.lxc.inside.accounts import check_keys
 from hostd.storage.volume import VolumeId
-from hostd.tasks.archive import Archive
 
 _CHANGE_S = 60.0
 _CONFIG_PRIVILEGES = (
@@ -434,15 +433,6 @@ def vm_start(ctx: Context, p: StartParams) -> object:
     return hamanaged.start(ctx, p.vmid) or ctx.spawn("vzstart", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
 
 
-def end_shutdowns(ctx: Context, vmid: int) -> None:
-    """End the caller's tasks that wait for this container to shut down; anybody's for who may manage the node."""
-    for entry in Archive().running():
-        upid = entry.upid
-        mine = upid.user == ctx.user or ctx.may(f"/nodes/{ctx.node}", "Sys.Modify")
-        if upid.type == "vzshutdown" and upid.id == str(vmid) and mine:
-            ctx.tasks.stop(str(upid))
-
-
 @endpoint(
     "POST",
     "/nodes/{node}/lxc/{vmid}/status/stop",
@@ -457,7 +447,7 @@ def vm_stop(ctx: Context, p: StopParams) -> object:
     shared.check_skiplock(ctx, p.skiplock)
     stored(ctx, p.vmid)
     if p.overrule_shutdown:
-        end_shutdowns(ctx, p.vmid)
+        shared.end_shutdowns(ctx, "vzshutdown", p.vmid)
     return hamanaged.stop(ctx, p.vmid) or ctx.spawn("vzstop", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
 
 

@@ -77,6 +77,7 @@ class CreateParams:
         BOOLEAN, default=False, shown_default=0, name="ha-managed", doc="Have it looked after, once it is made."
     )
     storage: str = param(STORAGE_ID, default="", doc="Accepted for compatibility: drives name their storage.")
+    bwlimit: int | None = param(Kind(type="integer", minimum=0), default=None, doc="Most KiB a second of imports.")
 
 
 @shared.with_options(OPTIONS)
@@ -130,6 +131,19 @@ class PowerParams:
     node: str = param(NODE, doc="Cluster node.")
     vmid: int = param(VMID, doc="Guest id.")
     timeout: int | None = param(SECONDS, default=None, doc="Give up after this many seconds.")
+    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopParams:
+    """A machine whose plug is pulled."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    timeout: int | None = param(SECONDS, default=None, doc="Give up after this many seconds.")
+    overrule_shutdown: bool = param(
+        BOOLEAN, default=False, shown_default=0, name="overrule-shutdown", doc="End a shutdown that waits."
+    )
     skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
 
 
@@ -476,8 +490,10 @@ def create(ctx: Context, p: CreateParams) -> object:
     require_plan(ctx, p.vmid, values)
     files.require_free(ctx.mirror, GuestKind.QEMU, p.vmid)
     hamanaged.require_allowed(ctx, p.ha_managed)
-    start = p.start and not p.ha_managed
-    upid = ctx.spawn("qmcreate", str(p.vmid), vmid=p.vmid, values=values, start=start, pool=p.pool)
+    new = plan.plan_values(values, os.urandom).new
+    limit_kib = shared.limit_kib(ctx, "restore", (volume.storage for volume in new), p.bwlimit)
+    args = {"values": values, "start": p.start and not p.ha_managed, "pool": p.pool, "limit_kib": limit_kib}
+    upid = ctx.spawn("qmcreate", str(p.vmid), vmid=p.vmid, **args)
     if p.ha_managed:
         hamanaged.add_after(ctx, upid, "vm", p.vmid, start=p.start)
     return upid
@@ -526,16 +542,18 @@ def start(ctx: Context, p: PowerParams) -> object:
 @endpoint(
     "POST",
     "/nodes/{node}/qemu/{vmid}/status/stop",
-    params=PowerParams,
+    params=StopParams,
     returns=UPID,
     allow=_POWER,
     runs_on="node",
     privileged=True,
 )
-def stop(ctx: Context, p: PowerParams) -> object:
+def stop(ctx: Context, p: StopParams) -> object:
     """Pull a machine's plug: what the guest had not written is lost."""
     shared.check_skiplock(ctx, p.skiplock)
     stored(ctx, p.vmid)
+    if p.overrule_shutdown:
+        shared.end_shutdowns(ctx, "qmshutdown", p.vmid)
     return hamanaged.stop(ctx, p.vmid) or ctx.spawn("qmstop", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
 
 

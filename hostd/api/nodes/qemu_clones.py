@@ -91,8 +91,10 @@ def clone(ctx: Context, p: CloneParams) -> object:
         raise HostError("Linked clone feature is available for templates and snapshots only; make a full clone")
     catalog = Catalog.from_mirror(ctx.mirror, node=ctx.node, run=ctx.run)
     cloning.require_clonable(catalog, values, full=full, snapshot=p.snapname)
-    for name in keys.state_volumes(values).values():
-        shared.require_storage(ctx, p.storage or VolumeId.parse(name).storage, "Datastore.AllocateSpace")
+    sources = [VolumeId.parse(name).storage for name in keys.state_volumes(values).values()]
+    targets = [p.storage] if p.storage and sources else sources
+    for storage in targets:
+        shared.require_storage(ctx, storage, "Datastore.AllocateSpace")
     shared.require_bridges(ctx, values)
     files.require_free(ctx.mirror, GuestKind.QEMU, p.newid)
     return ctx.spawn(
@@ -106,7 +108,7 @@ def clone(ctx: Context, p: CloneParams) -> object:
         snapshot=p.snapname,
         storage=p.storage,
         format=p.format,
-        limit_kib=p.bwlimit or 0,
+        limit_kib=shared.limit_kib(ctx, "clone", [*sources, *targets], p.bwlimit),
         pool=p.pool or "",
     )
 

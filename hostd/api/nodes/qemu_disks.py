@@ -109,7 +109,8 @@ def move_disk(ctx: Context, p: MoveParams) -> object:
     storage = p.storage or volume.storage
     shared.require_storage(ctx, storage, "Datastore.AllocateSpace")
     args = {"disk": p.disk, "storage": storage, "format": p.format, "delete": p.delete, "digest": p.digest}
-    return ctx.spawn("qmmove", str(p.vmid), vmid=p.vmid, **args, limit_kib=p.bwlimit or 0)
+    limit_kib = shared.limit_kib(ctx, "move", (volume.storage, storage), p.bwlimit)
+    return ctx.spawn("qmmove", str(p.vmid), vmid=p.vmid, **args, limit_kib=limit_kib)
 
 
 def _reassign(ctx: Context, p: MoveParams) -> str:

@@ -16,7 +16,7 @@ from hostd.core.errors import Denied, Invalid, ParseError
 from hostd.core.kinds import BOOLEAN, INTEGER, NODE, STRING, VMID
 from hostd.core.schema import Kind, param
 from hostd.tasks.archive import Archive, Entry
-from hostd.tasks.log import progress, read_lines
+from hostd.tasks.log import UNEXPECTED, progress, read_lines
 from hostd.tasks.upid import Upid
 
 COUNT = Kind(type="integer", minimum=0)
@@ -104,7 +104,7 @@ def kind_of_end(status: str) -> str:
         return "ok"
     if status.startswith("WARNINGS"):
         return "warning"
-    return "unknown" if status == "unexpected status" else "error"
+    return "unknown" if status == UNEXPECTED else "error"
 
 
 def wanted(entry: Entry, p: ListParams) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from hostd.core.errors import Conflict, NotFound, TimedOut
 from hostd.core.undo import Undo
 from hostd.guests import config as files
+from hostd.guests import snapshots
 from hostd.guests.changes import apply_pending
 from hostd.guests.config import StoredGuest
 from hostd.guests.hooks import Phase, run_hook
@@ -67,6 +68,19 @@ def start(host: Host, log: TaskLog, vmid: int, *, machines: Machines | None = No
             undo.keep()
         run_hook(host, log, vmid, config, Phase.POST_START)
     log.info(f"VM {vmid} started")
+
+
+def command_line(host: Host, log: TaskLog, vmid: int, *, snapshot: str = "", machines: Machines | None = None) -> str:
+    """How QEMU would be started now (or as a snapshot has the machine), as a shell would take it; nothing is started.
+
+    What libvirt adds at a start, sockets between the two above all, has other names then.
+    """
+    machines = machines or LibvirtMachines()
+    file = files.load(host.store, where(host, vmid)).file
+    values = snapshots.find(file, snapshot).values if snapshot else file.current
+    config = keys.with_old_names(values)
+    refuse(config, os.uname().machine)
+    return machines.command_line(definition(host, log, vmid, config, machines))
 
 
 def definition(host: Host, log: TaskLog, vmid: int, config: Mapping[str, str], machines: Machines) -> str:

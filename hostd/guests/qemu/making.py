@@ -41,9 +41,13 @@ def create(
     *,
     start_after: bool = False,
     pool: str = "",
+    limit_kib: int = 0,
     machines: Machines | None = None,
 ) -> None:
-    """Make a machine: reserve its id, allocate its disks, write its file. What was made is undone if a step fails."""
+    """Make a machine: reserve its id, allocate its disks, write its file. What was made is undone if a step fails.
+
+    ``limit_kib``: KiB a second that imported disks are copied with; 0: as fast as it goes.
+    """
     machines = machines or LibvirtMachines()
     place = where(host, vmid)
     comment, plain = values.get("description", ""), {k: v for k, v in values.items() if k != "description"}
@@ -51,7 +55,7 @@ def create(
     with files.lock(vmid), Undo() as undo:
         reserved = files.create(host.store, place, GuestFile(current={"lock": CREATE_LOCK}))
         undo.add(host.store.delete, place.path)
-        config = allocate(host, log, vmid, plan, undo)
+        config = allocate(host, log, vmid, plan, undo, limit_kib=limit_kib)
         version = machines.qemu_version()
         config = planning.first_values(config, now_s=int(time.time()), qemu_version=version, random=os.urandom)
         file = seeds.written(host, log, vmid, GuestFile(comment=comment, current=config))
@@ -64,14 +68,16 @@ def create(
         lifecycle.start(host, log, vmid, machines=machines)
 
 
-def allocate(host: Host, log: TaskLog, vmid: int, plan: planning.Plan, undo: Undo) -> dict[str, str]:
+def allocate(
+    host: Host, log: TaskLog, vmid: int, plan: planning.Plan, undo: Undo, *, limit_kib: int = 0
+) -> dict[str, str]:
     """Allocate a plan's volumes; returns the values that name them. Existing volumes must be there."""
     catalog = catalog_of(host)
     values = dict(plan.values)
     for new in plan.new:
         format = new.format or default_format(catalog, new.storage)
         if new.source:
-            volume = import_disk(host, log, catalog, vmid, new, format)
+            volume = import_disk(host, log, catalog, vmid, new, format, limit_kib=limit_kib)
         else:
             name = f"vm-{vmid}-cloudinit" if new.cloudinit else ""
             spec = VolumeSpec(vmid=vmid, size_bytes=new.size_bytes, format=format, name=name)

@@ -13,10 +13,17 @@ from hostd.tasks.registry import task
 
 @task("qmcreate")
 def create(
-    host: Host, log: TaskLog, *, vmid: int, values: Mapping[str, str], start: bool = False, pool: str = ""
+    host: Host,
+    log: TaskLog,
+    *,
+    vmid: int,
+    values: Mapping[str, str],
+    start: bool = False,
+    pool: str = "",
+    limit_kib: int = 0,
 ) -> None:
     """Make a machine and perhaps start it."""
-    making.create(host, log, vmid, values, start_after=start, pool=pool)
+    making.create(host, log, vmid, values, start_after=start, pool=pool, limit_kib=limit_kib)
 
 
 @task("qmstart")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hostd.api.endpoint import collect
-from hostd.api.nodes import lxc
+from hostd.api.nodes import guest_params, lxc
 from hostd.cluster import locks
 from hostd.guests.lxc import running
 from hostd.tasks.archive import Archive, process_start
@@ -199,7 +199,7 @@ def test_a_stop_can_end_a_shutdown_that_waits(here: Any, tmp_path: Path, monkeyp
     for name in names:
         (tmp_path / "tasks").mkdir(exist_ok=True)
         (tmp_path / "tasks" / name).write_text("")
-    monkeypatch.setattr(lxc, "Archive", lambda: Archive(running=str(tmp_path / "tasks")))
+    monkeypatch.setattr(guest_params, "Archive", lambda: Archive(running=str(tmp_path / "tasks")))
     data(here.call("POST", "/nodes/alpha/lxc/100/status/stop"))
     assert [task["type"] for task in here.tasks.spawned] == ["vzstop"]
     data(here.call("POST", "/nodes/alpha/lxc/100/status/stop", data={"overrule-shutdown": 1}))

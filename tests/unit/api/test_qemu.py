@@ -134,6 +134,7 @@ def test_creation_is_a_task(machine: Site) -> None:
         "vmid": 101,
         "start": True,
         "pool": "",
+        "limit_kib": 0,
         "values": {
             "name": "web", "memory": "512", "scsi0": "local:8,ssd=1", "net0": "virtio,bridge=vmbr0", "tags": "a;b",
             "onboot": "1", "description": "x\ny",

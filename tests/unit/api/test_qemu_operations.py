@@ -182,3 +182,23 @@ def test_a_password_is_kept_as_a_hash(machine: Site) -> None:
     assert "in the clear" not in text
     assert "\ncipassword: $6$" in text
     assert data(machine.get(f"{PLACE}/100/config"))["cipassword"] == "**********"
+
+
+def test_copies_keep_to_the_storages_limits(machine: Site) -> None:
+    """Each operation by its own word; who may configure storages is held by what is asked for only."""
+    limited = b"dir: slow\n\tpath /srv/slow\n\tcontent images\n\tbwlimit clone=70,move=50,restore=30\n\n"
+    machine.store.write("storage.cfg", STORAGE + limited)
+    machine.store.write("datacenter.cfg", b"bwlimit: default=900\n")
+    calls = [
+        ("100/clone", {"newid": "201", "storage": "slow"}, 70),
+        ("100/clone", {"newid": "201", "storage": "slow", "bwlimit": "400"}, 400),
+        ("100/clone", {"newid": "201"}, 900),
+        ("100/move_disk", {"disk": "scsi0", "storage": "slow"}, 50),
+        ("", {"vmid": "201", "scsi0": "slow:1"}, 30),
+        ("", {"vmid": "201", "scsi0": "slow:1", "bwlimit": "0"}, 0),
+        ("", {"vmid": "201"}, 900),
+    ]
+    for path, form, limit_kib in calls:
+        machine.tasks.spawned.clear()
+        data(machine.call("POST", f"{PLACE}/{path}".rstrip("/"), data=form))
+        assert spawned(machine)[1]["limit_kib"] == limit_kib, (path, form)

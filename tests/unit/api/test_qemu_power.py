@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from hostd.api.nodes import qemu_agent, qemu_talk
+from hostd.api.nodes import guest_params, qemu_agent, qemu_talk
 from hostd.guests.qemu import process
+from hostd.tasks.archive import Archive, process_start
 from tests.unit.api.conftest import Site
 from tests.unit.api.test_qemu import BASE, data, machine
 
@@ -98,3 +100,16 @@ def test_what_stands_in_the_way_of_moving(machine: Site) -> None:
     assert (answer.status_code, "'beta' is not there" in answer.status) == (500, True)
     assert machine.call("POST", f"{BASE}/100/migrate", data={"target": "alpha"}).status_code == 400
     assert machine.tasks.spawned == []
+
+
+def test_a_stop_can_end_a_shutdown_that_waits(running: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = process_start(os.getpid())
+    waiting = ["qmshutdown:100", "qmshutdown:101", "vzshutdown:100", "qmstart:100"]
+    names = [f"UPID:alpha:{os.getpid():08X}:{start:08X}:65000000:{what}:root@pam:" for what in waiting]
+    for name in names:
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(guest_params, "Archive", lambda: Archive(running=str(tmp_path)))
+    data(running.call("POST", f"{BASE}/100/status/stop"))
+    assert [task["type"] for task in running.tasks.spawned] == ["qmstop"]
+    data(running.call("POST", f"{BASE}/100/status/stop", data={"overrule-shutdown": 1}))
+    assert running.tasks.spawned[1:-1] == [{"stop": names[0]}]

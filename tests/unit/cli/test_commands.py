@@ -185,3 +185,16 @@ def test_manual_pages(shell: Shell) -> None:
     assert "task log" in manual.suite_page(pvenode.SUITE, known)
     assert "disk move" in manual.suite_page(qm.SUITE, known)
     assert manual.escape(".x\\-") == "\\&.x\\e\\-"
+
+
+def test_old_names_of_local_commands(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have no method of the API behind them, and are found all the same."""
+    called: list[list[str]] = []
+    there = qm.SUITE.local["disk import"]
+    command = replace(there, act=lambda _around, args: called.append(list(args)))
+    monkeypatch.setitem(qm.SUITE.local, "disk import", command)
+    for words in (["importdisk"], ["disk", "import"]):
+        assert qm.SUITE.run(shell.around(), [*words, "100", "/x.raw", "local", "--format", "raw"]) == 0
+    assert called == [["100", "/x.raw", "local", "--format=raw"]] * 2
+    with pytest.raises(Invalid):
+        qm.SUITE.run(shell.around(), ["importdisk", "100"])

@@ -10,6 +10,7 @@ import pytest
 
 from hostd.core.errors import Denied, HostError, Invalid, Unavailable
 from hostd.guests.qemu import agent, monitoring
+from hostd.guests.qemu.connection import agents_reason
 
 
 class Inside:
@@ -110,3 +111,9 @@ def test_keys() -> None:
     assert monitoring.key_command("ctrl-alt-delete") == "sendkey ctrl-alt-delete"
     with pytest.raises(Invalid):
         monitoring.key_command("a\nquit")
+
+
+def test_what_the_agent_itself_says() -> None:
+    told = "guest agent command failed: unable to execute QEMU agent command 'guest-exec': no such file"
+    assert agents_reason(told) == "no such file"
+    assert agents_reason("Guest agent is not responding: QEMU guest agent is not connected") == ""

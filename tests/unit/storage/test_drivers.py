@@ -11,7 +11,7 @@ from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Una
 from hostd.storage.config import parse_storage_cfg
 from hostd.storage.drivers import lvm, lvmthin, qcow2, zfspool
 from hostd.storage.drivers.dir import Dir, make_folders
-from hostd.storage.drivers.image_files import create_argv
+from hostd.storage.drivers.image_files import create_argv, resize_argv
 from hostd.storage.drivers.lvm import Lvm
 from hostd.storage.drivers.lvmthin import LvmThin
 from hostd.storage.drivers.zfspool import ZfsPool
@@ -172,6 +172,9 @@ def test_image_files() -> None:
     assert create_argv("/a", "qcow2", 5, "metadata")[4:] == ["qcow2", "-o", "preallocation=metadata", "/a", "5"]
     assert "preallocation=off" in create_argv("/a", "raw", 5, "metadata")
     assert "-o" not in create_argv("/a", "vmdk", 5, "metadata")
+    assert create_argv("/a", "raw", 4097, "off")[-1] == "8192", "whole sectors"
+    assert resize_argv("/a", "raw", 8192)[-1] == "8192"
+    assert resize_argv("/a", "qcow2", 4097)[-1] == "4097"
 
 
 def test_folders_can_be_chosen() -> None:

@@ -19,7 +19,7 @@ from hostd.tasks.client import DaemonTasks
 from hostd.tasks.eventlog import Event
 from hostd.tasks.log import progress, read_lines
 from hostd.tasks.registry import Task
-from hostd.tasks.scopes import NoScopes
+from hostd.tasks.scopes import NoScopes, Scopes
 from hostd.tasks.spawn import Spawner
 from hostd.tasks.upid import Upid
 
@@ -60,8 +60,9 @@ def archive(tmp_path: Path) -> Archive:
     return Archive(logs=str(tmp_path / "log"), running=str(tmp_path / "run"))
 
 
-def make(archive: Archive) -> Spawner:
-    spawner = Spawner("node1", {k: Task(k, f) for k, f in TASKS.items()}, archive, NoScopes(), lambda: None)
+def make(archive: Archive, scopes: Scopes | None = None) -> Spawner:
+    tasks = {k: Task(k, f) for k, f in TASKS.items()}
+    spawner = Spawner("node1", tasks, archive, scopes or NoScopes(), lambda: None)
     spawner.adopt()
     return spawner
 
@@ -102,12 +103,29 @@ def test_a_task_outlives_its_daemon(archive: Archive) -> None:
     assert [e.status for e in archive.ended()] == ["interrupted by signal"]
 
 
+class NotedScopes(NoScopes):
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.ended: list[str] = []
+
+    def open(self, name: str, pid: int, description: str) -> None:
+        self.opened.append(name)
+
+    def end(self, name: str) -> None:
+        self.ended.append(name)
+
+
 def test_a_killed_worker_is_an_error(archive: Archive) -> None:
-    spawner = make(archive)
+    """What it had started ends as well; a worker that ended by itself has nothing left."""
+    scopes = NotedScopes()
+    spawner = make(archive, scopes)
+    spawner.spawn("good", "", "root@pam", {"text": "x"})
+    finish(spawner)
     upid = spawner.spawn("slow", "", "root@pam", {})
     os.kill(upid.pid, 9)
     finish(spawner)
-    assert [e.status for e in archive.ended()] == ["unexpected status"]
+    assert [e.status for e in archive.ended()] == ["unexpected status", "OK"]
+    assert scopes.ended == scopes.opened[1:]
 
 
 def test_what_ended_while_no_daemon_ran_is_recorded(archive: Archive) -> None:

@@ -42,6 +42,9 @@ export const limits: Readonly<Record<string, Limits>> = {
       ],
       "default": "seabios"
     },
+    "bwlimit": {
+      "minimum": 0
+    },
     "citype": {
       "enum": [
         "configdrive2",

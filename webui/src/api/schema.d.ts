@@ -353,6 +353,7 @@ export interface Methods {
       bios?: "seabios" | "ovmf";
       boot?: string;
       bootdisk?: string;
+      bwlimit?: number;
       cdrom?: string;
       cicustom?: string;
       cipassword?: string;
@@ -497,6 +498,7 @@ export interface Methods {
   "POST /nodes/{node}/qemu/{vmid}/status/stop": {
     params: {
       node: string;
+      "overrule-shutdown"?: boolean;
       skiplock?: boolean;
       timeout?: number;
       vmid: number;
