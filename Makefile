@@ -140,7 +140,7 @@ test-node: host-dev tools ## One real node from the packages: API, a machine, a 
 
 .PHONY: test-cluster
 test-cluster: host-dev tools ## Three real hosts: a cluster begun, joined, killed, lost, removed, re-added; links, a witness
-	@for file in life links qdevice; do \
+	@for file in life links qdevice ha; do \
 	  tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_$$file.py || exit 1; \
 	done
 
