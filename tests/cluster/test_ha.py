@@ -13,7 +13,6 @@ from tests.cluster.conftest import Machine, switch_on, wait_for
 
 VMID = 100
 SID = f"vm:{VMID}"
-PID = f"/run/libvirt/qemu/{VMID}.pid"
 
 
 class Cluster:
@@ -34,11 +33,11 @@ class Cluster:
 
     def runs_on(self, *away: str) -> list[str]:
         """Nodes with a process of the machine; those that are switched off are left out."""
-        script = f"pgrep -f 'guest=.*{VMID},' >/dev/null && echo yes || true"
+        script = f"pgrep -f '[g]uest=.*{VMID},' >/dev/null && echo yes || true"
         return [machine.name for machine in self.others(*away) if machine.shell(script).strip() == "yes"]
 
     def pid(self, machine: Machine) -> str:
-        return machine.shell(f"pgrep -f 'guest=.*{VMID},' | head -1").strip()
+        return machine.shell(f"pgrep -f '[g]uest=.*{VMID},' | head -1").strip()
 
     def home(self, asked: Machine) -> str:
         return asked.shell(f"ls -d /etc/pve/nodes/*/qemu-server/{VMID}.conf").split("/")[4]
@@ -75,7 +74,7 @@ def test_a_service_is_started_and_kept_running(cluster: Cluster) -> None:
     assert f"service {SID} ({first.name}, started)" in told
     assert "quorum OK" in told
     assert "no watchdog" in told
-    first.shell(f"kill -9 $(pgrep -f 'guest=.*{VMID},' | head -1)")
+    first.shell(f"kill -9 $(pgrep -f '[g]uest=.*{VMID},' | head -1)")
     wait_for("it runs again", cluster.settled(first, first.name), 60)
 
 
