@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from hostd.cluster import datacenter
 from hostd.core.errors import HostError
 from hostd.guests import bulk
 from hostd.guests.bulk import Member, Tasks
@@ -106,7 +107,7 @@ class HostGuests:
             if not self.stop(sid, None):
                 return False
             self._tell(Kind.SERVICE_STOPPED, sid=sid)
-        moved = self._run(sid, _MOVE, {"target": target, "others": self._others()}) or self.home(sid) == target
+        moved = self._run(sid, _MOVE, self._way(target, live=self.is_running(sid))) or self.home(sid) == target
         if moved:
             self._tell(Kind.SERVICE_MOVE_END, sid=sid, how=str(how), target=target)
         return moved
@@ -119,10 +120,19 @@ class HostGuests:
             return False
         return where is not None
 
-    def _others(self) -> list[str]:
+    def _way(self, target: str, *, live: bool) -> dict[str, object]:
+        """What the task is told; of the way that a running machine's memory takes only where it runs."""
         standing = self._host.mirror.members()
         members = standing.members if standing else ()
-        return [member.name for member in members if member.online and member.name != self._host.node]
+        others = [member.name for member in members if member.online and member.name != self._host.node]
+        args: dict[str, object] = {"target": target, "others": others}
+        if not live:
+            return args
+        file = self._host.mirror.get(datacenter.PATH)
+        chosen = datacenter.parse(file.data if file else b"").get("migration", {})
+        addresses = next((list(member.addresses) for member in members if member.name == target), [])
+        way = {"addresses": addresses, "network": chosen.get("network", "")}
+        return args | way | {"secure": chosen.get("type", "secure") == "secure", "online": True}
 
     def _note(self, sid: str) -> Path:
         return self._moves / sid.replace(":", "-")
