@@ -15,19 +15,19 @@ from typing import Final
 from hostd.access.ids import ROOT
 from hostd.cluster.store import Mirror, Store
 from hostd.core.errors import NotFound
-from hostd.core.formats import sectionconfig
 from hostd.daemons.journal import JournalLog
 from hostd.daemons.wiring import logging_to_stderr, make_host
 from hostd.guests import bulk
 from hostd.guests.bulk_tasks import DaemonsTasks, configs, runs
 from hostd.guests.qemu.connection import LibvirtMachines
+from hostd.ha import config, stored
+from hostd.ha.states import Requested
 from hostd.migration import leftovers
 
 log = logging.getLogger(__name__)
 # Without quorum the configurations may be old, and a guest could run elsewhere already.
 _QUORUM_S: Final = 600.0
 _POLL_S: Final = 1.0
-_RESOURCES: Final = "ha/resources.cfg"
 
 
 def wait_quorate(mirror: Mirror, timeout_s: float, sleep: Callable[[float], None] = time.sleep) -> bool:
@@ -41,12 +41,13 @@ def wait_quorate(mirror: Mirror, timeout_s: float, sleep: Callable[[float], None
 
 
 def managed(store: Store) -> set[int]:
-    """Guests that are resources of high availability, which starts and moves them itself."""
+    """Guests that high availability starts and moves itself; what it shall ignore is none of them."""
     try:
-        text = store.read(_RESOURCES).data.decode(errors="replace")
+        text = store.read(stored.RESOURCES).data.decode(errors="replace")
     except NotFound:
         return set()
-    return {int(section.id) for section in sectionconfig.parse(text) if section.id.isdecimal()}
+    services = config.parse_resources(text, {}).values()
+    return {int(each.sid.partition(":")[2]) for each in services if each.requested is not Requested.IGNORED}
 
 
 def main(arguments: list[str]) -> int:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 
+from hostd.core.errors import HostError
 from hostd.core.notify import notify
+from hostd.core.run import Run
 from hostd.daemons.wiring import make_host
+from hostd.ha.host import wdmd
 from hostd.ha.host.locks import Locks
 from hostd.ha.host.side import Surroundings
-from hostd.ha.host.watchdogs import NoWatchdog
+from hostd.ha.host.watchdogs import NoWatchdog, Watchdog
 from hostd.tasks.archive import process_start
 
+log = logging.getLogger(__name__)
 READY_S = 300.0
 
 
@@ -29,11 +34,27 @@ def stop_on_signals() -> threading.Event:
     return stopping
 
 
-def make_surroundings() -> Surroundings:
-    """Of a process that follows the store; waits for its first copy of the tree."""
+def make_watchdog(name: str, run: Run) -> Watchdog:
+    """The device where wdmd is installed and finds one; it is started when it is needed."""
+    library = wdmd.load()
+    path = wdmd.probe(run) if library else ""
+    if library is None or not path:
+        return NoWatchdog()
+
+    def start() -> None:
+        try:
+            run(["systemctl", "start", wdmd.UNIT], timeout_s=30)
+        except HostError as err:
+            log.error("wdmd does not start: %s", err)
+
+    return wdmd.Wdmd(name, library, path, start)
+
+
+def make_surroundings(name: str) -> Surroundings:
+    """Of a process that follows the store; waits for its first copy of the tree. ``name``: what wdmd knows it by."""
     host = make_host(values=True)
     host.mirror.start()
     host.mirror.wait_ready(READY_S)
     locks = Locks(host.store, host.mirror, host.node, boot_id())
     notify("READY=1")
-    return Surroundings(host=host, locks=locks, watchdog=NoWatchdog())
+    return Surroundings(host=host, locks=locks, watchdog=make_watchdog(name, host.run))

@@ -15,7 +15,7 @@ from hostd.ha.host.manager_side import ManagerSide
 def main() -> None:
     logging_to_stderr()
     stopping = stop_on_signals()
-    around = make_surroundings()
+    around = make_surroundings("hostd-ha-crm")
     host = around.host
     devices = FenceAgents(lambda: stored.fence_devices(host.mirror), host.run, around.clock_s)
     run_manager(ManagerSide(around, devices), around.locks, stopping, time.sleep)

@@ -15,16 +15,17 @@ from hostd.ha.host.guests import HostGuests
 from hostd.ha.host.loops import run_agent
 from hostd.ha.host.selffence import SelfFence, end_guests
 from hostd.ha.host.side import to_log
+from hostd.ha.host.watchdogs import Both
 
 
 def main() -> None:
     logging_to_stderr()
     stopping = stop_on_signals()
-    around = make_surroundings()
+    around = make_surroundings("hostd-ha-lrm")
     mirror, locks = around.host.mirror, around.locks
     fence = SelfFence(lambda: end_guests(mirror, locks), around.clock_s)
     fence.follow()
-    around = replace(around, watchdog=fence)
+    around = replace(around, watchdog=Both(around.watchdog, fence))
     guests = HostGuests(around.host, around.locks, DaemonsTasks(ROOT), to_log)
     side = AgentSide(around, guests)
     run_agent(side, around.locks, stopping, time.sleep, lambda: shutdowns.kind(around.host.run))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from hostd.cluster import datacenter
@@ -46,9 +47,8 @@ def guests(mirror: Mirror) -> dict[str, GuestPath]:
 def resources(mirror: Mirror) -> dict[str, Resource]:
     """Services by id, sorted. One whose guest is of the other kind has no node, as one without guest."""
     homes = guests(mirror)
-    nodes = {sid.partition(":")[2]: where.node for sid, where in homes.items()}
-    found = config.parse_resources(text(mirror, RESOURCES), nodes)
-    return {sid: each for sid, each in found.items() if each.node is None or sid in homes}
+    found = config.parse_resources(text(mirror, RESOURCES), {})
+    return {sid: replace(each, node=homes[sid].node) if sid in homes else each for sid, each in found.items()}
 
 
 def groups(mirror: Mirror) -> dict[str, Group]:

@@ -108,7 +108,7 @@ class HostGuests:
                 return False
             self._tell(Kind.SERVICE_STOPPED, sid=sid)
         road = roads.road(self._host.mirror, self._members(), self._host.node, target)
-        moved = self._run(sid, _MOVE, {**road, "online": how is Move.MIGRATE}) or self.home(sid) == target
+        moved = self._run(sid, _MOVE, {**road, "online": self.is_running(sid)}) or self.home(sid) == target
         if moved:
             self._tell(Kind.SERVICE_MOVE_END, sid=sid, how=str(how), target=target)
         return moved

@@ -50,7 +50,7 @@ class SelfFence:
             return None
 
     def open(self) -> None:
-        log.warning("there is no watchdog: when this node is cut off its agent kills the guests, if it still can")
+        log.info("from now on the guests of this node are killed when it is cut off for %d s", WATCHDOG_S)
         self.feed()
 
     def feed(self) -> None:

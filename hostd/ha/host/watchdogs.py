@@ -11,7 +11,8 @@ log = logging.getLogger(__name__)
 class Watchdog(Protocol):
     """One daemon's handle. ``device`` is what status tells: how the node is reset, "" where nothing does."""
 
-    device: str
+    @property
+    def device(self) -> str: ...
 
     def open(self) -> None:
         """From now on the node is reset when ``feed`` is not called for WATCHDOG_S."""
@@ -20,6 +21,29 @@ class Watchdog(Protocol):
 
     def close(self) -> None:
         """In order: nothing resets the node on behalf of this daemon any more."""
+
+
+class Both:
+    """A device, and what is done beside it; status tells of the device."""
+
+    def __init__(self, device: Watchdog, other: Watchdog) -> None:
+        self._device, self._other = device, other
+
+    @property
+    def device(self) -> str:
+        return self._device.device
+
+    def open(self) -> None:
+        self._other.open()
+        self._device.open()
+
+    def feed(self) -> None:
+        self._other.feed()
+        self._device.feed()
+
+    def close(self) -> None:
+        self._device.close()
+        self._other.close()
 
 
 class NoWatchdog:

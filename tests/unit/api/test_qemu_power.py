@@ -43,9 +43,9 @@ def test_what_is_off_is_not_booted_anew(machine: Site) -> None:
 @pytest.mark.parametrize(
     ("path", "args"),
     [
-        ("startall", {"only": [], "onboot": True}),
-        ("stopall", {"only": [], "timeout_s": 180, "force": True, "workers": 4}),
-        ("suspendall", {"only": [], "workers": 4}),
+        ("startall", {"only": [], "leave": [], "onboot": True}),
+        ("stopall", {"only": [], "leave": [], "timeout_s": 180, "force": True, "workers": 4}),
+        ("suspendall", {"only": [], "leave": [], "workers": 4}),
     ],
 )
 def test_all_at_once(machine: Site, path: str, args: dict[str, object]) -> None:

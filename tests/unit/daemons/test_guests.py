@@ -35,7 +35,7 @@ def test_high_availability_keeps_its_own() -> None:
     store = MemoryStore("alpha")
     assert guests.managed(store) == set()
     store.mkdir("ha")
-    store.write("ha/resources.cfg", b"vm: 100\n\tstate started\n\nct: 101\n\n")
+    store.write("ha/resources.cfg", b"vm: 100\n\tstate started\n\nct: 101\n\nvm: 102\n\tstate ignored\n\n")
     assert guests.managed(store) == {100, 101}
 
 

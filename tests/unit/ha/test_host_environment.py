@@ -46,11 +46,13 @@ class RecordedTasks:
     """Tasks that end at once; ``fails`` are types that do not end well. ``then`` is called with each."""
 
     spawned: list[tuple[str, int]] = field(default_factory=list)
+    args: list[Mapping[str, object]] = field(default_factory=list)
     fails: set[str] = field(default_factory=set)
     then: Callable[[str, int, Mapping[str, object]], None] = lambda type, vmid, args: None
 
     def spawn(self, type: str, vmid: int, args: Mapping[str, object]) -> str:
         self.spawned.append((type, vmid))
+        self.args.append(args)
         if type not in self.fails:
             self.then(type, vmid, args)
         return type
@@ -120,7 +122,7 @@ class Site:
 
     def online(self, *names: str, quorate: bool = True) -> None:
         """What every node is told of the cluster."""
-        members = tuple(Member(name, place, "", name in names) for place, name in enumerate(NODES, 1))
+        members = tuple(Member(name, place, f"10.0.0.{place}", name in names) for place, name in enumerate(NODES, 1))
         standing = Standing(version=1, name="c", config=1, quorate=quorate, members=members)
         # Both kinds of mirror keep it there; the daemon's is of a node alone and is told nothing itself.
         self.mirror._standing = standing
@@ -416,6 +418,8 @@ def test_relocating(site: Site) -> None:
     alpha.running.add(100)
     assert finish(alpha, job(ServiceState.RELOCATE, target="beta")) is Code.OK
     assert alpha.tasks.spawned == [("qmshutdown", 100), ("qmigrate", 100)]
+    told = alpha.tasks.args[-1]
+    assert (told["target"], told["others"], told["online"]) == ("beta", ["beta", "gamma"], False)
     assert site.read("nodes/beta/qemu-server/100.conf")
     site.sync()
     assert finish(site.node("alpha"), job(ServiceState.RELOCATE, target="beta")) is Code.OK
@@ -428,8 +432,17 @@ def test_a_running_guest_waits_for_a_watched_target(site: Site) -> None:
     beta.agent.take_lock(agent_lock("beta"))
     assert not alpha.guests.can_arrive("beta")
     beta.agent.publish(Publication(state=AgentState.ACTIVE, watched=True))
+    site.store.write("datacenter.cfg", b"migration: type=insecure,network=10.0.0.0/8\n")
     site.sync()
     assert alpha.guests.can_arrive("beta")
+    assert finish(alpha, job(ServiceState.MIGRATE, target="beta")) is Code.OK
+    assert alpha.tasks.spawned == [("qmigrate", 100)]
+    assert alpha.tasks.args == [
+        {
+            "vmid": 100, "target": "beta", "others": ["beta", "gamma"], "online": True, "secure": False,
+            "network": "10.0.0.0/8", "addresses": ["10.0.0.2"],
+        }
+    ]  # fmt: skip
 
 
 # --- both together
