@@ -11,10 +11,11 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.undo import Undo
 from hostd.guests import config as files
 from hostd.guests.changes import Change as Change
-from hostd.guests.changes import apply_pending, change_later, change_now
+from hostd.guests.changes import apply_pending, change_now
 from hostd.guests.config import StoredGuest
+from hostd.guests.hooks import Phase, run_hook
 from hostd.guests.lxc import config as keys
-from hostd.guests.lxc import launch, running, terminals
+from hostd.guests.lxc import launch, plugging, running, terminals
 from hostd.guests.lxc import plan as planning
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc import volumes as filesystems
@@ -47,8 +48,10 @@ def start(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None, 
             guest = _settle(host, log, guest)
         for text in launch.not_enforced(keys.parse_container(vmid, guest.file)):
             log.warn(text)
+        run_hook(host, log, vmid, guest.file.current, Phase.PRE_START)
         engine.start(vmid)
     log.info(f"CT {vmid} started")
+    run_hook(host, log, vmid, guest.file.current, Phase.POST_START)
 
 
 def _settle(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
@@ -72,9 +75,11 @@ def shutdown(
     """Ask the container to power off and wait; ``force_stop`` ends it when time is over."""
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid):
-        files.check_unlocked(files.load(host.store, where(host, vmid)), skip=skip_lock)
+        guest = files.load(host.store, where(host, vmid))
+        files.check_unlocked(guest, skip=skip_lock)
         if not engine.running(vmid):
             raise Conflict(f"CT {vmid} not running")
+        run_hook(host, log, vmid, guest.file.current, Phase.PRE_STOP)
         log.info(f"asked CT {vmid} to shut down, waiting up to {timeout_s} s")
         if not engine.shutdown(vmid, timeout_s):
             if not force_stop:
@@ -82,18 +87,22 @@ def shutdown(
             log.info(f"CT {vmid} still running - terminating now")
             engine.kill(vmid)
     log.info(f"CT {vmid} stopped")
+    run_hook(host, log, vmid, guest.file.current, Phase.POST_STOP)
 
 
 def stop(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None, skip_lock: bool = False) -> None:
     """End every process of the container at once; nothing to do when it does not run."""
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid):
-        files.check_unlocked(files.load(host.store, where(host, vmid)), skip=skip_lock)
+        guest = files.load(host.store, where(host, vmid))
+        files.check_unlocked(guest, skip=skip_lock)
         if not engine.running(vmid):
             log.info(f"CT {vmid} is not running")
             return
+        run_hook(host, log, vmid, guest.file.current, Phase.PRE_STOP)
         engine.kill(vmid)
     log.info(f"CT {vmid} stopped")
+    run_hook(host, log, vmid, guest.file.current, Phase.POST_STOP)
 
 
 # --- change
@@ -109,7 +118,7 @@ def change(
     engine: Engine | None = None,
     skip_lock: bool = False,
 ) -> None:
-    """Change the configuration; of a running container what touches it waits for the next start."""
+    """Change the configuration; of a running container what cannot change at once waits for the next start."""
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid), Undo() as undo:
         guest = settle(host, log, files.load(host.store, where(host, vmid)), engine)
@@ -120,8 +129,10 @@ def change(
         values = allocate(host, log, vmid, plan, undo, unprivileged=keys.is_unprivileged(guest.file.current))
         planned = Change(values=values, delete=wanted.delete, revert=wanted.revert)
         mine = owned(vmid)
-        live = engine.running(vmid)
-        outcome = change_later(guest.file, planned, is_live, mine) if live else change_now(guest.file, planned, mine)
+        if engine.running(vmid):
+            outcome = plugging.changed(host, log, guest, planned, mine, engine, undo)
+        else:
+            outcome = change_now(guest.file, planned, mine)
         files.save(host.store, guest, keys.without_forbidden(outcome.file))
         undo.keep()
         free_volumes(host, log, outcome.removed)
@@ -140,12 +151,6 @@ def _check_fixed(guest: StoredGuest, wanted: Change) -> None:
         raise Conflict("'unprivileged' cannot be changed: the owners of the container's files depend on it")
     if "rootfs" in wanted.delete:
         raise Conflict("'rootfs' cannot be removed")
-
-
-def is_live(key: str) -> bool:
-    """Whether a change of the key counts at once on a running container."""
-    option = keys.OPTIONS.get(key)
-    return key.startswith("unused") or (option is not None and option.live)
 
 
 def allocate(

@@ -134,7 +134,7 @@ def test_a_privileged_container_must_be_asked_for(here: Any) -> None:
         ({"ssh-public-keys": "nonsense"}, "ssh-public-keys"),
         ({"net0": "bridge=vmbr0"}, "net0"),
         ({"rootfs": "local:100/vm-100-disk-0.raw"}, "rootfs"),
-        ({"mp0": "/etc,mp=/etc"}, "mp0"),
+        ({"mp0": "/etc,mp=/"}, "mp0"),
         ({"cores": 0}, "cores"),
         ({"hostname": "a b"}, "hostname"),
         ({"frob": 1}, "frob"),
