@@ -35,6 +35,7 @@ from hostd.api.nodes import (
     lxc,
     lxc_clones,
     lxc_disks,
+    lxc_migrate,
     lxc_power,
     lxc_snapshots,
     network,
@@ -71,7 +72,7 @@ ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     backup_info, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal, apt,
     certificates, network, statistics, tasks, console, qemu, qemu_power, qemu_talk, qemu_agent, qemu_clones,
     qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, bulk, lxc, lxc_power, lxc_snapshots, lxc_clones,
-    lxc_disks, storage, node_storage, storage_content, scan, urls, disks, disks_pools,
+    lxc_disks, lxc_migrate, storage, node_storage, storage_content, scan, urls, disks, disks_pools,
 )  # fmt: skip
 
 

@@ -31,8 +31,8 @@ _CONFIG_PRIVILEGES = (
 _POWER = Check("/vms/{vmid}", "VM.PowerMgmt")
 _PASSWORD = Kind(min_length=5, pattern=r"[^\x00-\x1f\x7f]*")
 _CHILDREN = (
-    "clone", "config", "feature", "interfaces", "move_volume", "pending", "resize", "rrd", "rrddata", "snapshot",
-    "status", "template", "termproxy", "vncwebsocket",
+    "clone", "config", "feature", "interfaces", "migrate", "move_volume", "pending", "resize", "rrd", "rrddata",
+    "snapshot", "status", "template", "termproxy", "vncwebsocket",
 )  # fmt: skip
 _POWER_CHILDREN = ("current", "start", "stop", "shutdown", "reboot", "suspend", "resume")
 _STATUS = fields(

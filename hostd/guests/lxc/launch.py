@@ -46,7 +46,10 @@ def launch(host: Host, vmid: int) -> list[str]:
 def _launch(host: Host, vmid: int) -> list[str]:
     where = GuestPath(node=host.node, kind=GuestKind.LXC, vmid=vmid)
     if running.take_reboot(vmid):
-        apply_waiting(host, where)
+        try:
+            apply_waiting(host, where)
+        except HostError as err:  # somebody works on it: it runs on as it was, rather than not at all
+            start_log.add(vmid, f"waiting changes go on waiting: {err}")
     guest = files.load(host.store, where)
     container = parse_container(vmid, guest.file)
     if not container.mounts or container.mounts[0].key != "rootfs":

@@ -43,7 +43,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 def test_rows_are_methods_that_are_declared(shell: Shell) -> None:
     known = pct.SUITE.commands(shell.around().methods)
-    assert {row.words for row in pct.ROWS} - set(known) <= {"migrate"}
+    assert {row.words for row in pct.ROWS} - set(known) == set()
     assert "delsnapshot" in manual.suite_page(pct.SUITE, shell.around().methods)
 
 
