@@ -24,6 +24,7 @@ from hostd.api.context import Services
 from hostd.api.endpoint import collect
 from hostd.api.identity import COOKIE, Identity, RememberedVerdict, RootVerdict
 from hostd.api.nodes import (
+    aplinfo,
     apt,
     bulk,
     certificates,
@@ -72,7 +73,7 @@ ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     backup_info, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal, apt,
     certificates, network, statistics, tasks, console, qemu, qemu_power, qemu_talk, qemu_agent, qemu_clones,
     qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, bulk, lxc, lxc_power, lxc_snapshots, lxc_clones,
-    lxc_disks, lxc_migrate, storage, node_storage, storage_content, scan, urls, disks, disks_pools,
+    lxc_disks, lxc_migrate, aplinfo, storage, node_storage, storage_content, scan, urls, disks, disks_pools,
 )  # fmt: skip
 
 
