@@ -10,6 +10,7 @@ from hostd.core.errors import Conflict, TimedOut
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.undo import Undo
 from hostd.guests import config as files
+from hostd.guests import membership
 from hostd.guests.changes import Change as Change
 from hostd.guests.changes import apply_pending, change_now
 from hostd.guests.config import StoredGuest
@@ -27,6 +28,7 @@ from hostd.guests.lxc.ownership import where as where
 from hostd.guests.volumes import catalog_of, free_volumes, unreferenced_volumes
 from hostd.node.host import Host
 from hostd.storage.interface import VolumeSpec
+from hostd.storage.volume import VolumeId
 from hostd.tasks.log import ListLog, TaskLog
 
 SHUTDOWN_S = 60
@@ -186,10 +188,14 @@ def destroy(
     *,
     unreferenced: bool = False,
     force: bool = False,
+    purge: bool = False,
     engine: Engine | None = None,
 ) -> None:
-    """Remove a container and its volumes. ``force``: also one that runs; ``unreferenced``: also volumes of its id
-    that its file does not name. What an interrupted creation or removal left is removed as well."""
+    """Remove a container, its volumes, who may use it; what an interrupted creation or removal left as well.
+
+    ``force``: also one that runs; ``unreferenced``: also volumes of its id that its file does not name; ``purge``:
+    backup jobs forget it, too. Conflict while linked copies stand on its volumes.
+    """
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid):
         guest = settle(host, log, files.load(host.store, where(host, vmid)), engine)
@@ -202,12 +208,18 @@ def destroy(
                 raise Conflict(f"CT {vmid} is running - destroy failed")
             engine.kill(vmid)
             log.info(f"CT {vmid} stopped")
+        catalog = catalog_of(host)
+        for name in all_volumes(guest.file, vmid):
+            catalog.require_no_clones(VolumeId.parse(name))
         guest = files.save(host.store, guest, _marked(guest.file))
         free_volumes(host, log, all_volumes(guest.file, vmid))
         if unreferenced or interrupted:  # an interrupted creation's volumes are not named yet
             free_volumes(host, log, unreferenced_volumes(host, vmid))
         remove_runtime_files(vmid)
         host.store.delete(guest.where.path)
+        membership.forget_rights(host.store, vmid)
+        if purge:
+            membership.leave_jobs(host.store, vmid)
     log.info(f"CT {vmid} removed")
 
 
