@@ -296,6 +296,7 @@ def require_plan(ctx: Context, vmid: int, values: Mapping[str, str], *, unprivil
     shared.require_key_privileges(ctx, vmid, OPTIONS, set(values))
     _require_features(ctx, values.get("features", ""), unprivileged=unprivileged)
     require_host_mounts(ctx, vmid, values)
+    shared.require_bridges(ctx, values)
     planned = plan.plan_values({k: v for k, v in values.items() if k != "description"}, os.urandom)
     for new in planned.new:
         shared.require_storage(ctx, new.storage, "Datastore.AllocateSpace")
