@@ -4,7 +4,9 @@ must not lead out of them."""
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,17 @@ from hostd.core.errors import Conflict, HostError
 from hostd.core.run import run
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.lxc import cloning, disks, interfaces, lifecycle, power, running, transfer, upkeep
+from hostd.guests.lxc import (
+    cloning,
+    disks,
+    interfaces,
+    lifecycle,
+    power,
+    running,
+    snapshot_operations,
+    transfer,
+    upkeep,
+)
 from hostd.guests.lxc.cloning import Wanted
 from hostd.guests.lxc.create import NewContainer, create
 from hostd.guests.lxc.transfer import Ownership
@@ -195,3 +207,64 @@ def read_file(host: Host, vmid: int, path: str, engine: ForkedEngine) -> str:
         return place.read_text()
     finally:
         upkeep.unmount(host, ListLog(), vmid)
+
+
+@pytest.fixture
+def states(host: Host, tmp_path: Path) -> Iterator[str]:
+    """A storage whose volumes have states: btrfs on an image."""
+    if "btrfs" not in Path("/proc/filesystems").read_text() or not shutil.which("mkfs.btrfs"):
+        pytest.skip("no btrfs in this kernel, or btrfs-progs is not installed")
+    image, point = tmp_path / "btrfs.img", tmp_path / "btrfs"
+    with open(image, "wb") as file:
+        file.truncate(1 << 30)
+    run(["mkfs.btrfs", "-q", str(image)])
+    point.mkdir()
+    run(["mount", "-o", "loop", str(image), str(point)])
+    cfg = host.store.read("storage.cfg").data
+    host.store.write("storage.cfg", cfg + f"btrfs: states\n\tpath {point}/store\n\tcontent rootdir\n\n".encode())
+    yield "states"
+    run(["umount", str(point)], check=False)
+
+
+def test_snapshots_of_a_running_container(host: Host, template: str, states: str, tmp_path: Path) -> None:
+    log, engine = made(host, template, tmp_path, rootfs=f"{states}:0.2", mp0=f"{states}:0.1,mp=/data")
+    lifecycle.start(host, log, VMID, engine=engine)
+    run(lifecycle.exec_argv(host, VMID, ["/bin/touch", "/root/before", "/data/before"]))
+    snapshot_operations.take(host, log, VMID, "one", comment="kept", engine=engine)
+    run(lifecycle.exec_argv(host, VMID, ["/bin/touch", "/root/after", "/data/after"]))
+    assert "after" in inside(host, "/bin/ls", "/data")
+    with pytest.raises(Conflict, match="already used"):
+        snapshot_operations.take(host, log, VMID, "one", engine=engine)
+
+    # a running container is copied from states made for the copy, another one from the snapshot
+    cloning.clone(host, log, VMID, Wanted(vmid=COPY, hostname="copy"), engine=engine)
+    assert "uid=0" in inside(host, "/bin/id")  # it goes on
+    try:
+        root = upkeep.mount(host, log, COPY, engine=engine)
+        assert (Path(root) / "data/after").exists()
+        upkeep.unmount(host, log, COPY)
+        lifecycle.destroy(host, log, COPY, engine=engine)
+        cloning.clone(host, log, VMID, Wanted(vmid=COPY, snapshot="one", full=False), engine=engine)
+        root = upkeep.mount(host, log, COPY, engine=engine)
+        assert (Path(root) / "data/before").exists()
+        assert not (Path(root) / "data/after").exists()
+        upkeep.unmount(host, log, COPY)
+    finally:
+        lifecycle.destroy(host, log, COPY, engine=engine)
+        lifecycle.remove_runtime_files(COPY)
+
+    snapshot_operations.go_back(host, log, VMID, "one", engine=engine)
+    assert not engine.running(VMID)
+    lifecycle.start(host, log, VMID, engine=engine)
+    assert "after" not in inside(host, "/bin/ls", "/root", "/data")
+    assert "before" in inside(host, "/bin/ls", "/data")
+    snapshot_operations.remove(host, log, VMID, "one", engine=engine)
+    lifecycle.stop(host, log, VMID, engine=engine)
+
+    disks.move(host, log, VMID, "mp0", "local", delete=True, engine=engine)
+    assert current(host)["mp0"].startswith(f"local:{VMID}/vm-{VMID}-disk-0.raw,mp=/data")
+    cloning.make_template(host, log, VMID, engine=engine)
+    with pytest.raises(Conflict, match="Linked clone feature is not supported for 'mp0'"):
+        cloning.clone(host, log, VMID, Wanted(vmid=COPY, full=False), engine=engine)
+    lifecycle.destroy(host, log, VMID, engine=engine)
+    assert not list((tmp_path / "btrfs/store/images").glob("*/*"))

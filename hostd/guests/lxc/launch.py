@@ -62,7 +62,7 @@ def _launch(host: Host, vmid: int) -> list[str]:
         identities.ensure_reserved(host.run)
         identities.require_reserved(container.idmap)
     own_mounts(host)
-    targets = [runtime.rootfs(vmid), *(runtime.staging(vmid, point.key) for point in container.mounts[1:])]
+    targets = [runtime.mount_place(vmid, point.key) for point in container.mounts]
     volumes.mount_all(host.run, catalog, container.mounts, targets)
     keep_files_current(host, container, read_only=container.mounts[0].read_only)
     devices.make_nodes(host.run, runtime.device_folder(vmid), nodes, container.idmap)

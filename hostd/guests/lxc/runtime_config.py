@@ -46,6 +46,11 @@ def staging(vmid: int, key: str) -> str:
     return f"{folder(vmid)}/{key}"
 
 
+def mount_place(vmid: int, key: str) -> str:
+    """Where a mount point is in the name space of the container's unit."""
+    return rootfs(vmid) if key == "rootfs" else staging(vmid, key)
+
+
 def device_folder(vmid: int) -> str:
     """Where nodes of the host's devices are made for a container's start, seen by it alone."""
     return f"{folder(vmid)}/devices"

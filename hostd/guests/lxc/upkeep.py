@@ -43,8 +43,7 @@ def _places(host: Host, vmid: int, engine: Engine) -> tuple[str, list[tuple[Moun
     """The name space of a running container's volumes, and where each one is mounted there."""
     guest = files.load(host.store, where(host, vmid))
     points = mounts.mount_points(guest.file.current)
-    found = [(p, runtime.rootfs(vmid) if p.key == "rootfs" else runtime.staging(vmid, p.key)) for p in points]
-    return engine.mount_namespace(vmid), found
+    return engine.mount_namespace(vmid), [(point, runtime.mount_place(vmid, point.key)) for point in points]
 
 
 def usage(host: Host, vmid: int, engine: Engine | None = None) -> list[Usage]:
