@@ -39,6 +39,12 @@ from tests.lib import tinylinux
 COPY = VMID + 1
 
 
+def may_grow_mounted() -> bool:
+    """Whether this process has CAP_SYS_RESOURCE, which the kernel asks for; build machines may lack it."""
+    line = next(li for li in Path("/proc/self/status").read_text().splitlines() if li.startswith("CapEff:"))
+    return bool(int(line.split()[1], 16) >> 24 & 1)
+
+
 def made(host: Host, template: str, folder: Path, **values: str) -> tuple[ListLog, ForkedEngine]:
     log, engine = ListLog(), ForkedEngine(host, folder)
     wanted = {"rootfs": "local:0.05", "memory": "96", "swap": "0", "unprivileged": "1", "hostname": "tiny", **values}
@@ -53,19 +59,21 @@ def current(host: Host, vmid: int = VMID) -> dict[str, str]:
 def test_a_running_container_changes(host: Host, template: str, tmp_path: Path) -> None:
     log, engine = made(
         host, template, tmp_path, net0="name=eth0,ip=10.9.9.2/24", dev0="/dev/zero,mode=0640,gid=5",
-        mp0=f"{tmp_path}/shared,mp=/shared",
+        mp0=f"{tmp_path}/shared,mp=/shared", mp1="local:0.02,mp=/srv", mp2="local:0.02,mp=/srv/in/it",
     )  # fmt: skip
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared/note").write_text("from the host")
     lifecycle.start(host, log, VMID, engine=engine)
     assert inside(host, "/bin/cat", "/shared/note") == "from the host"
+    assert " /srv/in/it ext4 " in inside(host, "/bin/cat", "/proc/mounts")
     shown = inside(host, "/bin/ls", "-ln", "/dev/zero").split()
     assert (shown[0], shown[2], shown[3]) == ("crw-r-----", "0", "5")
 
     before = upkeep.usage(host, VMID, engine)[0].size_bytes
-    disks.resize(host, log, VMID, "rootfs", "+60M", engine=engine)
-    after = upkeep.usage(host, VMID, engine)[0].size_bytes
-    assert after - before > 40 << 20, (before, after)
+    if may_grow_mounted():
+        disks.resize(host, log, VMID, "rootfs", "+60M", engine=engine)
+        after = upkeep.usage(host, VMID, engine)[0].size_bytes
+        assert after - before > 40 << 20, (before, after)
 
     groups = running.groups(VMID)
     assert groups is not None
@@ -96,7 +104,10 @@ def test_a_running_container_changes(host: Host, template: str, tmp_path: Path) 
     assert "uid=0" in inside(host, "/bin/id")
     assert not [line for line in log.lines if line.startswith("WARN")], log.lines
     lifecycle.stop(host, log, VMID, engine=engine)
-    disks.resize(host, log, VMID, "rootfs", "+10M", engine=engine)
+    disks.resize(host, log, VMID, "rootfs", "+80M", engine=engine)
+    lifecycle.start(host, log, VMID, engine=engine)
+    assert upkeep.usage(host, VMID, engine)[0].size_bytes - before > 60 << 20
+    lifecycle.stop(host, log, VMID, engine=engine)
     upkeep.check(host, log, VMID, "rootfs", force=True, engine=engine)
     assert not loops_below(tmp_path)
     lifecycle.destroy(host, log, VMID, engine=engine)
@@ -156,10 +167,10 @@ def test_mounting_by_hand_follows_no_link_out(host: Host, template: str, tmp_pat
     finally:
         upkeep.unmount(host, log, VMID)
     assert not mounts_of_container()
-    # the start puts it inside as well
-    lifecycle.start(host, log, VMID, engine=engine)
+    # LXC would make the folder wherever the link leads
+    with pytest.raises(HostError, match="a part of '/trap/data' is a link"):
+        lifecycle.start(host, log, VMID, engine=engine)
     assert list(outside.iterdir()) == []
-    lifecycle.stop(host, log, VMID, engine=engine)
     lifecycle.destroy(host, log, VMID, engine=engine)
 
 

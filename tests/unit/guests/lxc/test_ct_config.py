@@ -346,3 +346,13 @@ def test_a_card_changes_in_place_where_it_can() -> None:
     other = network.parse_nic("net1", "name=lan,hwaddr=02:00:00:00:00:09,bridge=vmbr0")
     assert said(before, other)[0] == "ip link delete dev veth100i1"
     assert said(before, card("bridge=vmbr0,ip=dhcp,rate=5")) == []
+
+
+def test_a_mount_point_lies_in_the_deepest_folder_around_it() -> None:
+    config = {"rootfs": "aa:x", "mp0": "aa:x,mp=/data//", "mp1": "aa:x,mp=data/more", "mp2": "aa:x,mp=/database"}
+    root, data, more, other = mounts.mount_points(config)
+    points = (root, data, more, other)
+    assert data.target == "/data"
+    assert [mounts.around(one, points).key for one in points[1:]] == ["rootfs", "mp0", "rootfs"]
+    assert mounts.below(more, data) == "/more"
+    assert mounts.below(other, root) == "/database"
