@@ -18,6 +18,7 @@ _ABOUT = {
     "pvenode": "settings, tasks and certificates of this node",
     "qm": "virtual machines of this node",
     "pct": "containers of this node",
+    "pveam": "templates of containers",
     "ha-manager": "high availability of guests",
 }
 # Kinds of failure; the numbers are those of core/errors.py.

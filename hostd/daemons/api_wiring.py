@@ -29,6 +29,7 @@ from hostd.api.context import Services
 from hostd.api.endpoint import collect
 from hostd.api.identity import COOKIE, Identity, RememberedVerdict, RootVerdict
 from hostd.api.nodes import (
+    aplinfo,
     apt,
     bulk,
     certificates,
@@ -40,6 +41,7 @@ from hostd.api.nodes import (
     lxc,
     lxc_clones,
     lxc_disks,
+    lxc_migrate,
     lxc_power,
     lxc_snapshots,
     network,
@@ -76,8 +78,8 @@ ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     backup_info, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal, apt,
     certificates, network, statistics, tasks, console, qemu, qemu_power, qemu_talk, qemu_agent, qemu_clones,
     qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, bulk, lxc, lxc_power, lxc_snapshots, lxc_clones,
-    lxc_disks, storage, node_storage, storage_content, scan, urls, disks, disks_pools, ha_index, ha_resources,
-    ha_groups, ha_rules, ha_status,
+    lxc_disks, lxc_migrate, aplinfo, storage, node_storage, storage_content, scan, urls, disks, disks_pools, ha_index,
+    ha_resources, ha_groups, ha_rules, ha_status,
 )  # fmt: skip
 
 

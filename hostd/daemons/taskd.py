@@ -15,6 +15,7 @@ from hostd.guests import bulk_tasks, console, images
 from hostd.guests.lxc import tasks as lxc_tasks
 from hostd.guests.qemu import tasks as qemu_tasks
 from hostd.ha import tasks as ha_tasks
+from hostd.migration import containers as container_moves
 from hostd.migration import machines as machine_moves
 from hostd.node import services, updates
 from hostd.provision import disks
@@ -27,8 +28,8 @@ from hostd.tasks.spawn import Spawner, serve
 
 # Every module that declares tasks.
 TASK_MODULES: tuple[ModuleType, ...] = (
-    qemu_tasks, lxc_tasks, bulk_tasks, machine_moves, images, disks, console, services, updates, clustering_tasks,
-    ha_tasks,
+    qemu_tasks, lxc_tasks, bulk_tasks, machine_moves, container_moves, images, disks, console, services,
+    updates, clustering_tasks, ha_tasks,
 )  # fmt: skip
 
 

@@ -24,8 +24,9 @@ from hostd.cluster.store import MemoryStore
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.run import run
 from hostd.guests import config as files
-from hostd.guests.lxc import cgroups, launch, lifecycle, running, start_log, terminals
+from hostd.guests.lxc import cgroups, launch, lifecycle, live, running, start_log, terminals
 from hostd.guests.lxc import engine as engines
+from hostd.guests.lxc.config import Container
 from hostd.guests.lxc.create import NewContainer, create
 from hostd.guests.lxc.facts import hierarchies
 from hostd.guests.lxc.sampling import ContainerSampler
@@ -120,6 +121,24 @@ class ForkedEngine:
     def kill(self, vmid: int) -> None:
         run(engines.kill_argv(vmid), check=False)
         self.reap(vmid)
+
+    def freeze(self, vmid: int) -> None:
+        run(engines.freeze_argv(vmid, hold=True))
+
+    def thaw(self, vmid: int) -> None:
+        run(engines.freeze_argv(vmid, hold=False))
+
+    def mount_namespace(self, vmid: int) -> str:
+        return f"/proc/{self.pids[vmid]}/ns/mnt"
+
+    def init_pid(self, vmid: int) -> int:
+        pid = running.init_pid(vmid)
+        if pid is None:
+            raise Conflict(f"CT {vmid} is not running")
+        return pid
+
+    def set_limits(self, container: Container) -> None:
+        live.set_limits(container)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hostd.core.errors import Conflict, HostError
+from hostd.guests.lxc.config import Container
 
 
 @dataclass
@@ -16,6 +17,8 @@ class FakeEngine:
     refuse: str = ""
     calls: list[str] = field(default_factory=list)
     frozen: set[int] = field(default_factory=set)
+    limits: list[Container] = field(default_factory=list)
+    limits_refused: str = ""
 
     def running(self, vmid: int) -> bool:
         return vmid in self.up
@@ -48,3 +51,13 @@ class FakeEngine:
         if vmid not in self.up:
             raise Conflict(f"CT {vmid} is not running")
         return f"/proc/{vmid}/ns/mnt"
+
+    def init_pid(self, vmid: int) -> int:
+        if vmid not in self.up:
+            raise Conflict(f"CT {vmid} is not running")
+        return vmid
+
+    def set_limits(self, container: Container) -> None:
+        if self.limits_refused:
+            raise HostError(self.limits_refused)
+        self.limits.append(container)

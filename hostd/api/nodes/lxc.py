@@ -31,8 +31,8 @@ _CONFIG_PRIVILEGES = (
 _POWER = Check("/vms/{vmid}", "VM.PowerMgmt")
 _PASSWORD = Kind(min_length=5, pattern=r"[^\x00-\x1f\x7f]*")
 _CHILDREN = (
-    "clone", "config", "feature", "interfaces", "move_volume", "pending", "resize", "rrd", "rrddata", "snapshot",
-    "status", "template", "termproxy", "vncwebsocket",
+    "clone", "config", "feature", "interfaces", "migrate", "move_volume", "pending", "resize", "rrd", "rrddata",
+    "snapshot", "status", "template", "termproxy", "vncwebsocket",
 )  # fmt: skip
 _POWER_CHILDREN = ("current", "start", "stop", "shutdown", "reboot", "suspend", "resume")
 _STATUS = fields(
@@ -298,12 +298,24 @@ def require_plan(ctx: Context, vmid: int, values: Mapping[str, str], *, unprivil
     """Check what the caller may set and which storages are asked for; Invalid with every wrong value."""
     shared.require_key_privileges(ctx, vmid, OPTIONS, set(values))
     _require_features(ctx, values.get("features", ""), unprivileged=unprivileged)
+    require_host_mounts(ctx, vmid, values)
+    shared.require_bridges(ctx, values)
     planned = plan.plan_values({k: v for k, v in values.items() if k != "description"}, os.urandom)
     for new in planned.new:
         shared.require_storage(ctx, new.storage, "Datastore.AllocateSpace")
     for volume in planned.existing.values():
         shared.require_volume(ctx, volume)
     return planned
+
+
+def require_host_mounts(ctx: Context, vmid: int, values: Mapping[str, str]) -> None:
+    """Denied for folders and devices of the host, which are for who may use the host's devices alone."""
+    for key, value in values.items():
+        if key == "rootfs" or (key.startswith("mp") and key[2:].isdecimal()):
+            source = propstring.parse(value, default_key="volume").get("volume", "")
+            if source.startswith("/") and not ctx.may(f"/vms/{vmid}", "Host.Devices"):
+                kind = "device" if source.startswith("/dev/") else "bind"
+                raise Denied(f"mount point type {kind} is only allowed for root@pam")
 
 
 def _require_features(ctx: Context, text: str, *, unprivileged: bool) -> None:
@@ -332,6 +344,8 @@ def update_vm(ctx: Context, p: ChangeParams) -> object:
     known = set(OPTIONS.keys)
     change = shared.make_change(values, list(p.delete), list(p.revert), False, known)
     shared.require_key_privileges(ctx, p.vmid, OPTIONS, set(change.delete) | set(change.revert))
+    gone = {key: guest.file.current[key] for key in {*change.delete, *values} if key in guest.file.current}
+    require_host_mounts(ctx, p.vmid, gone)
     planned = require_plan(ctx, p.vmid, values, unprivileged=is_unprivileged(guest.file.current))
     files.check_digest(guest, p.digest)
     removes = any(

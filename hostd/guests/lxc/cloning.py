@@ -29,7 +29,7 @@ from hostd.guests.qemu.plan import new_mac
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
-from hostd.storage.interface import Feature
+from hostd.storage.interface import Feature, State
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
 
@@ -77,11 +77,21 @@ def volumes_of(values: Mapping[str, str]) -> list[MountPoint]:
 def require_clonable(catalog: Catalog, values: Mapping[str, str], *, full: bool, snapshot: str) -> None:
     """Conflict, naming the mount point, where a volume cannot be copied in this way."""
     for point in volumes_of(values):
-        feature = Feature.COPY if full else Feature.CLONE
-        if (not full or snapshot) and not catalog.can(point.volume, feature, snapshot):
-            what = f"Full clone feature is not supported for '{point.key}' in snapshot '{snapshot}'"
-            linked = f"Linked clone feature is not supported for '{point.key}' ('{point.volume}'); make a full clone"
-            raise Conflict(what if full else linked)
+        if not full and not can_link(catalog, point.volume, snapshot):
+            raise Conflict(
+                f"Linked clone feature is not supported for '{point.key}' ('{point.volume}'); make a full clone"
+            )
+        if full and snapshot and not catalog.can(point.volume, Feature.COPY, snapshot):
+            raise Conflict(f"Full clone feature is not supported for '{point.key}' in snapshot '{snapshot}'")
+
+
+def can_link(catalog: Catalog, volume: VolumeId, snapshot: str = "") -> bool:
+    """Whether linked copies of a volume are of its own format, as containers need it.
+
+    Storages of files without states of their own make overlays of QEMU's instead.
+    """
+    states = catalog.driver(volume.storage).info.features.get(Feature.SNAPSHOT, {}).get(State.CURRENT, frozenset())
+    return catalog.format(volume) in states and catalog.can(volume, Feature.CLONE, snapshot)
 
 
 def clone(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engine | None = None) -> None:
@@ -198,4 +208,6 @@ def has_feature(host: Host, file: GuestFile, feature: str, snapshot: str) -> boo
     """Whether all volumes of a container (or of its snapshot) can do ``snapshot``, ``clone`` or ``copy``."""
     catalog = Catalog.from_mirror(host.mirror, node=host.node, run=host.run)
     points = volumes_of(source_section(file, snapshot).values)
+    if Feature(feature) is Feature.CLONE:
+        return all(can_link(catalog, point.volume, snapshot) for point in points)
     return all(catalog.can(point.volume, Feature(feature), snapshot) for point in points)

@@ -17,7 +17,8 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
 from hostd.core.units import MIB
-from hostd.guests.lxc import idmap, mounts, network
+from hostd.guests.lxc import devices, idmap, mounts, network
+from hostd.guests.lxc.devices import Device
 from hostd.guests.lxc.idmap import Range
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.network import Nic
@@ -38,9 +39,6 @@ LOCKS: Final = (
     "backup", "create", "destroyed", "disk", "fstrim", "migrate", "mounted", "rollback", "snapshot", "snapshot-delete",
 )  # fmt: skip
 FEATURES_FORMAT: Final = Format(name="inline:features")
-DEVICE_FORMAT: Final = Format(
-    name="inline:dev", own={"path": Kind(format="pve-lxc-dev-string", pattern=r"/dev/[\w./-]+")}
-)
 
 
 def check_timezone(value: str) -> str:
@@ -108,7 +106,7 @@ _PLACES: Final[Mapping[str, Option]] = {
     "rootfs": _parts("Volume of its root.", _DISK, "inline:rootfs", mounts.ROOTFS_FORMAT),
     "mp": _parts("A further volume.", _DISK, "pve-ct-mountpoint", mounts.MOUNT_FORMAT, mounts.COUNT),
     "unused": _parts("A volume that is not mounted.", _DISK, "inline:unused-2", mounts.UNUSED_FORMAT, mounts.COUNT),
-    "dev": _parts("A device of the host (root only).", _ROOT, "inline:dev", DEVICE_FORMAT, mounts.COUNT),
+    "dev": _parts("A device of the host (root only).", _ROOT, "inline:dev", devices.FORMAT, devices.COUNT),
 }  # fmt: skip
 OPTIONS: Final = Table({**_GENERAL, **_SYSTEM, **_RESOURCES, **_PLACES})
 # LXC settings that are made from other keys and never taken from the file.
@@ -123,6 +121,7 @@ class Features:
     keyctl: bool = False
     fuse: bool = False
     force_rw_sys: bool = False
+    mount: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +151,7 @@ class Container:
     environment: tuple[str, ...]
     debug: bool
     idmap: tuple[Range, ...]
+    devices: tuple[Device, ...]
     raw: tuple[tuple[str, str], ...]
 
 
@@ -183,6 +183,7 @@ def parse_container(vmid: int, file: GuestFile) -> Container:
             entrypoint=config.get("entrypoint", DEFAULT_INIT),
             environment=tuple(config["env"].split("\0")) if config.get("env") else (),
             debug=config.get("debug") == "1",
+            devices=devices.devices(config),
             idmap=idmap.of_container(file.raw, unprivileged=is_unprivileged(config)),
             raw=allowed_raw(file.raw),
         )
@@ -192,20 +193,20 @@ def parse_container(vmid: int, file: GuestFile) -> Container:
 
 def refuse_what_we_cannot(config: Mapping[str, str]) -> None:
     """Unsupported, naming the first key that asks for what we cannot give."""
-    for key in sorted(config):
-        if re.fullmatch(r"dev\d+", key) or key == "hookscript":
-            raise Unsupported(f"'{key}' is kept, but not supported yet: remove it to start this container")
     features = propstring.parse(config.get("features", ""))
-    for name in ("mknod", "mount"):
-        if features.get(name, "0") not in ("", "0"):
-            raise Unsupported(f"features: '{name}' is kept, but not supported yet: remove it to start this container")
+    if features.get("mknod", "0") not in ("", "0"):
+        raise Unsupported("features: 'mknod' is kept, but not supported yet: remove it to start this container")
     for nic in network.nics(config):
-        for name in ("host-managed", "trunks"):
-            if nic.values.get(name, "0") != "0":
-                raise Unsupported(f"{nic.key}: '{name}' is kept, but not supported yet")
+        if nic.values.get("trunks"):
+            raise Unsupported(f"{nic.key}: 'trunks' is kept, but not supported yet")
+        moving = [key for key in ("ip", "ip6") if nic.values.get(key) in ("dhcp", "auto")]
+        if nic.flag("host-managed") and moving:
+            raise Unsupported(
+                f"{nic.key}: 'host-managed' is possible with fixed addresses only, not with '{moving[0]}'"
+            )
     for point in mounts.mount_points(config):
-        if point.is_path:
-            raise Unsupported(f"{point.key}: mounts of the host's own folders and devices are not supported yet")
+        if point.is_path and point.key == "rootfs":
+            raise Unsupported("rootfs: a folder or device of the host as the root is not supported yet")
         for name in ("idmap", "quota"):
             if point.values.get(name, "0") != "0":
                 raise Unsupported(f"{point.key}: '{name}' is kept, but not supported yet")
@@ -218,6 +219,7 @@ def _features(config: Mapping[str, str]) -> Features:
         keyctl=given.get("keyctl") == "1",
         fuse=given.get("fuse") == "1",
         force_rw_sys=given.get("force_rw_sys") == "1",
+        mount=tuple(given.get("mount", "").replace(";", " ").split()),
     )
 
 

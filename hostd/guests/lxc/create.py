@@ -109,7 +109,7 @@ def renew_identity(host: Host, catalog: Catalog, container: keys.Container) -> N
     if container.ostype == UNMANAGED:
         return
     root = runtime.rootfs(container.vmid)
-    catalog.activate(point.volume for point in container.mounts)
+    catalog.activate(point.volume for point in container.mounts if not point.is_path)
     work = Build(
         root=root,
         mounts=tuple(mount_plan(catalog, container.mounts[:1], root)),
@@ -121,9 +121,14 @@ def renew_identity(host: Host, catalog: Catalog, container: keys.Container) -> N
 
 
 def mount_plan(catalog: Catalog, points: Sequence[MountPoint], root: str) -> list[tuple[list[str], str]]:
-    """Commands and targets; without device nodes, and writable whatever the container may do later."""
+    """Commands and targets; without device nodes, and writable whatever the container may do later.
+
+    Nothing of an archive goes to the host's own folders.
+    """
     plan = []
     for point in points:
+        if point.is_path:
+            continue
         target = root if point.target == "/" else f"{root}{point.target}"
         options = ["nodev", *(word for word in point.options if word != "ro")]
         plan.append((volumes.mount_argv(volumes.source_of(catalog, point.volume), target, options), target))

@@ -7,7 +7,8 @@ from typing import Final, Protocol
 
 from hostd.core.errors import CommandFailed, Conflict, HostError
 from hostd.core.run import Run
-from hostd.guests.lxc import running, start_log
+from hostd.guests.lxc import live, running, start_log
+from hostd.guests.lxc.config import Container
 
 # A start checks file systems, loads a profile, waits for udev; a stop is LXC's own wait and what the unit allows.
 _START_S: Final = 150
@@ -61,6 +62,12 @@ class Engine(Protocol):
     def mount_namespace(self, vmid: int) -> str:
         """The path of the namespace in which its volumes are mounted; Conflict when it does not run."""
 
+    def init_pid(self, vmid: int) -> int:
+        """Its first program's process; Conflict when it does not run."""
+
+    def set_limits(self, container: Container) -> None:
+        """Bring a running container's limits to what its configuration says. HostError where the kernel refuses."""
+
 
 def _why(vmid: int, otherwise: str) -> str:
     reasons = start_log.reasons(start_log.read(vmid))
@@ -109,6 +116,15 @@ class SystemdEngine:
         if not shown.isdecimal() or shown == "0":
             raise Conflict(f"CT {vmid} is not running")
         return f"/proc/{shown}/ns/mnt"
+
+    def init_pid(self, vmid: int) -> int:
+        pid = running.init_pid(vmid)
+        if pid is None:
+            raise Conflict(f"CT {vmid} is not running")
+        return pid
+
+    def set_limits(self, container: Container) -> None:
+        live.set_limits(container)
 
     def _settle(self, vmid: int) -> None:
         """Wait for the unit to end, which it does by itself; what would keep it is ended by systemd."""

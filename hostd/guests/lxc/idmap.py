@@ -80,3 +80,13 @@ def of_container(raw: Iterable[tuple[str, str]], *, unprivileged: bool) -> tuple
         if not any(one.kind == kind and one.inside == 0 and one.outside == FIRST_ID for one in ranges):
             raise Conflict(f"{KEY}: id 0 ('{kind}') must be {FIRST_ID} on the host, to which its volumes belong")
     return tuple(ranges)
+
+
+def outside(ranges: Sequence[Range], kind: str, inside: int) -> int:
+    """The host's number of a user or group of the container. Conflict where the map has none; no map: the same."""
+    if not ranges:
+        return inside
+    found = next((r for r in ranges if r.kind == kind and r.inside <= inside < r.inside + r.count), None)
+    if found is None:
+        raise Conflict(f"id {inside} ('{kind}') of the container is nobody on the host: its map of ids ends before")
+    return found.outside + inside - found.inside

@@ -13,14 +13,17 @@ import time
 from typing import Final
 
 from hostd.core.errors import HostError
+from hostd.guests import changes
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath
-from hostd.guests.lxc import cgroups, facts, identities, network, running, start_log, volumes
+from hostd.guests.lxc import cgroups, devices, facts, identities, mounts, network, running, start_log, volumes
 from hostd.guests.lxc import runtime_config as runtime
-from hostd.guests.lxc.build import set_up
+from hostd.guests.lxc.build import make_folder, set_up
 from hostd.guests.lxc.cgroups import read_text
-from hostd.guests.lxc.config import Container, parse_container
+from hostd.guests.lxc.config import Container, parse_container, without_forbidden
 from hostd.guests.lxc.inside.job import Job, Resolver
+from hostd.guests.lxc.ownership import owned
+from hostd.guests.lxc.rooted import place_inside
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 
@@ -43,22 +46,30 @@ def launch(host: Host, vmid: int) -> list[str]:
 
 def _launch(host: Host, vmid: int) -> list[str]:
     where = GuestPath(node=host.node, kind=GuestKind.LXC, vmid=vmid)
+    if running.take_reboot(vmid):
+        try:
+            apply_waiting(host, where)
+        except HostError as err:  # somebody works on it: it runs on as it was, rather than not at all
+            start_log.add(vmid, f"waiting changes go on waiting: {err}")
     guest = files.load(host.store, where)
     container = parse_container(vmid, guest.file)
     if not container.mounts or container.mounts[0].key != "rootfs":
         raise HostError(f"CT {vmid} has no rootfs")
     check_bridges(container)
     catalog = catalog_of(host)
-    catalog.activate([point.volume for point in container.mounts])
+    catalog.activate([point.volume for point in container.mounts if not point.is_path])
+    nodes = devices.look_up(container.devices)
     if container.unprivileged:
         identities.ensure_reserved(host.run)
         identities.require_reserved(container.idmap)
     own_mounts(host)
-    targets = [runtime.rootfs(vmid), *(runtime.staging(vmid, point.key) for point in container.mounts[1:])]
+    targets = [runtime.mount_place(vmid, point.key) for point in container.mounts]
     volumes.mount_all(host.run, catalog, container.mounts, targets)
+    make_places(container)
     keep_files_current(host, container, read_only=container.mounts[0].read_only)
+    devices.make_nodes(host.run, runtime.device_folder(vmid), nodes, container.idmap)
     node = facts.gather(running.pinned())
-    text = runtime.render(container, node, source=f"/etc/pve/{where.path}")
+    text = runtime.render(container, node, source=f"/etc/pve/{where.path}", nodes=nodes)
     with open(f"{runtime.folder(vmid)}/config", "w", encoding="utf-8") as file:
         file.write(text)
     membership = read_text("/proc/self/cgroup")
@@ -67,6 +78,33 @@ def _launch(host: Host, vmid: int) -> list[str]:
     running.record(vmid, membership=membership, cpus=cpus)
     level = "DEBUG" if container.debug else "WARN"
     return ["lxc-start", "--name", str(vmid), "--foreground", "--logfile", start_log.path(vmid), "--logpriority", level]
+
+
+def apply_waiting(host: Host, where: GuestPath) -> None:
+    """Before a start that no task is behind, which would have done it: waiting changes count from now on.
+
+    A volume that was to be removed for good waits for the next start by a task, which has a log for what happens to it.
+    """
+    with files.lock(where.vmid):
+        guest = files.load(host.store, where)
+        if guest.file.pending and "!" not in guest.file.pending.get("delete", ""):
+            outcome = changes.apply_pending(guest.file, owned(where.vmid))
+            files.save(host.store, guest, without_forbidden(outcome.file))
+
+
+def make_places(container: Container) -> None:
+    """The folders on which further volumes will be, made while nothing runs in the container's files.
+
+    LXC would follow a link of the container when it makes one, also out of it; and it mounts on no path with a link.
+    """
+    for point in container.mounts[1:]:
+        around = mounts.around(point, container.mounts)
+        root, target = runtime.mount_place(container.vmid, around.key), mounts.below(point, around)
+        place = place_inside(root, target)
+        if place != f"{root}{target}":
+            raise HostError(f"{point.key}: a part of '{point.target}' is a link inside; name what it means instead")
+        if not around.read_only:
+            make_folder(place, volumes.owner_of(container.unprivileged))
 
 
 def own_mounts(host: Host) -> None:
@@ -114,7 +152,7 @@ def job_of(container: Container, *, first: bool, password_hash: str = "", ssh_ke
         first=first,
         ostype=container.ostype,
         hostname=container.hostname,
-        nics=container.nics,
+        nics=tuple(nic for nic in container.nics if not nic.flag("host-managed")),
         nameserver=container.nameserver,
         searchdomain=container.searchdomain,
         resolver=parse_resolv_conf(read_text(RESOLV_CONF)),

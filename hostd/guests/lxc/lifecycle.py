@@ -10,11 +10,13 @@ from hostd.core.errors import Conflict, TimedOut
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.undo import Undo
 from hostd.guests import config as files
+from hostd.guests import membership
 from hostd.guests.changes import Change as Change
-from hostd.guests.changes import apply_pending, change_later, change_now
+from hostd.guests.changes import apply_pending, change_now
 from hostd.guests.config import StoredGuest
+from hostd.guests.hooks import Phase, run_hook
 from hostd.guests.lxc import config as keys
-from hostd.guests.lxc import launch, running, terminals
+from hostd.guests.lxc import launch, plugging, running, terminals
 from hostd.guests.lxc import plan as planning
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc import volumes as filesystems
@@ -26,6 +28,7 @@ from hostd.guests.lxc.ownership import where as where
 from hostd.guests.volumes import catalog_of, free_volumes, unreferenced_volumes
 from hostd.node.host import Host
 from hostd.storage.interface import VolumeSpec
+from hostd.storage.volume import VolumeId
 from hostd.tasks.log import ListLog, TaskLog
 
 SHUTDOWN_S = 60
@@ -47,8 +50,10 @@ def start(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None, 
             guest = _settle(host, log, guest)
         for text in launch.not_enforced(keys.parse_container(vmid, guest.file)):
             log.warn(text)
+        run_hook(host, log, vmid, guest.file.current, Phase.PRE_START)
         engine.start(vmid)
     log.info(f"CT {vmid} started")
+    run_hook(host, log, vmid, guest.file.current, Phase.POST_START)
 
 
 def _settle(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
@@ -72,9 +77,11 @@ def shutdown(
     """Ask the container to power off and wait; ``force_stop`` ends it when time is over."""
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid):
-        files.check_unlocked(files.load(host.store, where(host, vmid)), skip=skip_lock)
+        guest = files.load(host.store, where(host, vmid))
+        files.check_unlocked(guest, skip=skip_lock)
         if not engine.running(vmid):
             raise Conflict(f"CT {vmid} not running")
+        run_hook(host, log, vmid, guest.file.current, Phase.PRE_STOP)
         log.info(f"asked CT {vmid} to shut down, waiting up to {timeout_s} s")
         if not engine.shutdown(vmid, timeout_s):
             if not force_stop:
@@ -82,18 +89,22 @@ def shutdown(
             log.info(f"CT {vmid} still running - terminating now")
             engine.kill(vmid)
     log.info(f"CT {vmid} stopped")
+    run_hook(host, log, vmid, guest.file.current, Phase.POST_STOP)
 
 
 def stop(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None, skip_lock: bool = False) -> None:
     """End every process of the container at once; nothing to do when it does not run."""
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid):
-        files.check_unlocked(files.load(host.store, where(host, vmid)), skip=skip_lock)
+        guest = files.load(host.store, where(host, vmid))
+        files.check_unlocked(guest, skip=skip_lock)
         if not engine.running(vmid):
             log.info(f"CT {vmid} is not running")
             return
+        run_hook(host, log, vmid, guest.file.current, Phase.PRE_STOP)
         engine.kill(vmid)
     log.info(f"CT {vmid} stopped")
+    run_hook(host, log, vmid, guest.file.current, Phase.POST_STOP)
 
 
 # --- change
@@ -109,7 +120,7 @@ def change(
     engine: Engine | None = None,
     skip_lock: bool = False,
 ) -> None:
-    """Change the configuration; of a running container what touches it waits for the next start."""
+    """Change the configuration; of a running container what cannot change at once waits for the next start."""
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid), Undo() as undo:
         guest = settle(host, log, files.load(host.store, where(host, vmid)), engine)
@@ -120,8 +131,10 @@ def change(
         values = allocate(host, log, vmid, plan, undo, unprivileged=keys.is_unprivileged(guest.file.current))
         planned = Change(values=values, delete=wanted.delete, revert=wanted.revert)
         mine = owned(vmid)
-        live = engine.running(vmid)
-        outcome = change_later(guest.file, planned, is_live, mine) if live else change_now(guest.file, planned, mine)
+        if engine.running(vmid):
+            outcome = plugging.changed(host, log, guest, planned, mine, engine, undo)
+        else:
+            outcome = change_now(guest.file, planned, mine)
         files.save(host.store, guest, keys.without_forbidden(outcome.file))
         undo.keep()
         free_volumes(host, log, outcome.removed)
@@ -140,12 +153,6 @@ def _check_fixed(guest: StoredGuest, wanted: Change) -> None:
         raise Conflict("'unprivileged' cannot be changed: the owners of the container's files depend on it")
     if "rootfs" in wanted.delete:
         raise Conflict("'rootfs' cannot be removed")
-
-
-def is_live(key: str) -> bool:
-    """Whether a change of the key counts at once on a running container."""
-    option = keys.OPTIONS.get(key)
-    return key.startswith("unused") or (option is not None and option.live)
 
 
 def allocate(
@@ -181,10 +188,14 @@ def destroy(
     *,
     unreferenced: bool = False,
     force: bool = False,
+    purge: bool = False,
     engine: Engine | None = None,
 ) -> None:
-    """Remove a container and its volumes. ``force``: also one that runs; ``unreferenced``: also volumes of its id
-    that its file does not name. What an interrupted creation or removal left is removed as well."""
+    """Remove a container, its volumes, who may use it; what an interrupted creation or removal left as well.
+
+    ``force``: also one that runs; ``unreferenced``: also volumes of its id that its file does not name; ``purge``:
+    backup jobs forget it, too. Conflict while linked copies stand on its volumes.
+    """
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid):
         guest = settle(host, log, files.load(host.store, where(host, vmid)), engine)
@@ -197,12 +208,18 @@ def destroy(
                 raise Conflict(f"CT {vmid} is running - destroy failed")
             engine.kill(vmid)
             log.info(f"CT {vmid} stopped")
+        catalog = catalog_of(host)
+        for name in all_volumes(guest.file, vmid):
+            catalog.require_no_clones(VolumeId.parse(name))
         guest = files.save(host.store, guest, _marked(guest.file))
         free_volumes(host, log, all_volumes(guest.file, vmid))
         if unreferenced or interrupted:  # an interrupted creation's volumes are not named yet
             free_volumes(host, log, unreferenced_volumes(host, vmid))
         remove_runtime_files(vmid)
         host.store.delete(guest.where.path)
+        membership.forget_rights(host.store, vmid)
+        if purge:
+            membership.leave_jobs(host.store, vmid)
     log.info(f"CT {vmid} removed")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -85,7 +85,7 @@ class MountPoint:
 def parse_mount(key: str, text: str) -> MountPoint:
     """Raises Invalid or ParseError."""
     values = propstring.validate(text, ROOTFS_FORMAT if key == "rootfs" else MOUNT_FORMAT)
-    target = "/" if key == "rootfs" else "/" + values["mp"].strip("/")
+    target = "/" if key == "rootfs" else "/" + "/".join(part for part in values["mp"].split("/") if part)
     if key != "rootfs" and target == "/":
         raise ParseError(f"{key}: the path inside must not be the root")
     return MountPoint(key=key, target=target, values=values)
@@ -95,6 +95,17 @@ def mount_points(config: Mapping[str, str]) -> list[MountPoint]:
     """Root first, then the others by number: what is mounted later may lie inside what came before."""
     keys = ["rootfs", *(f"mp{n}" for n in range(COUNT))]
     return [parse_mount(key, config[key]) for key in keys if key in config]
+
+
+def around(point: MountPoint, points: Sequence[MountPoint]) -> MountPoint:
+    """On which mount point's files another one is mounted: the deepest folder around it."""
+    others = [one for one in points if one.key == "rootfs" or point.target.startswith(f"{one.target}/")]
+    return max((one for one in others if one.key != point.key), key=lambda one: len(one.target))
+
+
+def below(point: MountPoint, around: MountPoint) -> str:
+    """A mount point's path in the files that it is mounted on, with a leading slash."""
+    return point.target if around.target == "/" else point.target.removeprefix(around.target)
 
 
 def owned_volume(key: str, value: str, vmid: int) -> str:

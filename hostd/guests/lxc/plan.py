@@ -60,7 +60,9 @@ def plan_values(values: Mapping[str, str], random: Callable[[int], bytes]) -> Pl
 
 def _plan_volume(point: MountPoint, new: list[NewVolume], existing: dict[str, VolumeId]) -> None:
     if point.is_path:
-        raise ParseError("mounts of the host's own folders and devices are not supported yet")
+        if point.key == "rootfs":
+            raise ParseError("a new root needs a volume: '<storage>:<GiB>'")
+        return
     wanted = mounts.new_volume(point.source)
     if wanted is None:
         existing[point.key] = point.volume

@@ -1,4 +1,4 @@
-"""Reading a running container's files from the host, while the container may change them: no link leads out.
+"""Paths inside containers as the host sees them: no link leads out. Reading while the container may change them, too.
 
 Each part of a path is opened by itself and never followed by the kernel (O_NOFOLLOW); links are resolved here, with
 the container's root as the top. Only plain files are read: a device or pipe is looked at, not opened.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final
 
+from hostd.core.errors import Conflict
 from hostd.guests.lxc.inside.tree import SIZE_LIMIT
 
 _MOST_LINKS: Final = 40
@@ -72,3 +74,47 @@ class RootedFiles:
             if target.startswith("/"):
                 way = [self._root]
         return way[-1]
+
+
+def place_inside(root: str, target: str) -> str:
+    """Where a path of the container is on the host while its root is mounted at ``root`` and nobody changes it.
+
+    Links are followed as the container would: none leads out. Conflict for a chain of links without an end, or a path
+    through something that is no folder.
+    """
+    left = [part for part in target.split("/") if part not in ("", ".")]
+    way: list[str] = []
+    links = 0
+    while left:
+        part = left.pop(0)
+        if part == "..":
+            way = way[:-1]
+            continue
+        here = "/".join([root, *way, part])
+        try:
+            mode = os.lstat(here).st_mode
+        except FileNotFoundError:
+            return "/".join([root, *_plain([*way, part, *left])])
+        if stat.S_ISLNK(mode):
+            links += 1
+            if links > _MOST_LINKS:
+                raise Conflict(f"'{target}': too many links")
+            to = os.readlink(here)
+            way = [] if to.startswith("/") else way
+            left = [word for word in to.split("/") if word not in ("", ".")] + left
+        elif not stat.S_ISDIR(mode):
+            raise Conflict(f"'{target}': '/{'/'.join([*way, part])}' is no folder")
+        else:
+            way.append(part)
+    return "/".join([root, *way]) if way else root
+
+
+def _plain(parts: Sequence[str]) -> list[str]:
+    """Without ``..``: below a folder that is not there yet there are no links."""
+    found: list[str] = []
+    for part in parts:
+        if part == "..":
+            found = found[:-1]
+        else:
+            found.append(part)
+    return found

@@ -14,6 +14,8 @@ from hostd.guests.lxc.cgroups import Groups, Hierarchies, read_text
 from hostd.guests.lxc.facts import hierarchies
 
 FOLDER: Final = "/run/hostd/ct"
+# A file per container that has asked for a reboot and is not started anew yet (debian/etc/ct-rebooted).
+REBOOTS: Final = "/run/hostd/ct-reboots"
 _CGROUP_FILE: Final = "cgroup"
 _CPUS_FILE: Final = "cpus"
 
@@ -31,9 +33,29 @@ def record(vmid: int, *, membership: str, cpus: str, root: str = "") -> None:
             file.write(text)
 
 
+def record_cpus(vmid: int, cpus: str, root: str = "") -> None:
+    """Remember what a running container is pinned to from now on."""
+    with open(f"{folder(vmid, root)}/{_CPUS_FILE}", "w", encoding="ascii") as file:
+        file.write(cpus)
+
+
+def take_reboot(vmid: int, root: str = "") -> bool:
+    """Whether this start is a reboot that the container asked for; asked once."""
+    try:
+        os.unlink(f"{root or REBOOTS}/{vmid}")
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def pins(root: str = "") -> dict[int, str]:
+    """The processor lists of containers that run, of those that are pinned."""
+    found = {vmid: read_text(f"{folder(vmid, root)}/{_CPUS_FILE}") for vmid in recorded(root)}
+    return {vmid: text for vmid, text in found.items() if text}
+
+
 def pinned(root: str = "") -> list[str]:
-    """The processor lists of containers that run."""
-    return [text for vmid in recorded(root) if (text := read_text(f"{folder(vmid, root)}/{_CPUS_FILE}"))]
+    return list(pins(root).values())
 
 
 def recorded(root: str = "") -> list[int]:

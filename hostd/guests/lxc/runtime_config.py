@@ -6,11 +6,13 @@ included, so that their fixes reach us.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from hostd.core.errors import Conflict, Unsupported
 from hostd.guests.lxc import cgroups, idmap, network
 from hostd.guests.lxc.config import Container
+from hostd.guests.lxc.devices import Node, node_path
 from hostd.guests.lxc.facts import NodeFacts, choose_cpus
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.network import Nic
@@ -26,6 +28,8 @@ _ARCHITECTURES: Final = {
 }
 # Tells systemd that the container's first program is about to run.
 READY_HOOK: Final = "/usr/bin/systemd-notify --ready"
+# Makes a reboot from inside a new start of the unit.
+REBOOT_HOOK: Final = "/usr/lib/hostd/ct-rebooted"
 
 
 def folder(vmid: int) -> str:
@@ -42,8 +46,18 @@ def staging(vmid: int, key: str) -> str:
     return f"{folder(vmid)}/{key}"
 
 
-def render(container: Container, facts: NodeFacts, *, source: str) -> str:
-    """The configuration file's text. ``source``: the file that it comes from.
+def mount_place(vmid: int, key: str) -> str:
+    """Where a mount point is in the name space of the container's unit."""
+    return rootfs(vmid) if key == "rootfs" else staging(vmid, key)
+
+
+def device_folder(vmid: int) -> str:
+    """Where nodes of the host's devices are made for a container's start, seen by it alone."""
+    return f"{folder(vmid)}/devices"
+
+
+def render(container: Container, facts: NodeFacts, *, source: str, nodes: Sequence[Node] = ()) -> str:
+    """The configuration file's text. ``source``: the file that it comes from. ``nodes``: its devices of the host.
 
     Raises Unsupported for an architecture that this node cannot run.
     """
@@ -55,11 +69,13 @@ def render(container: Container, facts: NodeFacts, *, source: str) -> str:
     lines += _resource_lines(container, facts)
     for point in container.mounts[1:]:
         lines.append(_mount_line(container.vmid, point))
+    for node in nodes:
+        lines += _device_lines(container.vmid, node, _prefix(facts))
     if not container.nics:
         lines.append("lxc.net.0.type = empty")  # said aloud: never the host's own
     for position, nic in enumerate(container.nics):
         lines += _nic_lines(container.vmid, position, nic)
-    lines += ["lxc.hook.version = 1", f"lxc.hook.start-host = {READY_HOOK}"]
+    lines += ["lxc.hook.version = 1", f"lxc.hook.start-host = {READY_HOOK}", f"lxc.hook.post-stop = {REBOOT_HOOK}"]
     lines += [f"lxc.environment = {pair}" for pair in container.environment]
     lines += [f"{key} = {value}" for key, value in container.raw if key != idmap.KEY]
     return "".join(f"{line}\n" for line in lines)
@@ -97,6 +113,9 @@ def _confinement_lines(container: Container, facts: NodeFacts) -> list[str]:
         lines.append("lxc.mount.entry = /dev/fuse dev/fuse none bind,create=file 0 0")
         if facts.apparmor:
             lines.append("lxc.apparmor.raw = mount fstype=fuse,")
+    for kind in features.mount:
+        # Without AppArmor nothing but the kernel's own rules keeps a container from mounting.
+        lines += [f"lxc.apparmor.raw = mount fstype={kind},"] if facts.apparmor else []
     if features.force_rw_sys:
         lines.append("lxc.mount.auto = sys:rw")
     return lines
@@ -115,34 +134,46 @@ def _resource_lines(container: Container, facts: NodeFacts) -> list[str]:
         f"lxc.cgroup.dir.monitor.pivot = {cgroups.pivot_name(container.vmid)}",
         f"lxc.cgroup.dir.container = {cgroups.container_name(container.vmid)}",
     ]
-    limits = _limits_v2(container, facts) if facts.cgroup_version == 2 else _limits_v1(container, facts)
-    prefix = "lxc.cgroup2" if facts.cgroup_version == 2 else "lxc.cgroup"
-    return lines + [f"{prefix}.{key} = {value}" for key, value in limits.items()]
+    prefix = _prefix(facts)
+    return lines + [f"{prefix}.{key} = {value}" for key, value in limits(container, facts).items()]
 
 
-def _limits_v2(container: Container, facts: NodeFacts) -> dict[str, str | int]:
+def _prefix(facts: NodeFacts) -> str:
+    return "lxc.cgroup2" if facts.cgroup_version == 2 else "lxc.cgroup"
+
+
+def limits(container: Container, facts: NodeFacts, *, live: bool = False) -> dict[str, str | int]:
+    """Files of control groups and their values. ``live``: also those that take a limit away; a start needs none."""
+    return _limits_v2(container, facts, live) if facts.cgroup_version == 2 else _limits_v1(container, facts, live)
+
+
+def _limits_v2(container: Container, facts: NodeFacts, live: bool) -> dict[str, str | int]:
     memory = container.memory_bytes
-    limits: dict[str, str | int] = {"memory.max": memory, "memory.high": memory - memory // _HIGH_PART}
+    found: dict[str, str | int] = {"memory.max": memory, "memory.high": memory - memory // _HIGH_PART}
     if facts.swap_limit:
-        limits["memory.swap.max"] = container.swap_bytes
-    if container.cpulimit:
-        limits["cpu.max"] = f"{int(container.cpulimit * _PERIOD_US)} {_PERIOD_US}"
-    limits["cpu.weight"] = min(max(container.cpuunits or _DEFAULT_WEIGHT_V2, 1), 10_000)
-    if cpus := choose_cpus(facts, container.cores):
-        limits["cpuset.cpus"] = cgroups.format_cpu_list(cpus)
-    return limits
+        found["memory.swap.max"] = container.swap_bytes
+    if container.cpulimit or live:
+        quota = int(container.cpulimit * _PERIOD_US) or "max"
+        found["cpu.max"] = f"{quota} {_PERIOD_US}"
+    found["cpu.weight"] = min(max(container.cpuunits or _DEFAULT_WEIGHT_V2, 1), 10_000)
+    cpus = choose_cpus(facts, container.cores)
+    if cpus or live:
+        found["cpuset.cpus"] = cgroups.format_cpu_list(cpus or facts.cpus)
+    return found
 
 
-def _limits_v1(container: Container, facts: NodeFacts) -> dict[str, str | int]:
-    limits: dict[str, str | int] = {"memory.limit_in_bytes": container.memory_bytes}
+def _limits_v1(container: Container, facts: NodeFacts, live: bool) -> dict[str, str | int]:
+    found: dict[str, str | int] = {"memory.limit_in_bytes": container.memory_bytes}
     if facts.swap_limit:
-        limits["memory.memsw.limit_in_bytes"] = container.memory_bytes + container.swap_bytes
-    if container.cpulimit:
-        limits |= {"cpu.cfs_period_us": _PERIOD_US, "cpu.cfs_quota_us": int(container.cpulimit * _PERIOD_US)}
-    limits["cpu.shares"] = max(container.cpuunits or _DEFAULT_SHARES_V1, 2)
-    if cpus := choose_cpus(facts, container.cores):
-        limits["cpuset.cpus"] = cgroups.format_cpu_list(cpus)
-    return limits
+        found["memory.memsw.limit_in_bytes"] = container.memory_bytes + container.swap_bytes
+    if container.cpulimit or live:
+        quota = int(container.cpulimit * _PERIOD_US) or -1
+        found |= {"cpu.cfs_period_us": _PERIOD_US, "cpu.cfs_quota_us": quota}
+    found["cpu.shares"] = max(container.cpuunits or _DEFAULT_SHARES_V1, 2)
+    cpus = choose_cpus(facts, container.cores)
+    if cpus or live:
+        found["cpuset.cpus"] = cgroups.format_cpu_list(cpus or facts.cpus)
+    return found
 
 
 def _mount_line(vmid: int, point: MountPoint) -> str:
@@ -150,6 +181,14 @@ def _mount_line(vmid: int, point: MountPoint) -> str:
     options = "bind,create=dir" + (",ro" if point.read_only else "")
     target = _escaped(point.target.lstrip("/"))
     return f"lxc.mount.entry = {staging(vmid, point.key)} {target} none {options} 0 0"
+
+
+def _device_lines(vmid: int, node: Node, prefix: str) -> list[str]:
+    place = node_path(device_folder(vmid), node.device)
+    return [
+        f"{prefix}.devices.allow = {node.rule()}",
+        f"lxc.mount.entry = {place} {node.device.path.lstrip('/')} none bind,create=file 0 0",
+    ]
 
 
 def _escaped(path: str) -> str:
@@ -173,4 +212,16 @@ def _nic_lines(vmid: int, position: int, nic: Nic) -> list[str]:
         lines.append(f"{start}.mtu = {mtu}")
     if not nic.flag("link_down"):
         lines.append(f"{start}.flags = up")
+    if nic.flag("host-managed"):
+        lines += _managed_lines(start, nic)
+    return lines
+
+
+def _managed_lines(start: str, nic: Nic) -> list[str]:
+    """Fixed addresses that LXC sets, for containers whose own software sets none."""
+    lines = []
+    for family, key, router in (("ipv4", "ip", "gw"), ("ipv6", "ip6", "gw6")):
+        if "/" in (address := nic.values.get(key, "")):
+            lines.append(f"{start}.{family}.address = {address}")
+            lines += [f"{start}.{family}.gateway = {gateway}"] if (gateway := nic.values.get(router)) else []
     return lines

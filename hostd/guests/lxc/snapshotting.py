@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
+from typing import Final
 
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.formats.keyvalue import GuestFile, GuestSection
 from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
 from hostd.guests.lxc import config as keys
+from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc.engine import Engine, SystemdEngine
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.interface import Feature
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
+
+_SYNC_S: Final = 300
 
 
 class ContainerSteps:
@@ -58,6 +62,10 @@ class ContainerSteps:
     def freeze(self, *, memory: str) -> None:
         self._engine.freeze(self._vmid)
         self._held = True
+        # What its programs have written is with the kernel until then; states of image files would lack it.
+        paths = [runtime.mount_place(self._vmid, key) for key in keys.state_volumes(self.guest.file.current)]
+        namespace = self._engine.mount_namespace(self._vmid)
+        self._host.run(["nsenter", f"--mount={namespace}", "--", "sync", "--file-system", *paths], timeout_s=_SYNC_S)
 
     def thaw(self) -> None:
         if self._held:

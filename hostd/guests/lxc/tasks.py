@@ -66,8 +66,8 @@ def shutdown_task(host: Host, log: TaskLog, *, vmid: int, timeout_s: int, force_
 def destroy_task(
     host: Host, log: TaskLog, *, vmid: int, unreferenced: bool = False, force: bool = False, purge: bool = False
 ) -> None:
-    """Remove a container. Nothing else on this host refers to guests yet that ``purge`` would clean."""
-    lifecycle.destroy(host, log, vmid, unreferenced=unreferenced, force=force)
+    """Remove a container."""
+    lifecycle.destroy(host, log, vmid, unreferenced=unreferenced, force=force, purge=purge)
 
 
 @task("vzreboot")

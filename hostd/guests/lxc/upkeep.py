@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,13 +19,14 @@ from hostd.guests.lxc.engine import Engine, SystemdEngine
 from hostd.guests.lxc.interrupted import opened, unmarked
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.ownership import where
+from hostd.guests.lxc.rooted import place_inside
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
+from hostd.storage.mounts import mounted_at
 from hostd.tasks.log import TaskLog
 
 MOUNTED: Final = "mounted"
 _CHECK_S: Final = 3600.0
-_MOST_LINKS: Final = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +43,7 @@ def _places(host: Host, vmid: int, engine: Engine) -> tuple[str, list[tuple[Moun
     """The name space of a running container's volumes, and where each one is mounted there."""
     guest = files.load(host.store, where(host, vmid))
     points = mounts.mount_points(guest.file.current)
-    found = [(p, runtime.rootfs(vmid) if p.key == "rootfs" else runtime.staging(vmid, p.key)) for p in points]
-    return engine.mount_namespace(vmid), found
+    return engine.mount_namespace(vmid), [(point, runtime.mount_place(vmid, point.key)) for point in points]
 
 
 def usage(host: Host, vmid: int, engine: Engine | None = None) -> list[Usage]:
@@ -134,51 +133,7 @@ def unmount(host: Host, log: TaskLog, vmid: int) -> None:
         guest = files.load(host.store, where(host, vmid))
         if guest.file.current.get("lock") != MOUNTED:
             raise Conflict(f"CT {vmid} is not mounted")
-        if os.path.ismount(runtime.rootfs(vmid)):
+        if mounted_at(runtime.rootfs(vmid)):
             host.run(["umount", "--recursive", runtime.rootfs(vmid)])
         unmarked(host, guest)
     log.info(f"unmounted CT {vmid}")
-
-
-def place_inside(root: str, target: str) -> str:
-    """Where a path of the container is on the host while its root is mounted at ``root`` and nobody changes it.
-
-    Links are followed as the container would: none leads out. Conflict for a chain of links without an end, or a path
-    through something that is no folder.
-    """
-    left = [part for part in target.split("/") if part not in ("", ".")]
-    way: list[str] = []
-    links = 0
-    while left:
-        part = left.pop(0)
-        if part == "..":
-            way = way[:-1]
-            continue
-        here = "/".join([root, *way, part])
-        try:
-            mode = os.lstat(here).st_mode
-        except FileNotFoundError:
-            return "/".join([root, *_plain([*way, part, *left])])
-        if stat.S_ISLNK(mode):
-            links += 1
-            if links > _MOST_LINKS:
-                raise Conflict(f"'{target}': too many links")
-            to = os.readlink(here)
-            way = [] if to.startswith("/") else way
-            left = [word for word in to.split("/") if word not in ("", ".")] + left
-        elif not stat.S_ISDIR(mode):
-            raise Conflict(f"'{target}': '/{'/'.join([*way, part])}' is no folder")
-        else:
-            way.append(part)
-    return "/".join([root, *way]) if way else root
-
-
-def _plain(parts: Sequence[str]) -> list[str]:
-    """Without ``..``: below a folder that is not there yet there are no links."""
-    found: list[str] = []
-    for part in parts:
-        if part == "..":
-            found = found[:-1]
-        else:
-            found.append(part)
-    return found

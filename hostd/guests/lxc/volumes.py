@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hostd.core.errors import Unsupported
+from hostd.core.errors import Conflict, Unsupported
 from hostd.core.run import Run
 from hostd.guests.lxc.facts import FIRST_ID, ID_COUNT
 from hostd.guests.lxc.mounts import MountPoint
@@ -73,8 +73,19 @@ def format_volume(run: Run, source: Source, *, unprivileged: bool) -> None:
         run(mkfs_argv(source.path, owner), timeout_s=_MKFS_S)
 
 
+def source_of_point(catalog: Catalog, point: MountPoint) -> Source:
+    """What a mount point mounts: a volume, or a folder or device of the host. Conflict where that is not there."""
+    if not point.is_path:
+        return source_of(catalog, point.volume)
+    if os.path.isdir(point.source):
+        return Source(path=point.source, kind="folder")
+    if point.source.startswith("/dev/") and os.path.exists(point.source):
+        return Source(path=point.source, kind="block")
+    raise Conflict(f"{point.key}: '{point.source}' is neither a folder nor a device of this host")
+
+
 def mount_all(run: Run, catalog: Catalog, points: Sequence[MountPoint], targets: Sequence[str]) -> None:
     """Mount volumes in order, each on its own target, as the configuration's options say."""
     for point, target in zip(points, targets, strict=True):
         os.makedirs(target, exist_ok=True)
-        run(mount_argv(source_of(catalog, point.volume), target, point.options), timeout_s=60)
+        run(mount_argv(source_of_point(catalog, point), target, point.options), timeout_s=60)

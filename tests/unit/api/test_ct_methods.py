@@ -134,7 +134,7 @@ def test_a_privileged_container_must_be_asked_for(here: Any) -> None:
         ({"ssh-public-keys": "nonsense"}, "ssh-public-keys"),
         ({"net0": "bridge=vmbr0"}, "net0"),
         ({"rootfs": "local:100/vm-100-disk-0.raw"}, "rootfs"),
-        ({"mp0": "/etc,mp=/etc"}, "mp0"),
+        ({"mp0": "/etc,mp=/"}, "mp0"),
         ({"cores": 0}, "cores"),
         ({"hostname": "a b"}, "hostname"),
         ({"frob": 1}, "frob"),
@@ -242,3 +242,19 @@ def test_declared_as_in_the_reference(shared: Path) -> None:
         assert dump.get("proxyto") == reference.get("proxyto"), served.path
         extra = set(dump["parameters"]) - set(reference["parameters"])
         assert not extra, (served.path, extra)
+
+
+def test_a_bridge_and_the_hosts_folders_need_rights_of_their_own(here: Any) -> None:
+    here.store.write(
+        "user.cfg",
+        b"user:joe@pve:1:0::::::\nacl:1:/vms/100:joe@pve:PVEVMAdmin:\n",
+    )
+    for values, words in (
+        ({"net1": "name=eth1,bridge=vmbr9"}, "/sdn/zones/localnetwork/vmbr9"),
+        ({"mp0": "/etc,mp=/etc"}, "mount point type bind is only allowed for root@pam"),
+        ({"mp0": "/dev/sda,mp=/etc"}, "mount point type device is only allowed for root@pam"),
+        ({"dev0": "/dev/null"}, "only root can set 'dev0' config"),
+    ):
+        answer = here.call("PUT", "/nodes/alpha/lxc/100/config", user="joe@pve", data=values)
+        assert answer.status_code == 403, values
+        assert words in answer.status

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from hostd.guests.lxc.inside import hostkeys
 from hostd.guests.lxc.inside.job import Job
 from hostd.guests.lxc.inside.setup import apply
 from hostd.guests.lxc.inside.tree import RealTree
@@ -19,6 +20,10 @@ def main(arguments: list[str]) -> int:
         print("usage: python3 -m hostd.guests.lxc.inside ROOT", file=sys.stderr)
         return 2
     job = Job.from_json(sys.stdin.read())
+    if job.first or job.copied:
+        hostkeys.load()
+    # Whatever Python would still load would be the container's: a file of that name there must not become our program.
+    sys.path.clear()
     os.chroot(arguments[0])
     os.chdir("/")
     os.umask(0o022)

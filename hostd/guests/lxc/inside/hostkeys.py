@@ -23,6 +23,11 @@ _KINDS: Final[Mapping[str, Callable[[], PrivateKey]]] = {
 _OLD: Final = ("dsa",)
 
 
+def load() -> None:
+    """Let the library load whatever it loads at the first key: once locked in, nothing more can be loaded."""
+    _pair(ed25519.Ed25519PrivateKey.generate())
+
+
 def renew(tree: Tree, hostname: str) -> None:
     """Replace each key that is there by a new one of its kind (ssh-keygen(1), -t); none is added."""
     for kind, generate in _KINDS.items():

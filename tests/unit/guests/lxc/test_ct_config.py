@@ -9,9 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from hostd.core.errors import Conflict, Invalid, ParseError, Unsupported
+from hostd.core.errors import Conflict, HostError, Invalid, ParseError, Unsupported
 from hostd.core.formats.keyvalue import LXC_PENDING, GuestFile, format_guest, parse_guest
-from hostd.guests.lxc import config, identities, idmap, mounts, network, plan, runtime_config
+from hostd.guests.lxc import (
+    cgroups,
+    config,
+    devices,
+    identities,
+    idmap,
+    live,
+    mounts,
+    netplug,
+    network,
+    plan,
+    runtime_config,
+)
+from hostd.guests.lxc.devices import Node
 from hostd.guests.lxc.facts import NodeFacts, choose_cpus
 
 V2 = NodeFacts(cgroup_version=2, apparmor=True, swap_limit=True, cpus=(0, 1, 2, 3))
@@ -36,7 +49,10 @@ def bytes_of(n: int) -> bytes:
 @pytest.mark.parametrize("name", CASES)
 def test_generated_configuration(name: str, golden: Callable[[str, str], None]) -> None:
     text = (GOLDEN / f"{name}.conf").read_text()
-    made = runtime_config.render(container(text), CASES[name], source="/etc/pve/nodes/pve1/lxc/100.conf")
+    found = container(text)
+    nodes = [Node(device=device, kind="c", major=188, minor=n) for n, device in enumerate(found.devices)]
+    source = "/etc/pve/nodes/pve1/lxc/100.conf"
+    made = runtime_config.render(found, CASES[name], source=source, nodes=nodes)
     golden(f"lxc/{name}.lxc", made)
 
 
@@ -44,7 +60,7 @@ def test_every_key_that_means_something_is_in_a_golden_case() -> None:
     """Keys without effect on LXC's configuration are named here; every other one has a case that shows its effect."""
     without = {
         "description", "tags", "onboot", "startup", "protection", "lock", "template", "hookscript", "debug", "ostype",
-        "timezone", "cmode", "searchdomain", "nameserver", "unused", "dev",
+        "timezone", "cmode", "searchdomain", "nameserver", "unused",
     }  # fmt: skip
     used = {
         key.rstrip("0123456789") for name in CASES for key in parse_guest((GOLDEN / f"{name}.conf").read_text()).current
@@ -71,18 +87,16 @@ def test_defaults() -> None:
 @pytest.mark.parametrize(
     ("line", "word"),
     [
-        ("dev0: /dev/ttyUSB0", "dev0"),
-        ("hookscript: local:snippets/x", "hookscript"),
-        ("features: mount=nfs;cifs", "mount"),
         ("features: mknod=1", "mknod"),
-        ("mp0: /srv,mp=/srv", "mp0"),
         ("mp0: local:100/vm-100-disk-1.raw,mp=/srv,quota=1", "quota"),
-        ("net0: name=eth0,bridge=vmbr0,host-managed=1", "host-managed"),
+        ("net0: name=eth0,bridge=vmbr0,host-managed=1,ip=dhcp", "host-managed"),
+        ("net0: name=eth0,bridge=vmbr0,trunks=1;2", "trunks"),
+        ("rootfs: /srv/root", "rootfs"),
     ],
 )
 def test_what_we_cannot_give_stops_a_start(line: str, word: str) -> None:
     with pytest.raises(Unsupported, match=word):
-        container(f"rootfs: local:100/vm-100-disk-0.raw\n{line}\n")
+        container(f"{'' if word == 'rootfs' else 'rootfs: local:100/vm-100-disk-0.raw'}\n{line}\n")
     # the same keys switched off are no reason
     container("rootfs: local:100/vm-100-disk-0.raw\nfeatures: mknod=0,nesting=1\nnet0: name=eth0,host-managed=0\n")
 
@@ -143,7 +157,7 @@ def test_plans_name_what_is_to_be_made() -> None:
     assert not again.new
     assert str(again.existing["rootfs"]) == "local:100/vm-100-disk-0.raw"
     with pytest.raises(Invalid) as caught:
-        plan.plan_values({"mp0": "/srv,mp=/srv", "net0": "ip=dhcp", "mp1": "local:1,mp=/"}, bytes_of)
+        plan.plan_values({"mp2": "/srv,mp=/srv", "mp0": "/x,mp=/", "net0": "ip=dhcp", "mp1": "local:1,mp=/"}, bytes_of)
     assert set(caught.value.errors) == {"mp0", "mp1", "net0"}
 
 
@@ -240,3 +254,105 @@ def test_a_map_needs_the_hosts_leave(monkeypatch: pytest.MonkeyPatch) -> None:
     identities.require_reserved(container("unprivileged: 1\n").idmap)
     with pytest.raises(Conflict, match=re.escape("usermod --add-subuids 1000-1000 root")):
         identities.require_reserved(container(OWN_MAP).idmap)
+
+
+def test_devices_are_looked_up_and_owned(tmp_path: Path) -> None:
+    found = devices.devices({"dev0": "/dev/null,mode=0600,uid=5,gid=6,deny-write=1", "dev3": "path=/dev/zero"})
+    nodes = devices.look_up(found)
+    assert [node.rule() for node in nodes] == ["c 1:3 r", "c 1:5 rw"]
+    assert (found[0].mode, found[0].user, found[0].group, found[1].mode) == (0o600, 5, 6, 0o660)
+    with pytest.raises(Conflict, match="is not there"):
+        devices.look_up(devices.devices({"dev0": "/dev/no-such-thing"}))
+    with pytest.raises(Conflict, match="is no device"):
+        devices.look_up(devices.devices({"dev0": "/dev/pts"}))
+    with pytest.raises(Invalid):
+        devices.devices({"dev0": "/dev/../etc/shadow"})
+    with pytest.raises(Conflict, match="no path of a device"):
+        devices.devices({"dev0": "mode=0600"})
+    assert idmap.outside(idmap.USUAL, "g", 20) == 100_020
+    assert idmap.outside((), "g", 20) == 20
+    with pytest.raises(Conflict, match="id 70000"):
+        idmap.outside(idmap.USUAL, "u", 70_000)
+
+
+def test_limits_of_a_running_container() -> None:
+    plain = container("memory: 64\nswap: 0\n")
+    assert "cpu.max" not in runtime_config.limits(plain, V2)
+    live = runtime_config.limits(plain, V2, live=True)
+    assert (live["cpu.max"], live["cpuset.cpus"], live["memory.max"]) == ("max 100000", "0,1,2,3", 64 << 20)
+    assert runtime_config.limits(plain, V1, live=True)["cpu.cfs_quota_us"] == -1
+
+
+def test_limits_are_written_in_an_order_that_the_kernel_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version 1: a limit of memory is below that of memory with swap at every moment."""
+    limits = {"memory.limit_in_bytes": 100, "memory.memsw.limit_in_bytes": 200}
+
+    def set_one(groups: object, name: str, value: str) -> None:
+        after = {**limits, name: int(value)}
+        if after["memory.limit_in_bytes"] > after["memory.memsw.limit_in_bytes"]:
+            raise OSError(22, "Invalid argument")
+        limits.update(after)
+
+    monkeypatch.setattr(live, "_write", set_one)
+    groups = cgroups.Groups(vmid=100, hierarchies=cgroups.Hierarchies(version=1), base={})
+    for wanted in ({"memory.limit_in_bytes": 300, "memory.memsw.limit_in_bytes": 400},
+                   {"memory.memsw.limit_in_bytes": 20, "memory.limit_in_bytes": 10}):  # fmt: skip
+        live.write(groups, wanted)
+        assert limits == wanted
+    with pytest.raises(HostError, match=r"memory\.limit_in_bytes cannot become 99: Invalid argument"):
+        live.write(groups, {"memory.limit_in_bytes": 99})
+
+
+def card(text: str) -> network.Nic:
+    return network.parse_nic("net1", f"name=eth1,hwaddr=02:00:00:00:00:09,{text}")
+
+
+def said(before: network.Nic | None, after: network.Nic | None) -> list[str]:
+    return [" ".join(argv).replace("nsenter --net=/proc/7/ns/net -- ip", "inside") for argv in netplug.plan(
+        100, 7, before, after)]  # fmt: skip
+
+
+def test_a_card_comes_and_goes() -> None:
+    wanted = card("bridge=vmbr0,tag=5,ip=192.0.2.5/24,gw=198.51.100.1,ip6=auto")
+    assert said(None, wanted) == [
+        "ip link add name veth100i1 type veth peer name vp100i1 address 02:00:00:00:00:09",
+        "ip link set dev veth100i1 master vmbr0",
+        "bridge vlan delete dev veth100i1 vid 1",
+        "bridge vlan add dev veth100i1 vid 5 pvid untagged",
+        "ip link set dev vp100i1 netns 7 name eth1",
+        "ip link set dev veth100i1 up",
+        "inside link set dev eth1 up",
+        "inside -4 address replace 192.0.2.5/24 dev eth1",
+        "inside -4 route replace 198.51.100.1 dev eth1 proto static",
+        "inside -4 route replace default via 198.51.100.1 dev eth1 proto static",
+    ]
+    assert said(wanted, None) == ["ip link delete dev veth100i1"]
+    assert said(wanted, wanted) == said(None, None) == []
+
+
+def test_a_card_changes_in_place_where_it_can() -> None:
+    before = card("bridge=vmbr0,ip=dhcp")
+    assert said(before, card("bridge=vmbr1,ip=dhcp,link_down=1")) == [
+        "ip link set dev veth100i1 nomaster",
+        "ip link set dev veth100i1 master vmbr1",
+        "ip link set dev veth100i1 down",
+        "inside link set dev eth1 down",
+    ]
+    assert said(before, card("bridge=vmbr0,ip=192.0.2.5/24")) == [
+        "inside -4 address flush dev eth1 scope global",
+        "inside -4 route flush dev eth1 proto static",
+        "inside -4 address replace 192.0.2.5/24 dev eth1",
+    ]
+    other = network.parse_nic("net1", "name=lan,hwaddr=02:00:00:00:00:09,bridge=vmbr0")
+    assert said(before, other)[0] == "ip link delete dev veth100i1"
+    assert said(before, card("bridge=vmbr0,ip=dhcp,rate=5")) == []
+
+
+def test_a_mount_point_lies_in_the_deepest_folder_around_it() -> None:
+    config = {"rootfs": "aa:x", "mp0": "aa:x,mp=/data//", "mp1": "aa:x,mp=data/more", "mp2": "aa:x,mp=/database"}
+    root, data, more, other = mounts.mount_points(config)
+    points = (root, data, more, other)
+    assert data.target == "/data"
+    assert [mounts.around(one, points).key for one in points[1:]] == ["rootfs", "mp0", "rootfs"]
+    assert mounts.below(more, data) == "/more"
+    assert mounts.below(other, root) == "/database"

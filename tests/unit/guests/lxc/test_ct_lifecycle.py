@@ -152,9 +152,9 @@ def test_what_cannot_be_created(host: Host) -> None:
     with pytest.raises(ParseError):
         create(host, ListLog(), 100, NewContainer(template="local", values={"rootfs": "local:1"}))
     with pytest.raises(Invalid):
-        made(host, mp0="/srv,mp=/srv")
+        made(host, mp0="/srv,mp=/")
     with pytest.raises(Unsupported):
-        made(host, dev0="/dev/null")
+        made(host, features="mknod=1")
     made(host)
     with pytest.raises(Conflict, match="exists already"):
         made(host)
@@ -196,17 +196,84 @@ def test_locks_and_templates_stop_a_start(host: Host) -> None:
         lifecycle.start(host, ListLog(), 100, engine=FakeEngine())
 
 
-def test_changes_of_a_running_container_wait(host: Host) -> None:
+def test_changes_of_a_running_container(host: Host) -> None:
+    """What can change at once does; what cannot waits."""
     made(host)
     engine = FakeEngine(up={100})
-    change = Change(values={"memory": "1024", "onboot": "1", "description": "now"})
+    change = Change(values={"memory": "1024", "tty": "4", "onboot": "1", "description": "now"})
     lifecycle.change(host, ListLog(), 100, change, engine=engine)
     file = current(host)
-    assert (file.current["memory"], file.current["onboot"], file.comment) == ("512", "1", "now")
-    assert file.pending == {"memory": "1024"}
+    assert (file.current["memory"], file.current["onboot"], file.comment) == ("1024", "1", "now")
+    assert file.pending == {"tty": "4"}
+    assert engine.limits[-1].memory_bytes == 1024 << 20
     engine.up.clear()
     lifecycle.start(host, ListLog(), 100, engine=engine)
-    assert (current(host).current["memory"], current(host).pending) == ("1024", {})
+    assert (current(host).current["tty"], current(host).pending) == ("4", {})
+
+
+def test_limits_that_the_kernel_refuses_wait(host: Host) -> None:
+    made(host)
+    engine, log = FakeEngine(up={100}, limits_refused="memory.max: busy"), ListLog()
+    lifecycle.change(host, log, 100, Change(values={"memory": "16", "onboot": "1"}), engine=engine)
+    assert current(host).pending == {"memory": "16"}
+    assert current(host).current["onboot"] == "1"
+    assert log.lines == ["WARN: the new limits count from the next start on: memory.max: busy"]
+
+
+def test_cards_are_plugged(host: Host, programs: Programs) -> None:
+    made(host, net0="name=eth0,bridge=vmbr0,hwaddr=02:00:00:00:00:01")
+    engine, log = FakeEngine(up={100}), ListLog()
+    lifecycle.change(host, log, 100, Change(values={"net1": "name=eth1,bridge=vmbr1"}), engine=engine)
+    lifecycle.change(host, log, 100, Change(delete={"net0": False}), engine=engine)
+    assert current(host).pending == {}
+    assert "net0" not in current(host).current
+    assert programs.named("ip")[-1] == ["ip", "link", "delete", "dev", "veth100i0"]
+    programs.answers["ip link add"] = 2
+    lifecycle.change(host, log, 100, Change(values={"net2": "name=eth2,bridge=vmbr1"}), engine=engine)
+    assert list(current(host).pending) == ["net2"]
+    assert programs.calls[-1] == ["ip", "link", "delete", "dev", "veth100i2"]
+    assert log.lines[-1].startswith("WARN: net2 counts from the next start on")
+
+
+def test_what_was_plugged_is_taken_back_when_the_file_cannot_be_written(host: Host, programs: Programs) -> None:
+    made(host)
+    engine = FakeEngine(up={100})
+    with pytest.raises(Conflict, match="checksum mismatch"):
+        lifecycle.change(host, ListLog(), 100, Change(values={"memory": "64"}), digest="0" * 40, engine=engine)
+    assert engine.limits == []
+
+    class Full(MemoryStore):
+        def write(self, path: str, data: bytes, **kwargs: Any) -> Any:
+            raise HostError("no quorum")
+
+    full = Full("pve1")
+    for path in ("storage.cfg", "nodes/pve1/lxc/100.conf"):
+        MemoryStore.write(full, path, host.store.read(path).data)
+    other = Host(node="pve1", store=full, mirror=full.mirror(), run=programs)
+    change = Change(values={"memory": "64", "net1": "name=eth1,bridge=vmbr1"})
+    with pytest.raises(HostError, match="no quorum"):
+        lifecycle.change(other, ListLog(), 100, change, engine=engine)
+    assert [one.memory_bytes >> 20 for one in engine.limits] == [64, 512]
+    assert programs.calls[-1] == ["ip", "link", "delete", "dev", "veth100i1"]
+
+
+def test_a_hookscript_sees_starts_and_stops(host: Host, programs: Programs, tmp_path: Path) -> None:
+    made(host)
+    storages = host.store.read("storage.cfg").data
+    host.store.write("storage.cfg", storages + f"dir: snip\n\tpath {tmp_path}/snip\n\tcontent snippets\n\n".encode())
+    (tmp_path / "snip/snippets").mkdir(parents=True)
+    (tmp_path / "snip/snippets/hook").write_text("")
+    engine = FakeEngine()
+    lifecycle.change(host, ListLog(), 100, Change(values={"hookscript": "snip:snippets/hook"}), engine=engine)
+    lifecycle.start(host, ListLog(), 100, engine=engine)
+    lifecycle.shutdown(host, ListLog(), 100, engine=engine)
+    script = f"{tmp_path}/snip/snippets/hook"
+    phases = [call[2] for call in programs.named(script)]
+    assert phases == ["pre-start", "post-start", "pre-stop", "post-stop"]
+    programs.answers[f"{script} 100 pre-start"] = 1
+    with pytest.raises(HostError, match="failed in pre-start"):
+        lifecycle.start(host, ListLog(), 100, engine=engine)
+    assert engine.up == set()
 
 
 def test_changes_make_and_keep_volumes(host: Host, tmp_path: Path) -> None:
@@ -353,3 +420,31 @@ def test_systemd_says_why_a_start_failed(monkeypatch: pytest.MonkeyPatch, tmp_pa
         engine.start(100)
     with pytest.raises(HostError, match="its first program ended at once"):
         SystemdEngine(FakeRun()).start(100)
+
+
+def test_folders_and_devices_of_the_host(host: Host, tmp_path: Path) -> None:
+    catalog = lifecycle.catalog_of(host)
+    folder = lifecycle.planning.mounts.parse_mount("mp0", f"{tmp_path},mp=/srv")
+    assert volumes.source_of_point(catalog, folder) == Source(path=str(tmp_path), kind="folder")
+    device = lifecycle.planning.mounts.parse_mount("mp1", "/dev/null,mp=/srv")
+    assert volumes.source_of_point(catalog, device).kind == "block"
+    with pytest.raises(Conflict, match="neither a folder nor a device"):
+        volumes.source_of_point(catalog, lifecycle.planning.mounts.parse_mount("mp2", f"{tmp_path}/no,mp=/srv"))
+    assert creation.mount_plan(catalog, [folder], "/r") == []
+
+
+def test_a_reboot_from_inside_applies_what_waits(host: Host, tmp_path: Path) -> None:
+    from hostd.guests.lxc import running
+
+    (tmp_path / "100").write_text("")
+    assert running.take_reboot(100, str(tmp_path))
+    assert not running.take_reboot(100, str(tmp_path))
+    made(host)
+    place = lifecycle.where(host, 100)
+    text = host.store.read(place.path).data
+    host.store.write(place.path, text + b"\n[pve:pending]\ntty: 4\ndelete: mp0\n")
+    launch.apply_waiting(host, place)
+    assert (current(host).current["tty"], current(host).pending) == ("4", {})
+    host.store.write(place.path, text + b"\n[pve:pending]\ntty: 3\ndelete: !mp0\n")
+    launch.apply_waiting(host, place)
+    assert current(host).pending["tty"] == "3"

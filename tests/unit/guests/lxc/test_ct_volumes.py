@@ -161,6 +161,8 @@ def test_templates_need_storages_with_linked_copies(host: Host) -> None:
     assert "lock" not in file.current
     with pytest.raises(Conflict, match="template and cannot be started"):
         lifecycle.start(host, ListLog(), 100, engine=made)
+    with pytest.raises(Conflict, match="a template has no snapshots"):
+        snapshot_operations.take(host, ListLog(), 100, "one", engine=made)
 
 
 # --- growing
