@@ -94,7 +94,8 @@ class Incoming:
         self._stack = contextlib.ExitStack()
         self._source = ""
         self._begun = False  # the lock is held, and something may be here that has to go
-        self._volumes: list[VolumeId] = []
+        self._volumes: list[VolumeId] = []  # by stems, as they are noted
+        self._made: list[VolumeId] = []
         self._open: tuple[str, str] | None = None  # path and pid file of what takes contents
 
     def answer(self, message: Mapping[str, Any]) -> Answer:
@@ -151,6 +152,7 @@ class Incoming:
         format = wanted if wanted in formats else formats[0]
         spec = VolumeSpec(vmid=self._vmid, size_bytes=int(message["size"]), format=format, name=name)
         made = catalog.allocate(storage, spec, "images")
+        self._made.append(made)
         catalog.activate([made])
         self._log.info(f"made volume '{made}'")
         return {"volume": str(made), "size": catalog.volume(made).size_bytes}
@@ -158,7 +160,7 @@ class Incoming:
     def _take(self, message: Mapping[str, Any]) -> Answer:
         """Open a volume for its contents, which come as a stream of their own."""
         volume = VolumeId.parse(str(message["volume"]))
-        if VolumeId(volume.storage, leftovers.stem(volume.name)) not in self._volumes:
+        if volume not in self._made:
             raise Conflict(f"'{volume}' was not made for this move")
         catalog = self._catalog()
         path, pid_file = catalog.path(volume), f"{session_path(self._vmid)}.pid"
@@ -199,7 +201,10 @@ class Incoming:
         guest = files.load(self._host.store, where(self._host, self._vmid))
         running = self._machines.state(self._vmid) is not None
         handover.settle(self._host, self._log, guest, self._machines)
-        return {"downtime_ms": self._machines.downtime_ms(self._vmid) if running else 0}
+        if running:
+            return {"downtime_ms": self._machines.downtime_ms(self._vmid)}
+        self._catalog().deactivate(self._made)
+        return {}
 
     def leave(self) -> None:
         """End this side of the move: the machine is this node's now, or nothing of it stays.

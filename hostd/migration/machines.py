@@ -181,10 +181,13 @@ class _Move:
             self._log.info(f"downtime {downtime_ms} ms")
 
     def _clean(self) -> None:
-        """What this node no longer needs."""
-        sockets.remove(self._vmid)
-        catalog_of(self._host).deactivate(self._planned.shared)
-        leftovers.clear(self._host, self._log, self._vmid, self._machines)
+        """What this node no longer needs; what stays is noted, and the next move of any machine tries again."""
+        try:
+            sockets.remove(self._vmid)
+            catalog_of(self._host).deactivate(self._planned.shared)
+            leftovers.clear(self._host, self._log, self._vmid, self._machines)
+        except HostError as err:
+            self._log.warn(f"the machine has moved; what it leaves here could not be removed: {err}")
 
 
 def _nbd(target: Target) -> str:
