@@ -9,7 +9,8 @@ from typing import TextIO
 from hostd.cli.client import Call
 from hostd.core.errors import HostError
 
-INTERVAL_S = 0.5
+FIRST_S, LONGEST_S = 0.05, 0.5
+"""Pauses between looks at a task: short ones first, as most tasks are."""
 PAGE = 500
 
 
@@ -25,13 +26,14 @@ def follow(call: Call, upid: str, out: TextIO, *, sleep: Callable[[float], None]
     """Print the log of the task as it grows; TaskFailed when it did not end well (warnings are fine)."""
     node = upid.split(":")[1]
     path = f"/nodes/{node}/tasks/{upid}"
-    printed = 0
+    printed, pause_s = 0, FIRST_S
     while True:
         status = call("GET", f"{path}/status", {}).data
         printed += _print_new(call, path, printed, out)
         if status.get("status") != "running":
             break
-        sleep(INTERVAL_S)
+        sleep(pause_s)
+        pause_s = min(pause_s * 1.5, LONGEST_S)
     while more := _print_new(call, path, printed, out):
         printed += more
     ended = str(status.get("exitstatus", "unexpected status"))

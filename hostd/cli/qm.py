@@ -15,9 +15,7 @@ from hostd.cluster.store import Mirror, Store
 from hostd.core.errors import NotFound
 from hostd.core.kinds import VMID
 from hostd.core.run import run
-from hostd.guests.changes import Change
 from hostd.guests.config import GuestKind, parse_path
-from hostd.guests.qemu import disks, importing, lifecycle, making
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
 
@@ -26,6 +24,7 @@ _HERE = {"node": LOCAL_NODE}
 _PASSWORD = {"cipassword": ask_once}
 _SETTING = re.compile(r"[A-Z_]+=")
 _DRY_RUN, _PRETTY = "--dryrun", "--pretty"
+# Local commands load what they are made of when they run: libvirt and the rest take a third of every command's start.
 
 
 def _row(words: str, verb: str, path: str, *positional: str, **fixed: object) -> Command:
@@ -82,6 +81,8 @@ def rescan(around: Surroundings, args: Sequence[str]) -> None:
 
     What is found becomes an unused disk of its machine; nothing is removed. --dryrun only tells. --vmid: one machine.
     """
+    from hostd.guests.qemu import disks
+
     given = [a.removeprefix("--vmid=") for a in args if a.startswith("--vmid=")]
     folder = f"nodes/{around.node}/{GuestKind.QEMU.folder}"
     with Store() as store:
@@ -101,6 +102,8 @@ def showcmd(around: Surroundings, args: Sequence[str]) -> None:
 
     --snapshot: as that snapshot has it. --pretty: one option a line.
     """
+    from hostd.guests.qemu import lifecycle
+
     vmid = VMID.parse(args[0])
     with Store() as store:
         host = Host(node=around.node, store=store, mirror=Mirror(), run=run)
@@ -115,6 +118,9 @@ def import_disk(around: Surroundings, args: Sequence[str]) -> None:
 
     --format: raw or qcow2, where the storage has a choice.
     """
+    from hostd.guests.changes import Change
+    from hostd.guests.qemu import importing, making
+
     vmid, source, storage = VMID.parse(args[0]), args[1], args[2]
     format, target = option(args, "--format") or "", option(args, "--target-disk")
     if os.path.exists(source):

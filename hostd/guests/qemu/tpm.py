@@ -59,11 +59,18 @@ def begin(host: Host, vmid: int, config: Mapping[str, str]) -> None:
         os.chown(own, -1, grp.getgrnam(sockets.QEMU_USER).gr_gid)
     with contextlib.suppress(KeyError):  # and so does swtpm
         for each in (own, path):
-            os.chown(each, pwd.getpwnam(USER).pw_uid, -1)
+            _give(each, pwd.getpwnam(USER).pw_uid)
     host.run(["systemctl", "start", unit(vmid)], timeout_s=30)
     if not os.path.exists(f"{own}/socket"):
         end(host.run, vmid)
         raise HostError(f"VM {vmid}: its TPM did not start; `journalctl -u {unit(vmid)}` tells why")
+
+
+def _give(path: str, uid: int) -> None:
+    try:
+        os.chown(path, uid, -1)
+    except OSError as err:
+        raise HostError(f"tpmstate0: '{path}' cannot be given to user '{USER}', who runs its TPM: {err}") from err
 
 
 def kind_option(config: Mapping[str, str]) -> str:
