@@ -19,10 +19,11 @@ class Cluster:
     def __init__(self, machines: list[Machine]) -> None:
         self.machines = machines
         first = machines[0]
-        first.run("pvecm", "create", "ha")
-        for other in machines[1:]:
-            token = first.run("pvecm", "token", "create").strip()
-            other.run("pvecm", "join", "-", data=f"{token}\n")
+        if first.online() == 0:
+            first.run("pvecm", "create", "ha")
+            for other in machines[1:]:
+                token = first.run("pvecm", "token", "create").strip()
+                other.run("pvecm", "join", "-", data=f"{token}\n")
         wait_for("three members", lambda: all(m.online() == 3 for m in machines), 120)
 
     def by_name(self, name: str) -> Machine:

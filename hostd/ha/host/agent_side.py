@@ -37,8 +37,10 @@ class AgentSide(Side):
         self._lock = threading.Lock()
 
     def publish(self, publication: Publication) -> None:
-        now_s = self.now_s()
-        if publication == self._published and now_s - self._published_s < AGAIN_S:
+        now_s, path = self.now_s(), stored.publication_path(self.node)
+        is_old = now_s - self._published_s >= AGAIN_S
+        # Joining a cluster replaces the tree, and with it what was written before.
+        if publication == self._published and not is_old and self.mirror.get(path) is not None:
             return
         first = self._published is None
         wire = status.publication_to_wire(publication)
@@ -47,7 +49,7 @@ class AgentSide(Side):
             if first and self.around.locks.forget_earlier_boot(agent_lock(self.node)):
                 log.info("guests that were left uncovered ended when this node was booted")
             data = json.dumps(wire, sort_keys=True, separators=(",", ":")).encode()
-            self.store.write(stored.publication_path(self.node), data, actor=_ACTOR)
+            self.store.write(path, data, actor=_ACTOR)
         self._published, self._published_s = publication, now_s
 
     def can_publish(self) -> bool:

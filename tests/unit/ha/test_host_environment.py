@@ -383,8 +383,10 @@ def test_a_publication_is_written_once_and_again_as_a_sign_of_life(site: Site) -
     alpha.agent.publish(Publication(results={"1-1": 0}))
     assert alpha.agent.can_publish()
     first = site.store.read(stored.publication_path("alpha")).version
+    site.sync()
     alpha.agent.publish(Publication(results={"1-1": 0}))
     assert site.store.read(stored.publication_path("alpha")).version == first
+    site.sync()
     site.clock.now_s += 61
     alpha.agent.publish(Publication(results={"1-1": 0}))
     assert site.store.read(stored.publication_path("alpha")).version > first
