@@ -42,7 +42,6 @@ ROWS = (
     _row("config", "GET", f"{_ONE}/config", "vmid"),
     _row("set", "PUT", f"{_ONE}/config", "vmid"),
     _row("pending", "GET", f"{_ONE}/pending", "vmid"),
-    _row("status", "GET", f"{_ONE}/status/current", "vmid"),
     *(
         _row(word, "POST", f"{_ONE}/status/{word}", "vmid")
         for word in ("start", "stop", "shutdown", "reboot", "suspend", "resume")
@@ -85,6 +84,15 @@ def _logged(around: Surroundings, work: Callable[[Host, ListLog], object]) -> No
             work(host, log)
     finally:
         around.out.write("".join(f"{line}\n" for line in log.lines))
+
+
+def show_status(around: Surroundings, args: Sequence[str]) -> None:
+    """Whether a container runs, as one line that scripts can read; --verbose: everything that is known of its state."""
+    path = f"/nodes/{around.node}/lxc/{_vmid(args[0])}/status/current"
+    found = around.call("GET", path, {}).data
+    values = found if isinstance(found, dict) else {}
+    shown = values if "--verbose" in args else {"status": values.get("status", "")}
+    around.out.write("".join(f"{key}: {shown[key]}\n" for key in sorted(shown)))
 
 
 # --- programs and files inside
@@ -230,6 +238,7 @@ def _local(words: str, act: Callable[[Surroundings, Sequence[str]], None], *posi
 
 _OWNER = ("--perms", "--user", "--group")
 LOCAL = (
+    _local("status", show_status, "vmid", flags=("--verbose",)),
     _local("exec", execute, "vmid", rest="command"),
     _local("enter", enter, "vmid"),
     _local("console", console, "vmid", options=("--escape",)),

@@ -18,7 +18,8 @@ from hostd.guests.options import is_unused
 
 MOUNT_KEYS = ("rootfs", *(f"mp{n}" for n in range(mounts.COUNT)))
 VOLUME_KEYS = (*MOUNT_KEYS, *(f"unused{n}" for n in range(mounts.COUNT)))
-LIMIT = Kind(type="number", minimum=0)
+LIMIT = Kind(type="number", minimum=0, maximum=2**40)
+_SIZE = Kind(pattern=r"\+?\d+(\.\d+)?[KMGT]?", max_length=24)
 _MAY_CHANGE = Check("/vms/{vmid}", "VM.Config.Disk")
 _MAY_GROW = Check("/vms/{vmid}", "VM.Config.Disk", any_of=True)
 
@@ -30,7 +31,7 @@ class ResizeParams:
     node: str = param(NODE, doc="Cluster node.")
     vmid: int = param(VMID, doc="Guest id.")
     disk: str = param(Kind(enum=MOUNT_KEYS), doc="The volume.")
-    size: str = param(Kind(pattern=r"\+?\d+(\.\d+)?[KMGT]?"), doc="Its new size, or with + how much it grows.")
+    size: str = param(_SIZE, doc="Its new size, or with + how much it grows.")
     digest: str = param(SHORT_DIGEST, default="", doc="Fail unless the configuration still has this digest.")
 
 

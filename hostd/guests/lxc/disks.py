@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hostd.core.errors import Conflict, Invalid, NotFound
+from hostd.core.errors import Conflict, HostError, Invalid, NotFound
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.undo import Undo
 from hostd.core.units import format_size
@@ -18,7 +18,7 @@ from hostd.guests.lxc.engine import Engine, SystemdEngine
 from hostd.guests.lxc.interrupted import DISK_LOCK, adopt, missing_volumes, opened
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.ownership import where
-from hostd.guests.lxc.volumes import source_of
+from hostd.guests.lxc.volumes import Source, source_of
 from hostd.guests.options import is_unused
 from hostd.guests.qemu.disks import wanted_size
 from hostd.guests.qemu.interrupted import held
@@ -58,6 +58,8 @@ def resize(
     with files.lock(vmid):
         guest = opened(host, log, vmid, engine=engine)
         files.check_digest(guest, digest)
+        if guest.file.current.get("template") == "1":
+            raise Conflict(f"CT {vmid} is a template; its volumes stay as they are")
         volume = volume_of(guest.file, disk)
         catalog = catalog_of(host)
         catalog.activate([volume])
@@ -66,14 +68,23 @@ def resize(
         if wanted != now:
             catalog.resize(volume, wanted)
         # Also where the volume had that size: an attempt before may have ended between the two.
-        source = source_of(catalog, volume)
-        if engine.running(vmid):
-            copies.grow_running(host.run, source, engine.mount_namespace(vmid))
-        else:
-            copies.grow_stopped(host.run, source)
         reached = catalog.volume(volume).size_bytes or wanted
+        try:
+            _grow_file_system(host, vmid, source_of(catalog, volume), engine)
+        except HostError as err:
+            raise HostError(
+                f"'{volume}' has {format_size(reached)} now, but the file system on it could not be grown: {err}; "
+                f"'pct resize {vmid} {disk} {format_size(reached)}' tries that again, also while the container is off"
+            ) from err
         files.save(host.store, guest, _with_volume(guest.file, disk, guest.file.current[disk], volume, reached))
     log.info(f"{disk}: '{volume}' has {format_size(reached)} now (before: {format_size(now)})")
+
+
+def _grow_file_system(host: Host, vmid: int, source: Source, engine: Engine) -> None:
+    if engine.running(vmid):
+        copies.grow_running(host.run, source, engine.mount_namespace(vmid))
+    else:
+        copies.grow_stopped(host.run, source)
 
 
 def _require_stopped(engine: Engine, vmid: int, disk: str) -> None:

@@ -85,6 +85,7 @@ class SystemdEngine:
 
     def start(self, vmid: int) -> None:
         start_log.clear(vmid)
+        running.take_reboot(vmid)  # a reboot that never came to its start is none
         # What is left of an attempt that failed would only be in the way.
         self._run(["systemctl", "reset-failed", unit(vmid)], check=False)
         try:

@@ -98,6 +98,19 @@ def test_parameters_that_do_not_fit_together(here: Any, path: str, values: dict[
     assert key in answer.get_json()["errors"]
 
 
+@pytest.mark.parametrize(
+    ("verb", "path", "values"),
+    [
+        ("POST", "/move_volume", {"volume": "mp0", "storage": "local", "bwlimit": "1e999"}),
+        ("POST", "/clone", {"newid": 101, "full": 1, "bwlimit": "9" * 500}),
+        ("PUT", "/resize", {"disk": "rootfs", "size": "9" * 5000}),
+    ],
+)
+def test_numbers_without_end_are_refused(here: Any, verb: str, path: str, values: dict[str, object]) -> None:
+    assert here.call(verb, f"{ONE}{path}", data=values).status_code == 400
+    assert not here.tasks.spawned
+
+
 def test_features_of_a_folder(here: Any) -> None:
     assert data(here.get(f"{ONE}/feature?feature=snapshot")) == {"hasFeature": 0}
     assert data(here.get(f"{ONE}/feature?feature=copy")) == {"hasFeature": 1}

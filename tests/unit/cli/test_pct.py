@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from pathlib import Path
@@ -45,6 +46,15 @@ def test_rows_are_methods_that_are_declared(shell: Shell) -> None:
     known = pct.SUITE.commands(shell.around().methods)
     assert {row.words for row in pct.ROWS} - set(known) == set()
     assert "delsnapshot" in manual.suite_page(pct.SUITE, shell.around().methods)
+
+
+def test_the_state_is_one_line(shell: Shell) -> None:
+    shell.scripted = {"GET /nodes/alpha/lxc/100/status/current": [{"status": "running", "vmid": 100}] * 2}
+    around = shell.around()
+    pct.SUITE.run(around, ["status", "100"])
+    pct.SUITE.run(around, ["status", "100", "--verbose"])
+    assert isinstance(around.out, io.StringIO)
+    assert around.out.getvalue() == "status: running\nstatus: running\nvmid: 100\n"
 
 
 def test_what_a_program_is_given_is_passed_on_as_it_is() -> None:

@@ -31,6 +31,9 @@ _VERSION_FILES: Final[Mapping[str, tuple[str, ...]]] = {
     "opensuse": ("etc/SuSE-release",),
 }  # fmt: skip
 _LSB_NAMES: Final[Mapping[str, str]] = {"Ubuntu": "ubuntu", "Debian": "debian", "Devuan": "devuan"}
+# A Debian that is not released yet names the one that it will be: ``trixie/sid``.
+_DEBIAN: Final = ("wheezy", "jessie", "stretch", "buster", "bullseye", "bookworm", "trixie", "forky", "duke")
+_FIRST_DEBIAN: Final = 7
 _DEVUAN: Final = ("jessie", "ascii", "beowulf", "chimaera", "daedalus", "excalibur")
 # e_machine of the ELF header (elf.h) and whether it is the 64 bit form.
 _MACHINES: Final[Mapping[tuple[int, bool], str]] = {
@@ -84,6 +87,10 @@ def _version(tree: Tree, name: str, release: Mapping[str, str]) -> tuple[int, ..
     if name == "devuan":
         word = (tree.read("etc/devuan_version") or "").strip()
         return (_DEVUAN.index(word) + 1,) if word in _DEVUAN else _numbers(word)
+    if name == "debian":
+        word = (tree.read("etc/debian_version") or "").partition("/")[0].strip()
+        if word in _DEBIAN:
+            return (_DEBIAN.index(word) + _FIRST_DEBIAN,)
     own = {"debian": "etc/debian_version", "alpine": "etc/alpine-release"}.get(name)
     if own and (numbers := _numbers(tree.read(own) or "")):
         return numbers

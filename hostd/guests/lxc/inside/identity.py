@@ -10,7 +10,6 @@ from hostd.guests.lxc.inside.job import Job
 from hostd.guests.lxc.inside.tree import Tree
 
 _LOCALHOST: Final = "localhost.localnet localhost"
-_ASSUMED_ADDRESS: Final = "127.0.1.1"
 _ZONES: Final = "usr/share/zoneinfo"
 
 
@@ -36,11 +35,15 @@ def _is_loopback(server: str) -> bool:
         return False
 
 
+def name_of(job: Job) -> str:
+    return job.hostname or "localhost"
+
+
 def own_names(job: Job) -> list[str]:
     """Full names first, one for each search domain unless it has one of its own, then the short one."""
-    if not job.hostname:
-        return []
-    short, _, domain = job.hostname.partition(".")
+    short, _, domain = name_of(job).partition(".")
+    if short == "localhost":
+        return [short]
     return [*(f"{short}.{name}" for name in ([domain] if domain else search_domains(job))), short]
 
 
@@ -51,18 +54,15 @@ def own_address(job: Job) -> str:
             address, slash, _ = nic.values.get(key, "").partition("/")
             if slash:
                 return address
-    return _ASSUMED_ADDRESS
+    return "127.0.1.1"
 
 
 def hosts(text: str, job: Job) -> str:
-    """/etc/hosts with our part; lines of the container's own are not repeated in it."""
+    """/etc/hosts with our part; names of the loopback are not repeated in it where the container has its own."""
     outside = [line.split("#")[0].split() for line in sections.without(text).splitlines()]
     known = {words[0] for words in outside if words}
     lines = [f"{address} {_LOCALHOST}" for address in ("127.0.0.1", "::1") if address not in known]
-    names, address = own_names(job), own_address(job)
-    told = any(words[:1] == [address] and names[-1] in words for words in outside) if names else True
-    if not told and (names[-1] != "localhost" or address != _ASSUMED_ADDRESS):
-        lines.append(f"{address} {' '.join(names)}")
+    lines.append(f"{own_address(job)} {' '.join(own_names(job))}")
     return sections.placed(text, "".join(f"{line}\n" for line in lines))
 
 
@@ -78,8 +78,8 @@ def resolv_conf(text: str, job: Job) -> str | None:
 
 def set_names(tree: Tree, job: Job, *, full: bool = False) -> None:
     """``full``: this system's /etc/hostname holds the whole name, domain included."""
-    if job.hostname:
-        tree.write("etc/hostname", f"{job.hostname if full else job.hostname.partition('.')[0]}\n")
+    name = name_of(job)
+    tree.write("etc/hostname", f"{name if full else name.partition('.')[0]}\n")
     tree.write("etc/hosts", hosts(tree.read("etc/hosts") or "", job))
     linked = tree.is_link("etc/resolv.conf")
     text = resolv_conf("" if linked else tree.read("etc/resolv.conf") or "", job)

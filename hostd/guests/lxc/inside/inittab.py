@@ -19,8 +19,11 @@ def rewrite(text: str, ttys: int) -> str:
     kept = [line for line in text.rstrip("\n").splitlines() if not _GETTY.match(line) and not _POWER.match(line)]
     while kept and not kept[-1].strip():
         kept.pop()
-    kept += [f"{n}:2345:respawn:/sbin/getty 38400 tty{n}" for n in range(1, ttys + 1)]
-    return "".join(f"{line}\n" for line in [*kept, "p0::powerfail:/sbin/init 0"])
+    kept.append("p0::powerfail:/sbin/init 0")
+    for number in range(1, ttys + 1):
+        levels = "2345" if number == 1 else "23"  # as Debian has it: the first one in every level with users
+        kept.append(f"{number}:{levels}:respawn:/sbin/getty --noclear 38400 tty{number}")
+    return "".join(f"{line}\n" for line in kept)
 
 
 def rewrite_busybox(text: str, ttys: int) -> str:

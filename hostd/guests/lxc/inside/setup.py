@@ -47,7 +47,7 @@ def apply(tree: Tree, job: Job, new_uuid: Callable[[], str] = random_uuid) -> Re
         set_terminals(tree, job, found)
     if found.name != UNMANAGED and (job.first or job.copied):
         identity.forget_machine_id(tree)
-        hostkeys.renew(tree, job.hostname or "localhost")
+        hostkeys.renew(tree, identity.name_of(job))
     if found.name != UNMANAGED and job.first:
         begin(tree, found)
     if job.first:
@@ -62,11 +62,10 @@ def apply(tree: Tree, job: Job, new_uuid: Callable[[], str] = random_uuid) -> Re
 def set_names(tree: Tree, job: Job, found: Distribution) -> None:
     """Host name and resolver, also in the further places where a distribution keeps the name."""
     identity.set_names(tree, job, full=found.name in ("centos", "fedora"))
-    if not job.hostname:
-        return
-    short = job.hostname.partition(".")[0]
+    name = identity.name_of(job)
+    short = name.partition(".")[0]
     if found.name in ("centos", "fedora") and (text := tree.read(ifcfg_redhat.NETWORK)) is not None:
-        tree.write(ifcfg_redhat.NETWORK, ifcfg_redhat.set_variable(text, "HOSTNAME", job.hostname))
+        tree.write(ifcfg_redhat.NETWORK, ifcfg_redhat.set_variable(text, "HOSTNAME", name))
     if found.name == "gentoo" and (text := tree.read("etc/conf.d/hostname")) is not None:
         tree.write("etc/conf.d/hostname", ifcfg_redhat.set_variable(text, "hostname", f'"{short}"'))
     if found.name == "opensuse" and not tree.is_link("etc/HOSTNAME") and tree.read("etc/HOSTNAME") is not None:

@@ -161,6 +161,8 @@ def test_templates_need_storages_with_linked_copies(host: Host) -> None:
     assert "lock" not in file.current
     with pytest.raises(Conflict, match="template and cannot be started"):
         lifecycle.start(host, ListLog(), 100, engine=made)
+    with pytest.raises(Conflict, match="its volumes stay as they are"):
+        disks.resize(host, ListLog(), 100, "rootfs", "+1G", engine=made)
     with pytest.raises(Conflict, match="a template has no snapshots"):
         snapshot_operations.take(host, ListLog(), 100, "one", engine=made)
 
@@ -178,6 +180,16 @@ def test_growing_a_stopped_container(host: Host, programs: Programs, tmp_path: P
         disks.resize(host, ListLog(), 100, "rootfs", "1G", engine=FakeEngine())
     with pytest.raises(NotFound, match="'mp7' does not exist"):
         disks.resize(host, ListLog(), 100, "mp7", "9G", engine=FakeEngine())
+
+
+def test_a_file_system_that_did_not_grow_can_be_grown_again(host: Host, programs: Programs) -> None:
+    programs.answers["nsenter"] = 1
+    with pytest.raises(HostError, match="'pct resize 100 rootfs 2G' tries that again"):
+        disks.resize(host, ListLog(), 100, "rootfs", "2G", engine=FakeEngine(up={100}))
+    assert current(host).current["rootfs"].endswith("size=1G")
+    disks.resize(host, ListLog(), 100, "rootfs", "2G", engine=FakeEngine())
+    assert current(host).current["rootfs"].endswith("size=2G")
+    assert len(programs.named("resize2fs")) == 1
 
 
 def test_growing_a_running_container(host: Host, programs: Programs) -> None:

@@ -92,7 +92,9 @@ def test_distributions(text: str, name: str) -> None:
 
 def test_versions() -> None:
     assert distribution(MemoryTree(DEBIAN)).version == (13, 1)
-    assert distribution(MemoryTree({"etc/debian_version": "trixie/sid\n"})).at_least(10)
+    assert distribution(MemoryTree({"etc/debian_version": "trixie/sid\n"})).version == (13,)
+    assert not distribution(MemoryTree({"etc/debian_version": "stretch/sid\n"})).at_least(10)
+    assert distribution(MemoryTree({"etc/debian_version": "later/sid\n"})).at_least(10)
     assert not Distribution(name="debian", version=(9, 13)).at_least(10)
     assert parse_os_release('# c\nA="x y"\nB=\'z\'\nbroken\nC="open\n') == {"A": "x y", "B": "z"}
 
@@ -121,8 +123,13 @@ def test_hosts_and_resolver() -> None:
         first=True, hostname="web.example.org", resolver=Resolver(nameservers=("127.0.0.53", "192.0.2.9"), search="x.y")
     )
     assert "127.0.1.1 web.example.org web\n" in identity.hosts("", job)
-    # a line of the container's own that names it is enough
-    assert "example.org" not in identity.hosts("127.0.1.1 web\n", job).split("BEGIN")[1]
+    once = identity.hosts("127.0.1.1 web\n127.0.0.1 localhost\n", job)
+    assert once.startswith("127.0.1.1 web\n127.0.0.1 localhost\n# --- BEGIN")
+    assert once.count("127.0.0.1 ") == 1
+    assert identity.hosts(once, job) == once
+    two = Job(first=True, hostname="web", searchdomain="a.b c.d")
+    assert "127.0.1.1 web.a.b web.c.d web\n" in identity.hosts("", two)
+    assert "127.0.1.1 localhost\n" in identity.hosts("", Job(first=True, searchdomain="a.b"))
     assert identity.resolv_conf("", job) == sections.block("search x.y\nnameserver 192.0.2.9\n")
     assert identity.resolv_conf("", Job(first=True)) is None
     own = Job(first=True, nameserver="2001:db8::1;192.0.2.7", searchdomain="a.b c.d", resolver=job.resolver)
@@ -226,9 +233,9 @@ def test_inittab_gets_a_getty_per_terminal() -> None:
     text = inittab.rewrite("id:2:initdefault:\n1:2345:respawn:/sbin/getty --noclear 38400 tty1\n", 2)
     assert text.splitlines() == [
         "id:2:initdefault:",
-        "1:2345:respawn:/sbin/getty 38400 tty1",
-        "2:2345:respawn:/sbin/getty 38400 tty2",
         "p0::powerfail:/sbin/init 0",
+        "1:2345:respawn:/sbin/getty --noclear 38400 tty1",
+        "2:23:respawn:/sbin/getty --noclear 38400 tty2",
     ]
     assert inittab.rewrite(text, 2) == text
 
