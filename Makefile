@@ -145,6 +145,10 @@ test-cluster: host-dev tools ## Three real hosts: a cluster begun, joined, kille
 	  tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_$$file.py || exit 1; \
 	done
 
+.PHONY: test-ha
+test-ha: host-dev tools ## Three real hosts with a guest that is looked after: daemons killed, a node cut off, a node lost (10 min)
+	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_ha.py
+
 MINUTES ?= 30
 .PHONY: fuzz
 fuzz: host-dev tools ## schemathesis against one real node (MINUTES=30)
