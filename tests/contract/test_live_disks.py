@@ -63,6 +63,7 @@ def test_a_failed_state_lets_the_machine_go_on(
 def test_growth_and_moves(host: Host, machines: LibvirtMachines) -> None:
     disks.resize(host, ListLog(), 100, "scsi0", "+8M")
     assert config(host)["scsi0"] == "local:100/vm-100-disk-0.qcow2,size=60620K"
+    disks.resize(host, ListLog(), 100, "scsi0", "+512")  # no multiple of what a raw image is made of
     disks.move(host, ListLog(), 100, "scsi0", "local", format="raw", delete=True)
     assert config(host)["scsi0"].startswith("local:100/vm-100-disk-2.raw,")
     assert machines.state(100) is MachineState.RUNNING

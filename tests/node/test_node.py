@@ -57,7 +57,7 @@ def test_a_wrong_password_is_refused(api: Api) -> None:
 
 def test_what_is_not_built_answers_501(api: Api) -> None:
     with pytest.raises(ApiError) as caught:
-        api.get("/cluster/ha/resources")
+        api.get("/cluster/sdn/zones")
     assert caught.value.status == 501
 
 

@@ -97,6 +97,23 @@ def _grow(host: Host, vmid: int, volume: VolumeId, size_bytes: int, machines: Ma
     machines.resize_disk(vmid, catalog.path(volume), size_bytes)
 
 
+def _match(host: Host, log: TaskLog, vmid: int, volume: VolumeId, made: VolumeId, machines: Machines) -> None:
+    """Grow a disk in use to the size of the volume that shall take its place, which a storage may have made larger.
+
+    QEMU copies between disks of one size only (observed, QEMU 10.0: "Source and target image have different sizes").
+    """
+    catalog = catalog_of(host)
+    now, wanted = catalog.volume(volume).size_bytes, catalog.volume(made).size_bytes
+    if now < wanted:
+        log.info(f"growing '{volume}' from {now} to the {wanted} bytes of '{made}'")
+        _grow(host, vmid, volume, wanted, machines)
+    if (reached := catalog.volume(volume).size_bytes) != wanted:
+        raise Conflict(
+            f"'{made}' has {wanted} bytes, '{volume}' has {reached}, and a disk in use is copied only between volumes "
+            "of one size: move it while the machine is off"
+        )
+
+
 def move(
     host: Host,
     log: TaskLog,
@@ -130,6 +147,7 @@ def move(
             made = copying.empty_copy(catalog, volume, storage, vmid, format=format)
             undo.add(catalog.free, made)
             catalog.activate([made])
+            _match(host, log, vmid, volume, made, machines)
             target = source_of(catalog, made)
             machines.copy_disk(vmid, catalog.path(volume), target, limit_kib * 1024, log.progress)
         else:
