@@ -281,7 +281,7 @@ def test_both_sides_die_after_the_machine_was_handed_over(pair: Pair, on_local: 
     guest.home = target
     wait_for("the file has changed hands", lambda: guest.owners() == [target.name], 180)
     assert guest.processes() == [target.name]
-    assert guest.state() == "paused"
+    wait_for("it stands still", lambda: guest.state() == "paused", 30)
     assert "lock: migrate" in guest.config()
     kill_task(source)
     target.shell(f"kill -KILL {CONTROL}")
