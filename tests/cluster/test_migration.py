@@ -263,14 +263,43 @@ def test_stopping_the_task_leaves_the_machine_where_it_was(pair: Pair, on_local:
     assert {what: line.ask(what) for what in before} == before
 
 
-def kill_task(guest: Guest) -> None:
-    guest.home.shell("find /sys/fs/cgroup -path '*hostd-task-*.scope/cgroup.procs' -exec cat {} + | xargs kill -9")
+def kill_task(machine: Machine) -> None:
+    machine.shell("find /sys/fs/cgroup -path '*hostd-task-*.scope/cgroup.procs' -exec cat {} + | xargs kill -9")
+
+
+# The control of a move is the oldest of its connections.
+CONTROL = "$(pgrep -o -f hostd.daemons.incoming)"
+
+
+def test_both_sides_die_after_the_machine_was_handed_over(pair: Pair, on_local: Guest) -> None:
+    """The target's side is held still, so that it cannot go on by itself; then both are killed."""
+    guest, source, target = on_local, pair.first, pair.second
+    before = {what: guest.line.ask(what) for what in ("disk", "mem")}
+    api, upid = guest.begin(**{"with-local-disks": 1, "bwlimit": SLOW})
+    under_way(api, upid)
+    target.shell(f"kill -STOP {CONTROL}")
+    guest.home = target
+    wait_for("the file has changed hands", lambda: guest.owners() == [target.name], 180)
+    assert guest.processes() == [target.name]
+    wait_for("it stands still", lambda: guest.state() == "paused", 30)
+    assert "lock: migrate" in guest.config()
+    kill_task(source)
+    target.shell(f"kill -KILL {CONTROL}")
+    assert api.wait(upid, 60, ok=False) == "unexpected status"
+    wait_for("it goes on", lambda: "lock" not in guest.config() and guest.state() == "running", 60)
+    assert {what: guest.line.ask(what) for what in before} == before
+    assert guest.volumes(source) == ["vm-902-disk-0.qcow2", "vm-902-disk-1.raw"], "nobody was left to remove them"
+    guest.move(**{"with-local-disks": 1})
+    guest.check_home()
+    assert guest.volumes(source) == ["vm-902-disk-0.qcow2", "vm-902-disk-1.raw"]
+    assert guest.volumes(target) == []
+    assert {what: guest.line.ask(what) for what in before} == before
 
 
 KILLS: dict[str, tuple[Callable[[Guest], object], bool]] = {
     "source-qemu": (lambda g: g.home.shell(f"kill -9 $(cat /run/libvirt/qemu/vm-{g.vmid}.pid)"), False),
     "source-libvirtd": (lambda g: g.home.run("systemctl", "kill", "-s", "KILL", "libvirtd.service"), True),
-    "task": (kill_task, True),
+    "task": (lambda g: kill_task(g.home), True),
     "target-qemu": (
         lambda g: g.pair.other(g.home).shell(f"kill -9 $(cat /run/libvirt/qemu/vm-{g.vmid}.pid)"),
         True,
