@@ -109,18 +109,18 @@ def _service(seen: Overview, sid: str) -> Row:
             "failback": int(resource.failback),
         }
         row |= {"group": resource.group} if resource.group else {}
-    state = _state(resource, str(service.state) if service else None)
+    state = _state(resource, str(service.state) if service else None, running=bool(service and service.running))
     row |= {"crm_state": str(service.state)} if service else {}
     return row | {"state": state, "status": f"{sid} ({node or '?'}, {state})"}
 
 
-def _state(resource: Resource | None, managed: str | None) -> str:
+def _state(resource: Resource | None, managed: str | None, *, running: bool) -> str:
     """What people want to know: the manager's state, or what is in the way of it."""
     if resource is None:
         return "deleting"
     if managed is None:
         return "ignored" if str(resource.requested) == "ignored" else "queued"
-    if managed in ("request_start", "request_start_balance"):
+    if managed in ("request_start", "request_start_balance") or (managed == "started" and not running):
         return "starting"
     if managed == "request_stop":
         return "stopping"

@@ -203,7 +203,7 @@ def test_arming(ha: Site) -> None:
 
 def test_status(ha: Site) -> None:
     add(ha, "vm:100")
-    status(ha, {"vm:100": {"state": "started", "node": "alpha", "uid": "1"}})
+    status(ha, {"vm:100": {"state": "started", "node": "alpha", "uid": "1", "running": 1}})
     wire = {"state": "active", "mode": "active", "results": {}, "timestamp": 1_700_000_000}
     ha.store.write(stored.publication_path("alpha"), json.dumps(wire).encode())
     rows = {row["id"]: row for row in data(ha.get(f"{HA}/status/current"))}
