@@ -12,7 +12,7 @@ import stat
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import IO, Final
 
 from hostd.core.errors import Conflict, HostError
 
@@ -34,7 +34,7 @@ def push(pid: int, source: str, target: str, ownership: Ownership, *, unprivileg
     """Copy a file of the host into the container whose first process is ``pid``. HostError."""
     if not target.startswith("/"):
         raise Conflict(f"'{target}': the path inside must be absolute")
-    with open(source, "rb") as file:
+    with _opened(source) as file:
         given = os.fstat(file.fileno())
         if not stat.S_ISREG(given.st_mode):
             raise Conflict(f"'{source}' is no plain file")
@@ -43,10 +43,20 @@ def push(pid: int, source: str, target: str, ownership: Ownership, *, unprivileg
         _inside(pid, lambda: _write(descriptor, target, mode, ownership), unprivileged=unprivileged)
 
 
+def _opened(source: str) -> IO[bytes]:
+    try:
+        return open(source, "rb")
+    except OSError as err:
+        raise HostError(f"'{source}' cannot be read: {err.strerror}") from err
+
+
 def pull(pid: int, source: str, target: str, mode: int | None, *, unprivileged: bool) -> None:
     """Copy a file of the container to the host, where it belongs to the caller. HostError."""
     temporary = f"{target}.pct-new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as err:
+        raise HostError(f"'{temporary}' cannot be made: {err.strerror}") from err
     try:
         with os.fdopen(descriptor, "wb") as file:
             _inside(pid, lambda: _read(source, file.fileno()), unprivileged=unprivileged)

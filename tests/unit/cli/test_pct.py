@@ -107,6 +107,10 @@ def test_a_copy_that_fails_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(HostError):
         transfer.pull(os.getpid(), "/nowhere/at/all", f"{tmp_path}/to", None, unprivileged=False)
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(HostError, match="cannot be made: No such file"):
+        transfer.pull(os.getpid(), "/etc/hostname", f"{tmp_path}/no/to", None, unprivileged=False)
+    with pytest.raises(HostError, match="cannot be read: No such file"):
+        transfer.push(os.getpid(), f"{tmp_path}/none", "/x", Ownership(), unprivileged=False)
     with pytest.raises(Conflict, match="must be absolute"):
         transfer.push(os.getpid(), "/etc/hostname", "relative", Ownership(), unprivileged=False)
 
