@@ -41,9 +41,9 @@ from hostd.tasks.registry import collect
 from hostd.tasks.scopes import NoScopes
 from hostd.tasks.spawn import Spawner
 from tests.contract.test_machines import libvirt
-from tests.contract.test_store_mount import Node, node
+from tests.lib.mountedstore import Node
 
-__all__ = ["libvirt", "node"]
+__all__ = ["libvirt"]
 FOLDER = Path("/var/tmp/holdfast-contract")
 NEVER = 10**9
 MIDST_S = 0.004
