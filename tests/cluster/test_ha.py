@@ -46,7 +46,7 @@ class Cluster:
     def state(self, asked: Machine) -> str:
         """What the manager is at with the service."""
         rows = {row["id"]: row for row in asked.api().get("/cluster/ha/status/current")}
-        return str(rows.get(f"service:{SID}", {}).get("crm_state", ""))
+        return str(rows.get(f"service:{SID}", {}).get("state", ""))
 
     def settled(self, asked: Machine, node: str, *away: str) -> Callable[[], bool]:
         """Whether the machine runs on a node, on no other, and the manager knows."""
@@ -56,7 +56,7 @@ class Cluster:
 @pytest.fixture(scope="module")
 def cluster(machines: list[Machine]) -> Cluster:
     made = Cluster(machines)
-    machines[0].run("qm", "create", str(VMID), "--memory", "64", "--kvm", "0")
+    machines[0].run("qm", "create", str(VMID), "--memory", "64", "--kvm", "0", "--startup", "down=5")
     return made
 
 

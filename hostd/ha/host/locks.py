@@ -16,10 +16,13 @@ from typing import Final
 from hostd.cluster import leases
 from hostd.cluster.leases import Lease, Watch
 from hostd.cluster.store import Mirror, Store
-from hostd.core.errors import Conflict, HostError, NotFound
+from hostd.core.errors import Conflict, HostError, NotFound, Unavailable
 from hostd.ha.budget import LOCK_S
 
 _TRIES: Final = 3
+# While the cluster's membership changes the store takes no writes for some seconds; that alone must not cost a lock.
+# Far below REPLY_S of the budget, after which a renewal does not count.
+PATIENCE_S: Final = 5
 
 
 def clock_s() -> float:
@@ -46,9 +49,15 @@ class Locks:
     """The locks as one process of ``node`` has them; ``boot`` names this boot of the node."""
 
     def __init__(
-        self, store: Store, mirror: Mirror, node: str, boot: str, clock_s: Callable[[], float] = clock_s
+        self,
+        store: Store,
+        mirror: Mirror,
+        node: str,
+        boot: str,
+        clock_s: Callable[[], float] = clock_s,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._store, self._mirror, self._clock_s = store, mirror, clock_s
+        self._store, self._mirror, self._clock_s, self._sleep = store, mirror, clock_s, sleep
         self.node, self.boot = node, boot
         self._watch, self._watching = Watch(), threading.Lock()
 
@@ -92,6 +101,19 @@ class Locks:
         return self._take(name, seize=True)
 
     def _take(self, name: str, *, seize: bool) -> bool:
+        asked_s = self._clock_s()
+        for _ in range(PATIENCE_S):
+            try:
+                return self._try(name, seize=seize)
+            except Unavailable:
+                self.look()
+            if self._clock_s() - asked_s >= PATIENCE_S:  # one that does not answer at all takes longer to say so
+                return False
+            self._sleep(1)
+        return False
+
+    def _try(self, name: str, *, seize: bool) -> bool:
+        """Raises Unavailable where the store does not take it now, or did not say whether it has."""
         for _ in range(_TRIES):
             try:
                 lease = self._read(name)
@@ -100,6 +122,8 @@ class Locks:
                 self._write(self.own(name, lease.version if lease else 0))
             except Conflict:
                 continue
+            except Unavailable:
+                raise
             except HostError:
                 return False
             return True

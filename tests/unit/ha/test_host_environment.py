@@ -13,19 +13,20 @@ from typing import Any
 import pytest
 
 from hostd.cluster.standing import Member, Standing
-from hostd.cluster.store import MemoryStore, Mirror, Store
+from hostd.cluster.store import File, MemoryStore, Mirror, Store
+from hostd.core.errors import Unavailable
 from hostd.ha import agent as agents
 from hostd.ha import crm as managers
 from hostd.ha import files, stored
 from hostd.ha.agent import Agent
-from hostd.ha.budget import LOCK_S, MANAGER_LOCK, agent_lock
+from hostd.ha.budget import LOCK_S, MANAGER_LOCK, REPLY_S, agent_lock
 from hostd.ha.crm import Crm
 from hostd.ha.env import STALE_LOCKS, Job, StoreFailed
 from hostd.ha.events import Kind
 from hostd.ha.host import shutdowns
 from hostd.ha.host.agent_side import AgentSide
 from hostd.ha.host.guests import HostGuests
-from hostd.ha.host.locks import Locks
+from hostd.ha.host.locks import PATIENCE_S, Locks
 from hostd.ha.host.manager_side import ManagerSide
 from hostd.ha.host.side import Surroundings
 from hostd.ha.host.watchdogs import NoWatchdog
@@ -201,6 +202,30 @@ def test_a_lock_that_was_given_back_is_free(site: Site) -> None:
     assert beta.manager.take_lock("lock")
     assert alpha.manager.seize_lock("lock")
     assert not beta.manager.take_lock("lock")
+
+
+class Reluctant(MemoryStore):
+    """A store that refuses the next ``refusals`` writes, as while the membership changes."""
+
+    refusals = 0
+
+    def write(self, path: str, data: bytes, **how: Any) -> File:
+        if self.refusals:
+            self.refusals -= 1
+            raise Unavailable("the store takes no writes now")
+        return super().write(path, data, **how)
+
+
+def test_a_store_that_takes_no_writes_for_a_moment_costs_no_lock() -> None:
+    store, slept = Reluctant("alpha"), list[float]()
+    locks = Locks(store, store.mirror(), "alpha", "b1", lambda: 0.0, slept.append)
+    assert locks.take("lock")
+    store.refusals = PATIENCE_S - 1
+    assert locks.take("lock")
+    assert slept == [1] * (PATIENCE_S - 1)
+    store.refusals = 100
+    assert not locks.take("lock")
+    assert PATIENCE_S < REPLY_S
 
 
 def test_guests_that_were_left_keep_the_lock(site: Site) -> None:
