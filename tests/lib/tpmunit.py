@@ -88,18 +88,30 @@ def ask(volume: str, command: str, place: Path) -> bytes:
     argv = ["swtpm", "socket", "--tpm2", "--tpmstate", f"backend-uri=file://{volume}", "--server"]
     argv += [f"type=unixio,path={path}", "--flags", "not-need-init,startup-clear", "--terminate"]
     with subprocess.Popen(argv) as process:
-        end_s = time.monotonic() + 10
-        while not path.exists():
-            assert time.monotonic() < end_s, process.poll()
-            time.sleep(0.02)
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(20)
-            client.connect(str(path))
-            client.sendall(request)
-            answer = client.recv(4096)
+        try:
+            answer = _exchange(str(path), request)
+        except BaseException:
+            process.kill()
+            raise
     path.unlink(missing_ok=True)
     assert answer[6:10] == bytes(4), f"TPM error {answer.hex()}"
     return answer
+
+
+def _exchange(path: str, request: bytes) -> bytes:
+    """The socket's file is there a moment before somebody listens."""
+    end_s = time.monotonic() + 10
+    while True:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            try:
+                client.connect(path)
+            except (FileNotFoundError, ConnectionRefusedError):
+                assert time.monotonic() < end_s, "swtpm does not listen"
+                time.sleep(0.02)
+                continue
+            client.sendall(request)
+            return client.recv(4096)
 
 
 def identity(volume: str, place: Path) -> str:

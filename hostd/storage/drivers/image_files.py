@@ -9,22 +9,23 @@ from hostd.core.errors import ParseError
 
 SLOW_S: Final = 600.0
 # Without the page cache files are written in whole sectors, and those of a disk may be this large: QEMU refuses others.
+# All formats alike, so that a running guest's disk has the same size in each: QEMU copies to no other.
 _SECTOR_BYTES: Final = 4096
 
 
 def create_argv(path: str, format: str, size_bytes: int, preallocation: str) -> list[str]:
-    """An image file, of whole sectors where it is raw.
+    """An image file of whole sectors.
 
     ``preallocation``: off, metadata, falloc or full, as far as the format knows the word.
     """
     if format == "raw" and preallocation == "metadata":
         preallocation = "off"
     options = ["-o", f"preallocation={preallocation}"] if format in ("raw", "qcow2") else []
-    return ["qemu-img", "create", "-q", "-f", format, *options, path, str(_whole(format, size_bytes))]
+    return ["qemu-img", "create", "-q", "-f", format, *options, path, str(_whole(size_bytes))]
 
 
-def _whole(format: str, size_bytes: int) -> int:
-    return -(-size_bytes // _SECTOR_BYTES) * _SECTOR_BYTES if format == "raw" else size_bytes
+def _whole(size_bytes: int) -> int:
+    return -(-size_bytes // _SECTOR_BYTES) * _SECTOR_BYTES
 
 
 def clone_argv(path: str, backing: str, backing_format: str) -> list[str]:
@@ -33,7 +34,7 @@ def clone_argv(path: str, backing: str, backing_format: str) -> list[str]:
 
 
 def resize_argv(path: str, format: str, size_bytes: int) -> list[str]:
-    return ["qemu-img", "resize", "-q", "-f", format, path, str(_whole(format, size_bytes))]
+    return ["qemu-img", "resize", "-q", "-f", format, path, str(_whole(size_bytes))]
 
 
 def snapshot_argv(path: str, name: str) -> list[str]:

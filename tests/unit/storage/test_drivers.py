@@ -169,12 +169,12 @@ def test_a_pool_that_is_not_imported_is_imported() -> None:
 
 
 def test_image_files() -> None:
-    assert create_argv("/a", "qcow2", 5, "metadata")[4:] == ["qcow2", "-o", "preallocation=metadata", "/a", "5"]
+    assert create_argv("/a", "qcow2", 5, "metadata")[4:] == ["qcow2", "-o", "preallocation=metadata", "/a", "4096"]
     assert "preallocation=off" in create_argv("/a", "raw", 5, "metadata")
     assert "-o" not in create_argv("/a", "vmdk", 5, "metadata")
     assert create_argv("/a", "raw", 4097, "off")[-1] == "8192", "whole sectors"
     assert resize_argv("/a", "raw", 8192)[-1] == "8192"
-    assert resize_argv("/a", "qcow2", 4097)[-1] == "4097"
+    assert resize_argv("/a", "qcow2", 4097)[-1] == "8192"
 
 
 def test_folders_can_be_chosen() -> None:
