@@ -24,7 +24,6 @@ from hostd.guests.qemu.volumes import missing_volumes, source_of, where
 from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node.host import Host
 from hostd.storage import copying
-from hostd.storage.catalog import Catalog
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
 
@@ -147,7 +146,6 @@ def move(
                 raise Conflict(f"'{disk}' can be moved only while the machine is off")
             made = copying.empty_copy(catalog, volume, storage, vmid, format=format)
             undo.add(catalog.free, made)
-            _require_same_size(catalog, volume, made)
             catalog.activate([made])
             _match(host, log, vmid, volume, made, machines)
             target = source_of(catalog, made)
@@ -168,16 +166,6 @@ def move(
             rest = {k: v for k, v in current.items() if k != spare or catalog.has(volume)}
             files.save(host.store, guest, replace(guest.file, current=_unlocked(rest)))
     log.info(f"{disk}: now on '{made}'")
-
-
-def _require_same_size(catalog: Catalog, volume: VolumeId, made: VolumeId) -> None:
-    """Conflict where a storage made the new volume larger: QEMU copies a running machine's disk to no other size."""
-    now, then = catalog.volume(volume).size_bytes, catalog.volume(made).size_bytes
-    if now != then:
-        raise Conflict(
-            f"storage '{made.storage}' makes {format_size(then)} of the {format_size(now)} of '{volume}': "
-            "grow the disk to that size first, or move it while the machine is off"
-        )
 
 
 def _unlocked(values: Mapping[str, str]) -> dict[str, str]:
