@@ -122,7 +122,7 @@ def test_every_node_shows_the_samples_of_all(machines: list[Machine]) -> None:
         wanted = {"pve2-node/node1", "pve2-node/node2", "pve2-node/node3", "pve2.3-vm/300", "pve2-storage/node2/local"}
         if not wanted <= told.keys() or int(told["pve2-node/node3"][0]) == 0:
             return False
-        # uptime, name, status, template, time, processors, their use, memory; of one that has just been made not at once
+        # uptime, name, status, template, time, processors, their use, memory; not at once of a new one
         guest = told["pve2.3-vm/300"]
         return (guest[:4], guest[7]) == (["0", "VM300", "stopped", "0"], str(64 << 20))
 
