@@ -141,9 +141,18 @@ test-node: host-dev tools ## One real node from the packages: API, a machine, a 
 .PHONY: test-cluster
 test-cluster: host-dev tools ## Three real hosts: a cluster begun, joined, killed, lost, removed, re-added; links, a witness, machines that move
 	@$(BUILD) kernel
-	@for file in life links qdevice migration; do \
+	@for file in life links qdevice; do \
 	  tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_$$file.py || exit 1; \
 	done
+	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_migration.py -k "$(MOVES)"
+
+# Of the moves those that nothing stands in the way of; the rest (kills, cut power, limits) takes eight minutes.
+MOVES = connection_stays or local_disks
+
+.PHONY: test-migration
+test-migration: host-dev tools ## Real hosts from which running machines move away: with disks, interrupted, killed on either side (10 min)
+	@$(BUILD) kernel
+	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_migration.py
 
 .PHONY: test-ha
 test-ha: host-dev tools ## Three real hosts with a guest that is looked after: daemons killed, a node cut off, a node lost (10 min)
