@@ -25,7 +25,8 @@ from hostd.cluster import locks
 from hostd.cluster.store import Mirror, Store
 from hostd.core.run import run
 from hostd.guests import config as files
-from hostd.guests.qemu import lifecycle, making, notes, snapshot_operations
+from hostd.guests import notes
+from hostd.guests.qemu import lifecycle, making, snapshot_operations
 from hostd.guests.qemu import tasks as qemu_tasks
 from hostd.guests.qemu.config import state_volumes
 from hostd.guests.qemu.connection import LibvirtMachines, MachineState

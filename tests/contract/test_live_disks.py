@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from hostd.guests import config as files
+from hostd.guests import notes
 from hostd.guests.changes import Change
-from hostd.guests.qemu import cloning, disks, lifecycle, making, notes, snapshot_operations
+from hostd.guests.qemu import cloning, disks, lifecycle, making, snapshot_operations
 from hostd.guests.qemu.cloning import Wanted
 from hostd.guests.qemu.connection import LibvirtMachines, MachineState
 from hostd.node.host import Host

@@ -21,8 +21,9 @@ from hostd.core.errors import Conflict, NotFound
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.run import run
 from hostd.guests import config as files
+from hostd.guests import notes
 from hostd.guests.changes import Change
-from hostd.guests.qemu import cloning, disks, importing, interrupted, making, notes, seeds, snapshot_operations, sockets
+from hostd.guests.qemu import cloning, disks, importing, interrupted, making, seeds, snapshot_operations, sockets
 from hostd.guests.qemu.cloning import Wanted
 from hostd.guests.qemu.volumes import all_volumes, where
 from hostd.node import kvm_probe

@@ -13,7 +13,8 @@ import pytest
 from hostd.core.errors import HostError
 from hostd.core.run import run
 from hostd.guests import config as files
-from hostd.guests.qemu import cloning, disks, lifecycle, making, notes, power, process, snapshot_operations, tpm
+from hostd.guests import notes
+from hostd.guests.qemu import cloning, disks, lifecycle, making, power, process, snapshot_operations, tpm
 from hostd.guests.qemu.cloning import Wanted
 from hostd.guests.qemu.connection import LibvirtMachines, MachineState
 from hostd.guests.volumes import catalog_of

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from hostd.api import hamanaged
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, UPID, endpoint
-from hostd.api.nodes.qemu_migrate import limit, others, road_args
+from hostd.api.nodes.guest_params import limit_kib
+from hostd.api.nodes.qemu_migrate import others, road_args
 from hostd.core.errors import Denied, Invalid
 from hostd.core.kinds import BOOLEAN, NODE
 from hostd.core.schema import Kind, param
 from hostd.guests import bulk
-from hostd.guests.volumes import catalog_of
 
 _LIST = Kind(type="list", format="pve-vmid")
 _WORKERS = Kind(type="integer", minimum=1, maximum=64)
@@ -147,6 +147,6 @@ def migrateall(ctx: Context, p: MigrateAllParams) -> object:
     if p.target not in others(ctx):
         raise Invalid({"target": f"node '{p.target}' is not there"})
     move = road_args(ctx, p.target) | {"with_local_disks": p.with_local_disks}
-    move["limit_kib"] = limit(ctx, catalog_of(ctx.host), [], None)
+    move["limit_kib"] = limit_kib(ctx, "migration", (), None)
     workers = p.max_workers or p.maxworkers or 1
     return ctx.spawn("migrateall", "", user=ctx.user, only=only, move=move, workers=workers)

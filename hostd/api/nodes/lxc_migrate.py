@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hostd.api import members
 from hostd.api.context import Context
 from hostd.api.endpoint import UPID, Check, endpoint, fields
 from hostd.api.nodes.lxc import stored
+from hostd.api.nodes.qemu_migrate import others
 from hostd.core.errors import Invalid, Unsupported
 from hostd.core.kinds import BOOLEAN, NODE, VMID
 from hostd.core.schema import param
@@ -38,13 +38,8 @@ class MigrateParams:
     restart: bool = param(BOOLEAN, default=False, doc="Shut it down before and start it there (not supported yet).")
 
 
-def _others(ctx: Context) -> list[str]:
-    """Nodes that are there, besides this one."""
-    return [member.name for member in members.nodes(ctx) if member.online and member.name != ctx.node]
-
-
 def _report(ctx: Context, vmid: int) -> containers.Report:
-    return containers.report(vmid, stored(ctx, vmid).file, catalog_of(ctx.host).file, _others(ctx))
+    return containers.report(vmid, stored(ctx, vmid).file, catalog_of(ctx.host).file, others(ctx))
 
 
 @endpoint(
@@ -88,4 +83,4 @@ def migrate(ctx: Context, p: MigrateParams) -> object:
     if runs and p.restart:
         raise Unsupported(f"restart: shut CT {p.vmid} down, move it, and start it on '{p.target}'; not in one yet")
     containers.require_movable(_report(ctx, p.vmid), p.vmid, p.target, running=runs)
-    return ctx.spawn("vzmigrate", str(p.vmid), vmid=p.vmid, target=p.target, others=_others(ctx))
+    return ctx.spawn("vzmigrate", str(p.vmid), vmid=p.vmid, target=p.target, others=others(ctx))

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hostd.access.ids import ROOT
 from hostd.api import hamanaged, members
-from hostd.api.cluster.index import stored_options
 from hostd.api.context import Context
 from hostd.api.endpoint import UPID, Check, array, endpoint, fields
 from hostd.api.nodes import guest_params as shared
 from hostd.api.nodes.params import NodeParams
 from hostd.api.nodes.qemu import stored
 from hostd.api.nodes.qemu_disks import LIMIT
-from hostd.cluster import datacenter
 from hostd.core.errors import HostError, Invalid
 from hostd.core.kinds import BOOLEAN, NODE, VMID
 from hostd.core.schema import Kind, param
@@ -24,7 +21,6 @@ from hostd.guests.volumes import catalog_of
 from hostd.migration import preconditions
 from hostd.migration.plan import Wish, parse_storages, plan
 from hostd.storage.catalog import Catalog
-from hostd.storage.rights import bandwidth_limit, parse_limits
 
 _MIGRATE = Check("/vms/{vmid}", "VM.Migrate")
 _DISK = fields(volid="string", cdrom="boolean", is_unused="boolean", size="integer")
@@ -172,7 +168,7 @@ def migrate(ctx: Context, p: MigrateParams) -> object:
     if p.migration_type:
         args["secure"] = p.migration_type == "secure"
     names = sorted({name for t in planned.transfers for name in (t.volume.storage, t.storage)})
-    limit_kib = limit(ctx, catalog, names, p.bwlimit)
+    limit_kib = shared.limit_kib(ctx, "migration", names, p.bwlimit)
     return ctx.spawn("qmigrate", str(p.vmid), vmid=p.vmid, online=p.online, limit_kib=limit_kib, **args)
 
 
@@ -195,11 +191,3 @@ def _check(ctx: Context, p: MigrateParams) -> None:
         wrong["with-conntrack-state"] = "the state of connections in this node's firewall cannot go along"
     if wrong:
         raise Invalid(wrong)
-
-
-def limit(ctx: Context, catalog: Catalog, names: Sequence[str], asked: int | None) -> int:
-    """KiB a second: the lowest of what was asked for and what storages and cluster allow the caller; 0: none."""
-    own = [parse_limits(catalog.file.get(name).text("bwlimit")) for name in names]
-    everywhere = datacenter.parse(stored_options(ctx)).get("bwlimit", {})
-    override = None if asked is None else float(asked)
-    return int(bandwidth_limit("migration", own, everywhere, override, may=ctx.may, names=names))

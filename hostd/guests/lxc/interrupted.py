@@ -12,7 +12,7 @@ from typing import Final
 
 from hostd.core.errors import NotFound
 from hostd.guests import config as files
-from hostd.guests import rollbacks, snapshots
+from hostd.guests import notes, snapshots
 from hostd.guests.changes import free_unused
 from hostd.guests.config import StoredGuest
 from hostd.guests.lxc import config as keys
@@ -51,9 +51,9 @@ def settle(host: Host, log: TaskLog, guest: StoredGuest, engine: Engine | None =
         return files.load(host.store, guest.where)
     steps = ContainerSteps(host, log, guest, engine)
     if mark == snapshots.ROLLBACK_LOCK:
-        if name := rollbacks.target(vmid):
+        if name := notes.read(vmid, notes.ROLLBACK):
             snapshots.roll_back(steps, guest.file, name)
-            rollbacks.forget(vmid)
+            notes.drop(vmid, notes.ROLLBACK)
         return steps.guest
     half = [name for name, part in guest.file.snapshots.items() if "snapstate" in part.values]
     for name in half:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hostd.guests import config as files
-from hostd.guests import rollbacks, snapshots
+from hostd.guests import notes, snapshots
 from hostd.guests.lxc import config as keys
 from hostd.guests.lxc import lifecycle
 from hostd.guests.lxc.engine import Engine
@@ -42,12 +42,12 @@ def go_back(
     with files.lock(vmid):
         guest = files.load(host.store, where(host, vmid))
         steps = ContainerSteps(host, log, guest, engine)
-        rollbacks.note(vmid, name)
+        notes.write(vmid, notes.ROLLBACK, name)
         try:
             snapshots.roll_back(steps, guest.file, name)
         finally:
             if steps.guest.file.current.get("lock") != snapshots.ROLLBACK_LOCK:
-                rollbacks.forget(vmid)
+                notes.drop(vmid, notes.ROLLBACK)
     log.info(f"CT {vmid} is as snapshot '{name}' has it")
     if start:
         lifecycle.start(host, log, vmid, engine=engine)

@@ -7,16 +7,16 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from hostd.core.errors import Conflict, HostError, NotFound
+from hostd.core.errors import HostError, NotFound
 from hostd.core.formats.keyvalue import GuestFile, GuestSection
 from hostd.guests import config as files
+from hostd.guests import volume_states
 from hostd.guests.config import StoredGuest
 from hostd.guests.lxc import config as keys
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc.engine import Engine, SystemdEngine
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
-from hostd.storage.interface import Feature
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
 
@@ -48,10 +48,7 @@ class ContainerSteps:
     # --- taking
 
     def require_feature(self, values: Mapping[str, str]) -> None:
-        catalog = catalog_of(self._host)
-        for key, volume in keys.state_volumes(values).items():
-            if not catalog.can(VolumeId.parse(volume), Feature.SNAPSHOT):
-                raise Conflict(f"snapshot feature is not available: {key}, volume '{volume}', cannot keep states")
+        volume_states.require_states(catalog_of(self._host), keys.state_volumes(values))
 
     def is_running(self) -> bool:
         return self._engine.running(self._vmid)
@@ -92,12 +89,7 @@ class ContainerSteps:
     # --- rolling back
 
     def require_rollback(self, volume: str, name: str) -> None:
-        parsed = VolumeId.parse(volume)
-        driver = catalog_of(self._host).snapshots(parsed)
-        if name not in driver.snapshots(parsed.name):
-            raise Conflict(f"volume '{volume}' has no state '{name}'; it cannot be rolled back")
-        if newer := driver.blocking(parsed.name, name):
-            raise Conflict(f"volume '{volume}': newer snapshots are in the way, delete them first: {', '.join(newer)}")
+        volume_states.require_rollback(catalog_of(self._host), volume, name)
 
     def activate(self, section: GuestSection) -> None:
         catalog_of(self._host).activate(VolumeId.parse(v) for v in keys.state_volumes(section.values).values())

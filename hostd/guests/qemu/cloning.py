@@ -17,10 +17,10 @@ from hostd.core.formats import propstring
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.undo import Undo
 from hostd.guests import config as files
-from hostd.guests import membership, snapshots
+from hostd.guests import membership, notes, snapshots
 from hostd.guests.config import StoredGuest
 from hostd.guests.options import is_unused
-from hostd.guests.qemu import cloudinit, notes, seeds, tpm
+from hostd.guests.qemu import cloudinit, seeds, tpm
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu.connection import LibvirtMachines, Machines

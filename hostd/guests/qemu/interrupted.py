@@ -13,12 +13,12 @@ from typing import Final
 
 from hostd.core.undo import Undo
 from hostd.guests import config as files
-from hostd.guests import snapshots
+from hostd.guests import notes, snapshots
 from hostd.guests.changes import free_unused
 from hostd.guests.config import StoredGuest
 from hostd.guests.options import is_unused
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu import handover, notes
+from hostd.guests.qemu import handover
 from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
 from hostd.guests.qemu.definitions import disk_paths

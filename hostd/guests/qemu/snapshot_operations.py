@@ -8,9 +8,9 @@ from typing import Any
 from hostd.core.errors import Conflict
 from hostd.core.formats.keyvalue import GuestSection
 from hostd.guests import config as files
-from hostd.guests import snapshots
+from hostd.guests import notes, snapshots
 from hostd.guests.config import StoredGuest
-from hostd.guests.qemu import lifecycle, notes
+from hostd.guests.qemu import lifecycle
 from hostd.guests.qemu.connection import LibvirtMachines, Machines
 from hostd.guests.qemu.interrupted import settle
 from hostd.guests.qemu.snapshotting import MachineSteps

@@ -18,15 +18,15 @@ from hostd.core.errors import Conflict, HostError, NotFound, TimedOut
 from hostd.core.formats.keyvalue import GuestFile, GuestSection
 from hostd.core.units import MIB
 from hostd.guests import config as files
-from hostd.guests import snapshots
+from hostd.guests import notes, snapshots, volume_states
 from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu import notes, tpm
+from hostd.guests.qemu import tpm
 from hostd.guests.qemu.blocknodes import node_of
 from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
-from hostd.storage.interface import Feature, VolumeSpec
+from hostd.storage.interface import VolumeSpec
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
 
@@ -62,10 +62,7 @@ class MachineSteps:
     # --- taking
 
     def require_feature(self, values: Mapping[str, str]) -> None:
-        catalog = catalog_of(self._host)
-        for key, volume in keys.state_volumes(values).items():
-            if not catalog.can(VolumeId.parse(volume), Feature.SNAPSHOT):
-                raise Conflict(f"snapshot feature is not available: {key}, volume '{volume}', cannot keep states")
+        volume_states.require_states(catalog_of(self._host), keys.state_volumes(values))
 
     def is_running(self) -> bool:
         return self._machines.state(self._vmid) is not None
@@ -166,12 +163,7 @@ class MachineSteps:
     # --- rolling back
 
     def require_rollback(self, volume: str, name: str) -> None:
-        parsed = VolumeId.parse(volume)
-        driver = catalog_of(self._host).snapshots(parsed)
-        if name not in driver.snapshots(parsed.name):
-            raise Conflict(f"volume '{volume}' has no state '{name}'; it cannot be rolled back")
-        if newer := driver.blocking(parsed.name, name):
-            raise Conflict(f"volume '{volume}': newer snapshots are in the way, delete them first: {', '.join(newer)}")
+        volume_states.require_rollback(catalog_of(self._host), volume, name)
 
     def activate(self, section: GuestSection) -> None:
         volumes = [VolumeId.parse(v) for v in keys.state_volumes(section.values).values()]

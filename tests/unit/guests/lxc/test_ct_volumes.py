@@ -15,7 +15,7 @@ from hostd.core.errors import CommandFailed, Conflict, HostError, Invalid, NotFo
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.run import Result
 from hostd.guests import config as files
-from hostd.guests import rollbacks
+from hostd.guests import notes
 from hostd.guests.lxc import (
     cloning,
     copies,
@@ -71,7 +71,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: Programs) ->
     monkeypatch.setattr(runtime_config, "folder", lambda vmid: f"{tmp_path}/lxc/{vmid}")
     monkeypatch.setattr(volumes.os, "chown", lambda *a: None)
     monkeypatch.setattr(identities, "is_reserved", lambda *a: True)
-    monkeypatch.setattr(rollbacks, "FOLDER", str(tmp_path / "rollbacks"))
+    monkeypatch.setattr(notes, "FOLDER", str(tmp_path / "notes"))
     store = MemoryStore("pve1")
     text = "".join(f"dir: {name}\n\tpath {tmp_path}/{name}\n\tcontent rootdir\n\n" for name in ("aa", "bb"))
     store.write("storage.cfg", text.encode())
@@ -300,7 +300,7 @@ def test_a_snapshot_needs_a_storage_with_states(host: Host) -> None:
     assert current(host).snapshots["before"].comment == "two\nlines"
     with pytest.raises(HostError):
         snapshot_operations.go_back(host, ListLog(), 100, "before", engine=FakeEngine(up={100}))
-    assert rollbacks.target(100) == ""
+    assert notes.read(100, notes.ROLLBACK) == ""
     assert "lock" not in current(host).current
 
 

@@ -1,6 +1,6 @@
-"""What a process notes on this node while it works on a machine: what the machine's file does not tell.
+"""What a process notes on this node while it works on a guest: what the guest's file does not tell.
 
-A note that is found while the node's lock on the machine is free is of somebody who is dead (see ``interrupted``).
+A note that is found while the node's lock on the guest is free is of somebody who is dead (see ``interrupted``).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def read(vmid: int, name: str) -> str:
 
 
 def names(vmid: int) -> list[str]:
-    """The notes on a machine."""
+    """The notes on a guest."""
     try:
         found = os.listdir(FOLDER)
     except FileNotFoundError:
