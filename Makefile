@@ -160,8 +160,8 @@ test-ha: host-dev tools ## Three real hosts with a guest that is looked after: d
 
 MINUTES ?= 30
 .PHONY: fuzz
-fuzz: host-dev tools ## schemathesis against one real node (MINUTES=30)
-	@FUZZ_SECONDS=$$(( $(MINUTES) * 60 )) tests/bin/on-dev-node python3 -m pytest -q -p no:cacheprovider tests/node/test_schemathesis.py
+fuzz: host-dev tools ## schemathesis against one real node, with new cases each time (MINUTES=30)
+	@FUZZ_SEED=$$(date +%s) FUZZ_SECONDS=$$(( $(MINUTES) * 60 )) tests/bin/on-dev-node python3 -m pytest -q -p no:cacheprovider tests/node/test_schemathesis.py
 
 .PHONY: kernel
 kernel: tools ## Build the kernel pair (ZFS modules; cached for each kernel)

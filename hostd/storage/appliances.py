@@ -10,6 +10,7 @@ import gzip
 import os
 import re
 import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ def parse_server(name: str, text: str) -> Server:
     missing = [key for key in ("url", "index", "keyring") if not values.get(key)]
     if missing:
         raise ParseError(f"{name}: {', '.join(missing)} missing")
-    if urlsplit(values["url"]).scheme not in ("http", "https") or not _NAME.match(values["index"]):
+    if not values["url"].startswith(("http://", "https://")) or not _NAME.match(values["index"]):
         raise ParseError(f"{name}: url must be http or https, and index the name of a file")
     return Server(name=name, url=values["url"].rstrip("/") + "/", index=values["index"], keyring=values["keyring"])
 
@@ -87,8 +88,11 @@ def parse_list(server: str, url: str, text: str) -> list[Appliance]:
     found = []
     for paragraph in re.split(r"\n[ \t]*\n", text):
         values = _fields(paragraph)
-        location = urljoin(url, values.get("location", ""))
-        template = urlsplit(location).path.rpartition("/")[2]
+        try:
+            location = urljoin(url, values.get("location", ""))
+            template = urlsplit(location).path.rpartition("/")[2]
+        except ValueError:  # brackets that hold no IPv6 address
+            continue
         complete = values.get("package") and values.get("location") and values.get("sha512sum")
         if complete and values.get("type", "lxc") == "lxc" and _NAME.match(template):
             found.append(Appliance(template=template, url=location, server=server, values=values))
@@ -149,7 +153,7 @@ def _unpacked(server: Server, packed: bytes) -> bytes:
         try:
             with gzip.open(file) as unpacked:
                 data = unpacked.read(_MOST_BYTES + 1)
-        except (OSError, EOFError) as err:
+        except (OSError, EOFError, zlib.error) as err:
             raise Conflict(f"the list of '{server.name}' is not packed by gzip: {err}") from err
     if len(data) > _MOST_BYTES:
         raise Conflict(f"the list of '{server.name}' unpacks to more than {_MOST_BYTES} bytes")

@@ -10,12 +10,14 @@ import bz2
 import contextlib
 import gzip
 import hashlib
+import http.client
 import os
 import shutil
 import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
@@ -63,13 +65,13 @@ class Source:
 
     def open(self, method: str) -> IO[bytes]:
         """The answer; Unavailable with what the server or the network said."""
-        request = urllib.request.Request(self.url, method=method, headers={"User-Agent": "holdfast"})
         try:
+            request = urllib.request.Request(self.url, method=method, headers={"User-Agent": "holdfast"})
             answer: IO[bytes] | None = self.opener().open(request, timeout=_ANSWER_S)
         except urllib.error.HTTPError as err:
             raise Unavailable(f"'{self.url}': the server answered {err.code} {err.reason}") from err
-        except (OSError, ValueError) as err:
-            raise Unavailable(f"'{self.url}': {getattr(err, 'reason', None) or err}") from err
+        except (OSError, ValueError, http.client.HTTPException) as err:
+            raise Unavailable(f"'{self.url}': {_told(err)}") from err
         if answer is None:
             raise Unavailable(f"'{self.url}': no answer that is understood")
         return answer
@@ -159,8 +161,13 @@ def _receive(source: Source, path: str, algorithm: str, progress: Progress) -> t
 def _read(source: Source, answer: IO[bytes]) -> bytes:
     try:
         return answer.read(_CHUNK)
-    except OSError as err:
-        raise Unavailable(f"'{source.url}': {err}") from err
+    except (OSError, http.client.HTTPException) as err:
+        raise Unavailable(f"'{source.url}': {_told(err)}") from err
+
+
+def _told(err: Exception) -> str:
+    """What went wrong, in one line; some of these errors have no text."""
+    return str(getattr(err, "reason", None) or err) or type(err).__name__
 
 
 def unpack(packed: str, whole: str, compression: str, run: Run) -> None:
@@ -176,7 +183,7 @@ def unpack(packed: str, whole: str, compression: str, run: Run) -> None:
                 shutil.copyfileobj(source, target, _CHUNK)
                 target.flush()
                 os.fsync(target.fileno())
-        except (OSError, EOFError) as err:
+        except (OSError, EOFError, zlib.error) as err:
             raise HostError(f"the file is not packed as {compression}: {err}") from err
     else:
         raise Unsupported(f"compression '{compression}' is not supported; supported: {', '.join(COMPRESSIONS)}")

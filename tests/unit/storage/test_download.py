@@ -33,6 +33,13 @@ class Handler(SimpleHTTPRequestHandler):
             self.send_header("Content-Length", "1000")
             self.end_headers()
             self.wfile.write(b"x" * 10)
+        elif self.path == "/chunks.iso":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"no length\r\n")
+        elif self.path == "/noise.iso":
+            self.wfile.write(b"\x00\x01 is not HTTP\r\n")
         else:
             super().do_GET()
 
@@ -42,7 +49,9 @@ def server(tmp_path: Path) -> Iterator[str]:
     folder = tmp_path / "www"
     folder.mkdir()
     (folder / "a b.iso").write_bytes(CONTENT)
-    (folder / "a.iso.gz").write_bytes(gzip.compress(CONTENT))
+    packed = gzip.compress(CONTENT)
+    (folder / "a.iso.gz").write_bytes(packed)
+    (folder / "broken.iso.gz").write_bytes(packed[:12] + b"\xff" * 20)
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as http:
         threading.Thread(target=http.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{http.server_address[1]}"
@@ -75,7 +84,10 @@ def test_a_file_appears_whole(server: str, tmp_path: Path) -> None:
         ("a%20b.iso", {"algorithm": "md5", "checksum": "00"}, HostError),
         ("a%20b.iso", {"compression": "gz"}, HostError),
         ("a%20b.iso", {"compression": "rar"}, Unsupported),
+        ("broken.iso.gz", {"compression": "gz"}, HostError),
         ("short.iso", {}, Unavailable),
+        ("chunks.iso", {}, Unavailable),
+        ("noise.iso", {}, Unavailable),
         ("away", {}, Unavailable),
     ],
 )
@@ -92,6 +104,15 @@ def test_packed_files_are_unpacked(server: str, tmp_path: Path) -> None:
     target = tmp_path / "a.iso"
     fetch(Source(url=f"{server}/a.iso.gz"), str(target), run, compression="gz")
     assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "url", ["http://\x1e\xbe>", "http://a b/", "http://[::1", "http://[::1]x/", "http://127.0.0.1:99999999/", "http://u:p:q@x:y/",
+            "http://\xe9.invalid/\xe9", f"http://{'a' * 70}/", "http:///x", "http://.a./", "http://127.0.0.1:1/\xe9", "http://127.0.0.1:1/a b"]
+)  # fmt: skip
+def test_what_is_no_address_is_told(url: str) -> None:
+    with pytest.raises(Unavailable, match=r"': \S"):
+        metadata(Source(url=url))
 
 
 def test_nothing_but_the_web(tmp_path: Path) -> None:
