@@ -106,10 +106,14 @@ def test_packed_files_are_unpacked(server: str, tmp_path: Path) -> None:
     assert target.read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize(
-    "url", ["http://\x1e\xbe>", "http://a b/", "http://[::1", "http://[::1]x/", "http://127.0.0.1:99999999/", "http://u:p:q@x:y/",
-            "http://\xe9.invalid/\xe9", f"http://{'a' * 70}/", "http:///x", "http://.a./", "http://127.0.0.1:1/\xe9", "http://127.0.0.1:1/a b"]
-)  # fmt: skip
+NO_ADDRESSES = [
+    "http://\x1e\xbe>", "http://a b/", "http://[::1", "http://[::1]x/", "http://127.0.0.1:99999999/", "http://u:p:q@x:y/",
+    "http://\xe9.invalid/\xe9", f"http://{'a' * 70}/", "http:///x", "http://.a./", "http://127.0.0.1:1/\xe9",
+    "http://127.0.0.1:1/a b",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
 def test_what_is_no_address_is_told(url: str) -> None:
     with pytest.raises(Unavailable, match=r"': \S"):
         metadata(Source(url=url))
