@@ -64,11 +64,15 @@ def options(mirror: Mirror) -> Options:
     return config.options_of(datacenter.parse(file.data if file else b""))
 
 
-def fence_devices(mirror: Mirror) -> Devices:
-    """The devices that cut a lost node's power; none unless the cluster's option ``fencing`` asks for hardware."""
+def wants_devices(mirror: Mirror) -> bool:
+    """Whether the cluster's option ``fencing`` asks for hardware."""
     file = mirror.get(datacenter.PATH)
-    wanted = datacenter.parse(file.data if file else b"").get("fencing", "watchdog")
-    return fencedevices.parse(text(mirror, DEVICES)) if wanted in ("hardware", "both") else Devices()
+    return datacenter.parse(file.data if file else b"").get("fencing", "watchdog") in ("hardware", "both")
+
+
+def fence_devices(mirror: Mirror) -> Devices:
+    """The devices that cut a lost node's power; none unless they are wanted."""
+    return fencedevices.parse(text(mirror, DEVICES)) if wants_devices(mirror) else Devices()
 
 
 def commands(mirror: Mirror) -> Sequence[str]:

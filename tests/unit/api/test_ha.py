@@ -9,6 +9,8 @@ import pytest
 
 from hostd.cluster.standing import Member, Standing
 from hostd.ha import stored
+from hostd.tasks import eventlog
+from hostd.tasks.eventlog import Event
 from tests.unit.api.conftest import Site
 
 HA = "/cluster/ha"
@@ -276,3 +278,38 @@ def test_a_new_guest_is_looked_after_once_it_is_made(ha: Site) -> None:
     assert added["type"] == "haadd"
     assert added["args"]["state"] == "started"
     assert added["args"]["sid"] == "vm:200"
+
+
+def test_before_a_node_is_lost(ha: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[Event] = []
+    monkeypatch.setattr(eventlog, "append", events.append)
+    assert data(ha.get(f"{HA}/preflight")) == []
+    ha.store.write("storage.cfg", b"nfs: far\n\tserver s\n\texport /e\n\tpath /mnt/pve/far\n\tnodes alpha,beta\n\n")
+    ha.store.write("nodes/alpha/qemu-server/100.conf", b"scsi0: far:100/vm-100-disk-0.raw\nide2: local:iso/x.iso\n")
+    ha.store.write("nodes/alpha/lxc/102.conf", b"rootfs: local:102/vm-102-disk-0.raw,size=1G\n")
+    add(ha, "vm:100", "ct:102")
+    rows = {(row["subject"], row["code"]): row for row in data(ha.get(f"{HA}/preflight"))}
+    assert rows[("vm:100", "no_storage")]["severity"] == "error"
+    assert "node 'gamma', which does not have storage far" in rows[("vm:100", "no_storage")]["text"]
+    assert "local:iso/x.iso" in rows[("vm:100", "local_disks")]["text"]
+    assert ("ct:102", "local_disks") in rows
+    assert rows[("node:gamma", "node_away")]["severity"] == "info"
+    assert rows[("node:beta", "no_agent")]["advice"]
+    only = [row["subject"] for row in data(ha.get(f"{HA}/preflight?sid=100"))]
+    assert "vm:100" in only
+    assert "ct:102" not in only
+    told = [event.msg for event in events]
+    assert [msg for msg in told if msg.startswith("vm:100: 'vm:100' may be recovered on node 'gamma'")]
+    assert all(event.user == "root@pam" and event.pri in (3, 4) for event in events)
+    events.clear()
+    rule = {"type": "node-affinity", "resources": "ct:102", "nodes": "alpha", "strict": 1}
+    data(ha.call("POST", f"{HA}/rules", json={"rule": "home", **rule}))
+    assert [event.msg for event in events if "rules leave 'ct:102' node 'alpha'" in event.msg]
+    assert "ct:102" in [row["subject"] for row in data(ha.get(f"{HA}/preflight?rule=home"))]
+
+
+def test_a_status_that_cannot_be_read_stands_in_no_change_s_way(ha: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eventlog, "append", lambda event: pytest.fail("nothing is known"))
+    ha.store.mkdir("ha", parents=True)
+    ha.store.write(stored.STATUS, b"no json")
+    add(ha, "vm:100")

@@ -83,3 +83,13 @@ def test_completion_and_manual(ha: Shell) -> None:
     assert {"enable", "disable"} == set(suite.complete(around, ["crm-command", "node-maintenance", ""]))
     page = manual.suite_page(suite, around.methods)
     assert "crm\\-command disarm\\-ha" in page
+
+
+def test_what_may_go_wrong_is_told_with_the_change(ha: Shell) -> None:
+    around = ha.around()
+    args = ["rules", "add", "node-affinity", "home", "--resources", "vm:100", "--nodes", "alpha"]
+    assert ha_manager.suite(lambda: ha.site.store).run(around, args) == 0
+    assert isinstance(around.errors, io.StringIO)
+    assert "error: cluster: there is one node only" in around.errors.getvalue()
+    assert "one_node" in printed(ha, "preflight")
+    assert "one_node" in printed(ha, "preflight", "--sid", "vm:100")
