@@ -17,6 +17,7 @@ _RESOURCES, _GROUPS, _RULES = f"{_HA}/resources", f"{_HA}/groups", f"{_HA}/rules
 _RESOURCE, _GROUP, _RULE = f"{_RESOURCES}/{{sid}}", f"{_GROUPS}/{{group}}", f"{_RULES}/{{rule}}"
 _STATUS: Final = f"{_HA}/status"
 _PREFLIGHT: Final = f"{_HA}/preflight"
+_INCIDENTS: Final = f"{_HA}/incidents"
 
 
 def _row(words: str, verb: str, path: str, *positional: str, after: After | None = None) -> Command:
@@ -50,6 +51,8 @@ ROWS = (
     _row("rules remove", "DELETE", _RULE, "rule"),
     _row("rules config", "GET", _RULES),
     _row("preflight", "GET", _PREFLIGHT),
+    _row("incidents", "GET", _INCIDENTS),
+    _row("incident", "GET", f"{_INCIDENTS}/{{incident}}", "incident"),
 )
 ALIASES = {"migrate": "crm-command migrate", "relocate": "crm-command relocate"}
 _VERBOSE: Final = "--verbose"

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from hostd.cluster.standing import Member, Standing
-from hostd.ha import stored
+from hostd.ha import incidents, stored
+from hostd.ha.events import Kind
+from hostd.ha.observed import Seen
 from hostd.tasks import eventlog
 from hostd.tasks.eventlog import Event
 from tests.unit.api.conftest import Site
@@ -313,3 +315,27 @@ def test_a_status_that_cannot_be_read_stands_in_no_change_s_way(ha: Site, monkey
     ha.store.mkdir("ha", parents=True)
     ha.store.write(stored.STATUS, b"no json")
     add(ha, "vm:100")
+
+
+def test_incidents(ha: Site) -> None:
+    assert data(ha.get(f"{HA}/incidents")) == []
+    book = incidents.Book()
+    for at_s, what, more in (
+        (9, Kind.NODE_STATE, {"node": "beta", "details": {"from": "online", "to": "unknown"}}),
+        (20, Kind.SERVICE_STATE, {"sid": "vm:101", "details": {"from": "started", "to": "error"}}),
+    ):
+        book = incidents.take(book, Seen(at_s=at_s, by="alpha", what=what, **more))  # type: ignore[arg-type]
+    ha.store.mkdir(stored.INCIDENTS, parents=True)
+    for id, each in book.incidents.items():
+        ha.store.write(stored.incident_path(id), json.dumps(incidents.to_wire(each)).encode())
+    ha.store.write(stored.incident_path("of-tomorrow"), b"{}")
+    rows = data(ha.get(f"{HA}/incidents"))
+    assert [(row["subject"], row["state"]) for row in rows] == [("vm:101", "closed"), ("beta", "open")]
+    one = data(ha.get(f"{HA}/incidents/{rows[1]['incident']}"))
+    assert one["title"] == "node 'beta' was lost at 1970-01-01 00:00:09"
+    assert one["timeline"] == [
+        "1970-01-01 00:00:09 alpha: the master sees node 'beta' as unknown, before as online",
+    ]
+    assert one["seen"][0]["what"] == "node_state"
+    assert "no such incident: 'x'" in refused(ha.get(f"{HA}/incidents/x"))
+    assert refused(ha.get(f"{HA}/incidents/..%2f..%2fpriv"))
