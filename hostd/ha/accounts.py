@@ -136,7 +136,8 @@ def first_sign(incident: Incident) -> Seen | None:
             wrong.pop((str(_GOOD[Signal(seen.what)]), *place), None)
         elif seen.what in _BAD or _is_shutdown(seen) or seen.what == Signal.GUESTS_ENDED:
             wrong.setdefault((seen.what, *place), seen)
-    return next(iter(sorted(wrong.values(), key=lambda each: each.at_s)), None)
+    oldest = sorted(wrong.values(), key=lambda each: each.at_s)
+    return oldest[0] if oldest else None
 
 
 def _is_shutdown(seen: Seen) -> bool:

@@ -39,7 +39,7 @@ _WRITE_S: Final = 10.0
 # Tasks for accounts that are begun at one look.
 _AT_ONCE: Final = 3
 
-_HELD: Final = frozenset({ServiceState.FENCE, ServiceState.RECOVERY, ServiceState.ERROR})
+_HELD: Final[frozenset[str]] = frozenset({ServiceState.FENCE, ServiceState.RECOVERY, ServiceState.ERROR})
 _KEPT: Final = frozenset(
     {
         Kind.DAEMON_STATE, Kind.LOCK_ACQUIRED, Kind.CFS_ERROR, Kind.CRM_DISARMED, Kind.CRM_REARMED, Kind.NODE_STATE,
