@@ -45,7 +45,9 @@ while read -r what; do
     write) dd if=/dev/urandom of=/dev/sda bs=1M count=6 seek=3 conv=fsync 2>/dev/null; echo written;;
     dirty) ( while :; do dd if=/dev/urandom of=/mem/churn bs=1M count=24 conv=notrunc 2>/dev/null; done ) & echo dirty;;
     calm) kill $!; echo calm;;
-    extend) exec 3<>/dev/tpm0; printf '%s' >&3; dd bs=4096 count=1 <&3 >/mem/answer 2>/dev/null; exec 3>&-; echo extended;;
+    extend)
+        exec 3<>/dev/tpm0; printf '%s' >&3
+        dd bs=4096 count=1 <&3 >/mem/answer 2>/dev/null; exec 3>&-; echo extended;;
     pcr) cat /sys/class/tpm/tpm0/pcr-sha256/16;;
     esac
 done
