@@ -2,6 +2,7 @@
 // caller) and returns the data, or {data, total}; it throws {status, message, errors}.
 import { randomBytes } from "node:crypto";
 import { ACCESS_ROUTES } from "./access.mjs";
+import { stateRoutes } from "./states.mjs";
 
 const GIB = 1024 ** 3;
 
@@ -211,6 +212,7 @@ function guestRoutes(kind, consoleRoutes) {
     [`POST ${base}/status/stop`]: power(kind, "stop"),
     [`POST ${base}/status/shutdown`]: power(kind, "shutdown"),
     [`DELETE ${base}`]: destroy(kind),
+    ...stateRoutes(kind),
     ...consoleRoutes,
   };
 }

@@ -515,6 +515,115 @@ export interface Methods {
     };
     returns: string;
   };
+  "GET /nodes/{node}/qemu/{vmid}/snapshot": {
+    params: {
+      node: string;
+      vmid: number;
+    };
+    returns: Array<{
+      description: string;
+      name: string;
+      parent?: string;
+      snaptime?: Num;
+      vmstate?: Bool;
+    }>;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/snapshot": {
+    params: {
+      description?: string;
+      node: string;
+      snapname: string;
+      vmid: number;
+      vmstate?: boolean;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/rollback": {
+    params: {
+      node: string;
+      snapname: string;
+      start?: boolean;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "DELETE /nodes/{node}/qemu/{vmid}/snapshot/{snapname}": {
+    params: {
+      force?: boolean;
+      node: string;
+      snapname: string;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "PUT /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/config": {
+    params: {
+      description?: string;
+      node: string;
+      snapname: string;
+      vmid: number;
+    };
+    returns: null;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/clone": {
+    params: {
+      bwlimit?: number;
+      description?: string;
+      format?: "raw" | "qcow2" | "vmdk";
+      full?: boolean;
+      name?: string;
+      newid: number;
+      node: string;
+      pool?: string;
+      snapname?: string;
+      storage?: string;
+      target?: string;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/qemu/{vmid}/migrate": {
+    params: {
+      node: string;
+      target?: string;
+      vmid: number;
+    };
+    returns: {
+      allowed_nodes?: Array<string>;
+      "has-dbus-vmstate": Bool;
+      local_disks: Array<{
+        cdrom: Bool;
+        is_unused: Bool;
+        size: Num;
+        volid: string;
+      }>;
+      local_resources: Array<string>;
+      "mapped-resource-info": {
+        [key: string]: unknown;
+      };
+      "mapped-resources": Array<string>;
+      not_allowed_nodes?: {
+        [key: string]: unknown;
+      };
+      running: Bool;
+    };
+  };
+  "POST /nodes/{node}/qemu/{vmid}/migrate": {
+    params: {
+      bwlimit?: number;
+      force?: boolean;
+      migration_network?: string;
+      migration_type?: "secure" | "insecure";
+      node: string;
+      online?: boolean;
+      target: string;
+      targetstorage?: string;
+      vmid: number;
+      "with-conntrack-state"?: boolean;
+      "with-local-disks"?: boolean;
+    };
+    returns: string;
+  };
   "POST /nodes/{node}/qemu/{vmid}/vncproxy": {
     params: {
       node: string;
@@ -662,6 +771,94 @@ export interface Methods {
       force?: boolean;
       node: string;
       purge?: boolean;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/lxc/{vmid}/snapshot": {
+    params: {
+      node: string;
+      vmid: number;
+    };
+    returns: Array<{
+      description: string;
+      name: string;
+      parent?: string;
+      snaptime?: Num;
+    }>;
+  };
+  "POST /nodes/{node}/lxc/{vmid}/snapshot": {
+    params: {
+      description?: string;
+      node: string;
+      snapname: string;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/lxc/{vmid}/snapshot/{snapname}/rollback": {
+    params: {
+      node: string;
+      snapname: string;
+      start?: boolean;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "DELETE /nodes/{node}/lxc/{vmid}/snapshot/{snapname}": {
+    params: {
+      force?: boolean;
+      node: string;
+      snapname: string;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "PUT /nodes/{node}/lxc/{vmid}/snapshot/{snapname}/config": {
+    params: {
+      description?: string;
+      node: string;
+      snapname: string;
+      vmid: number;
+    };
+    returns: null;
+  };
+  "POST /nodes/{node}/lxc/{vmid}/clone": {
+    params: {
+      bwlimit?: number;
+      description?: string;
+      full?: boolean;
+      hostname?: string;
+      newid: number;
+      node: string;
+      pool?: string;
+      snapname?: string;
+      storage?: string;
+      target?: string;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/lxc/{vmid}/migrate": {
+    params: {
+      node: string;
+      target?: string;
+      vmid: number;
+    };
+    returns: {
+      "allowed-nodes"?: Array<string>;
+      "not-allowed-nodes"?: {
+        [key: string]: unknown;
+      };
+      running: Bool;
+    };
+  };
+  "POST /nodes/{node}/lxc/{vmid}/migrate": {
+    params: {
+      node: string;
+      online?: boolean;
+      restart?: boolean;
+      target: string;
       vmid: number;
     };
     returns: string;

@@ -16,6 +16,8 @@ export const keys = {
   guest: (vmid: number | string) => ["guest", String(vmid)],
   guestStatus: (guest: GuestRef) => ["guest", String(guest.vmid), "status", guest.node],
   guestConfig: (guest: GuestRef) => ["guest", String(guest.vmid), "config", guest.node],
+  snapshots: (guest: GuestRef) => ["guest", String(guest.vmid), "snapshots", guest.node],
+  migration: (guest: GuestRef) => ["guest", String(guest.vmid), "migration", guest.node],
   allStorage: ["storage"],
   storages: (node: string) => ["storage", node],
   storage: (node: string, storage: string) => ["storage", node, storage, "status"],

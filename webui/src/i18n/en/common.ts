@@ -10,6 +10,7 @@ export const common = {
   no: "No",
   notifications: "Notifications",
   retry: "Try again",
+  save: "Save",
   skip: "Skip to content",
   yes: "Yes",
 
@@ -53,6 +54,7 @@ export const common = {
   "tab.console": "Console",
   "tab.hardware": "Hardware",
   "tab.config": "Configuration",
+  "tab.snapshots": "Snapshots",
   "tab.tasks": "Tasks",
 
   "state.running": "Running",

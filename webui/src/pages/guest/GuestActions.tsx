@@ -1,6 +1,8 @@
 import { ActionList, ActionListGroup, ActionListItem } from "@patternfly/react-core";
 import type { GuestResource } from "../../api/cluster";
+import { CloneGuestButton } from "./actions/CloneGuestButton";
 import { DeleteGuestButton } from "./actions/DeleteGuestButton";
+import { MoveGuestButton } from "./actions/MoveGuestButton";
 import { ShutdownGuestButton } from "./actions/ShutdownGuestButton";
 import { StartGuestButton } from "./actions/StartGuestButton";
 import { StopGuestButton } from "./actions/StopGuestButton";
@@ -26,6 +28,12 @@ export function GuestActions({ guest }: { guest: GuestResource }) {
             </ActionListItem>
           </>
         )}
+        <ActionListItem>
+          <MoveGuestButton guest={guest} />
+        </ActionListItem>
+        <ActionListItem>
+          <CloneGuestButton guest={guest} />
+        </ActionListItem>
         {!guest.running && (
           <ActionListItem>
             <DeleteGuestButton guest={guest} />

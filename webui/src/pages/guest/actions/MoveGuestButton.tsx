@@ -1,0 +1,33 @@
+import { Button } from "@patternfly/react-core";
+import ExchangeAltIcon from "@patternfly/react-icons/dist/esm/icons/exchange-alt-icon";
+import { lazy, Suspense, useState } from "react";
+import type { GuestResource } from "../../../api/cluster";
+import { t } from "../../../i18n";
+import { nodes } from "../../../state/resources";
+import { useResources } from "../../common/useResources";
+
+const MoveGuest = lazy(() => import("./MoveGuest"));
+
+/** To another node; offered where there is one. */
+export function MoveGuestButton({ guest }: { guest: GuestResource }) {
+  const [open, setOpen] = useState(false);
+  const others = nodes(useResources().resources).filter(({ node }) => node !== guest.node);
+  if (others.length === 0) return null;
+  return (
+    <>
+      <Button
+        variant="secondary"
+        icon={<ExchangeAltIcon />}
+        isDisabled={guest.lock !== null}
+        onClick={() => setOpen(true)}
+      >
+        {t("move")}
+      </Button>
+      {open && (
+        <Suspense>
+          <MoveGuest guest={guest} onClose={() => setOpen(false)} />
+        </Suspense>
+      )}
+    </>
+  );
+}
