@@ -237,6 +237,8 @@ export function furnish(world) {
     },
   ];
   web.parent = "before-update";
+  web.config.ide2 = "local:iso/debian-13.iso,media=cdrom";
+  web.waiting = { memory: "8192", ide2: null };
   world.addGuest("lxc", 102, "dns", { running: true });
   world.addGuest("lxc", 103, "mail-archive");
   world.addGuest("qemu", 104, "windows-build", { lock: "backup" });

@@ -3,6 +3,7 @@ import { type QueryClient, queryOptions } from "@tanstack/react-query";
 import { getNextId, getRecentTasks, getResources } from "../api/cluster";
 import { getFactors } from "../api/factors";
 import { type GuestRef, getGuestConfig, getGuestStatus } from "../api/guests";
+import { getPending } from "../api/hardware";
 import { getMigration } from "../api/moves";
 import { getNodeStatus } from "../api/nodes";
 import { getSnapshots } from "../api/snapshots";
@@ -57,6 +58,9 @@ export const guestStatusQuery = (guest: GuestRef) =>
 
 export const guestConfigQuery = (guest: GuestRef) =>
   queryOptions({ queryKey: keys.guestConfig(guest), queryFn: () => getGuestConfig(guest), meta: live });
+
+export const pendingQuery = (guest: GuestRef) =>
+  queryOptions({ queryKey: keys.pending(guest), queryFn: () => getPending(guest), meta: live });
 
 /** Tasks of the guest alone change these two. */
 export const snapshotsQuery = (guest: GuestRef) =>

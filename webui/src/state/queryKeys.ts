@@ -16,6 +16,7 @@ export const keys = {
   guest: (vmid: number | string) => ["guest", String(vmid)],
   guestStatus: (guest: GuestRef) => ["guest", String(guest.vmid), "status", guest.node],
   guestConfig: (guest: GuestRef) => ["guest", String(guest.vmid), "config", guest.node],
+  pending: (guest: GuestRef) => ["guest", String(guest.vmid), "pending", guest.node],
   snapshots: (guest: GuestRef) => ["guest", String(guest.vmid), "snapshots", guest.node],
   migration: (guest: GuestRef) => ["guest", String(guest.vmid), "migration", guest.node],
   allStorage: ["storage"],

@@ -1,6 +1,7 @@
 /** Words used all over, the shell, log-in. */
 export const common = {
   product: "Holdfast",
+  add: "Add",
   all: "All",
   cancel: "Cancel",
   create: "Create",

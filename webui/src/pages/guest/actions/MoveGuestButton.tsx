@@ -3,16 +3,12 @@ import ExchangeAltIcon from "@patternfly/react-icons/dist/esm/icons/exchange-alt
 import { lazy, Suspense, useState } from "react";
 import type { GuestResource } from "../../../api/cluster";
 import { t } from "../../../i18n";
-import { nodes } from "../../../state/resources";
-import { useResources } from "../../common/useResources";
 
 const MoveGuest = lazy(() => import("./MoveGuest"));
 
-/** To another node; offered where there is one. */
+/** To another node. */
 export function MoveGuestButton({ guest }: { guest: GuestResource }) {
   const [open, setOpen] = useState(false);
-  const others = nodes(useResources().resources).filter(({ node }) => node !== guest.node);
-  if (others.length === 0) return null;
   return (
     <>
       <Button
