@@ -167,6 +167,10 @@ fuzz: host-dev tools ## schemathesis against one real node, with new cases each 
 kernel: tools ## Build the kernel pair (ZFS modules; cached for each kernel)
 	@$(BUILD) kernel
 
+.PHONY: template
+template: tools ## Build the container template that is on the ISO
+	@$(BUILD) template
+
 .PHONY: test-smoke
 test-smoke: tools ## The ISO starts from both firmwares, as a disc and as a USB stick; it installs, the host starts
 	@$(BUILD) test-images --smoke
