@@ -10,6 +10,7 @@ from hostd.cli.program import Reader, Surroundings, completions, run_method, usa
 from hostd.core.errors import Invalid, Unsupported
 
 LOCAL_NODE = "{node}"  # in ``fixed``: the name of this node
+After = Callable[[Surroundings, Mapping[str, object]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class Command:
 
     ``always``: readers that run also when their option is not given (a password is asked for). ``pick``: print that
     field of the answer only. ``refused``: options of the reference's that cannot be had here, and why.
+    ``after``: what else is told once the method was called with some parameters.
     """
 
     words: str
@@ -29,6 +31,7 @@ class Command:
     always: Sequence[str] = ()
     pick: str = ""
     refused: Mapping[str, str] = field(default_factory=dict)
+    after: After | None = None
 
     def method(self, methods: Methods) -> Method | None:
         return methods.get(self.verb, self.path)
@@ -142,7 +145,11 @@ class Suite:
         fixed = {key: around.node if value == LOCAL_NODE else value for key, value in row.fixed.items()}
         asked = [a for a in row.always if not any(r.lstrip("-").partition("=")[0] == a for r in rest)]
         rest = [*rest, *(f"--{name}=" for name in asked)] if "--" not in rest else rest
-        run_method(around, method, rest, positional=row.positional, fixed=fixed, readers=row.readers, pick=row.pick)
+        values = run_method(
+            around, method, rest, positional=row.positional, fixed=fixed, readers=row.readers, pick=row.pick
+        )
+        if row.after:
+            row.after(around, values)
         return 0
 
     def _split(self, args: list[str], known: Mapping[str, object]) -> tuple[str, list[str]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from hostd.cli.commands import Command, Local, Suite
+from hostd.cli.commands import After, Command, Local, Suite
 from hostd.cli.program import Surroundings, main
 from hostd.cluster.store import Store
 from hostd.core.errors import Invalid
@@ -16,15 +16,26 @@ _HA: Final = "/cluster/ha"
 _RESOURCES, _GROUPS, _RULES = f"{_HA}/resources", f"{_HA}/groups", f"{_HA}/rules"
 _RESOURCE, _GROUP, _RULE = f"{_RESOURCES}/{{sid}}", f"{_GROUPS}/{{group}}", f"{_RULES}/{{rule}}"
 _STATUS: Final = f"{_HA}/status"
+_PREFLIGHT: Final = f"{_HA}/preflight"
+_INCIDENTS: Final = f"{_HA}/incidents"
 
 
-def _row(words: str, verb: str, path: str, *positional: str) -> Command:
-    return Command(words=words, verb=verb, path=path, positional=positional)
+def _row(words: str, verb: str, path: str, *positional: str, after: After | None = None) -> Command:
+    return Command(words=words, verb=verb, path=path, positional=positional, after=after)
+
+
+def tell_findings(around: Surroundings, values: Mapping[str, object]) -> None:
+    """What may keep a service or a rule from working, once it was added or changed."""
+    asked = {key: values[key] for key in ("sid", "rule") if key in values}
+    rows = around.call("GET", _PREFLIGHT, asked).data
+    for row in rows if isinstance(rows, list) else ():
+        if row["severity"] != "info":
+            around.errors.write(f"{row['severity']}: {row['subject']}: {row['text']}; {row['advice']}\n")
 
 
 ROWS = (
-    _row("add", "POST", _RESOURCES, "sid"),
-    _row("set", "PUT", _RESOURCE, "sid"),
+    _row("add", "POST", _RESOURCES, "sid", after=tell_findings),
+    _row("set", "PUT", _RESOURCE, "sid", after=tell_findings),
     _row("remove", "DELETE", _RESOURCE, "sid"),
     _row("config", "GET", _RESOURCES),
     _row("crm-command migrate", "POST", f"{_RESOURCE}/migrate", "sid", "node"),
@@ -35,10 +46,13 @@ ROWS = (
     _row("groupset", "PUT", _GROUP, "group"),
     _row("groupremove", "DELETE", _GROUP, "group"),
     _row("groupconfig", "GET", _GROUPS),
-    _row("rules add", "POST", _RULES, "type", "rule"),
-    _row("rules set", "PUT", _RULE, "type", "rule"),
+    _row("rules add", "POST", _RULES, "type", "rule", after=tell_findings),
+    _row("rules set", "PUT", _RULE, "type", "rule", after=tell_findings),
     _row("rules remove", "DELETE", _RULE, "rule"),
     _row("rules config", "GET", _RULES),
+    _row("preflight", "GET", _PREFLIGHT),
+    _row("incidents", "GET", _INCIDENTS),
+    _row("incident", "GET", f"{_INCIDENTS}/{{incident}}", "incident"),
 )
 ALIASES = {"migrate": "crm-command migrate", "relocate": "crm-command relocate"}
 _VERBOSE: Final = "--verbose"

@@ -69,8 +69,11 @@ def run_method(
     fixed: Mapping[str, object] | None = None,
     readers: Mapping[str, Reader] | None = None,
     pick: str = "",
-) -> None:
-    """Parse the arguments, call the method, follow its task or print its answer (only the field ``pick`` of it)."""
+) -> Mapping[str, object]:
+    """Parse the arguments, call the method, follow its task or print its answer (only the field ``pick`` of it).
+
+    The parameters that the method was called with.
+    """
     schema = {"properties": {**OPTIONS, **method.properties}}
     values = arguments.parse(schema, args, positional=positional, fixed=fixed, readers=readers)
     style = Style.take(values)
@@ -84,8 +87,9 @@ def run_method(
     if is_task(data) and method.verb != "GET":
         follow(around.call, data, around.out if style.format == "text" and not style.quiet else around.errors)
         if style.format == "text":
-            return
+            return values
     around.out.write(show(data, style, method.returns))
+    return values
 
 
 def completions(around: Surroundings, method: Method, words: Sequence[str], positional: Sequence[str]) -> list[str]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
+from hostd.access.ids import ROOT
 from hostd.daemons.ha_wiring import make_surroundings, stop_on_signals
 from hostd.daemons.wiring import logging_to_stderr
 from hostd.ha import stored
 from hostd.ha.host.devices import FenceAgents
 from hostd.ha.host.loops import run_manager
 from hostd.ha.host.manager_side import ManagerSide
+from hostd.ha.host.recorder import Recorder, spawner
+from hostd.tasks.client import DaemonTasks
 
 
 def main() -> None:
@@ -17,7 +21,12 @@ def main() -> None:
     stopping = stop_on_signals()
     around = make_surroundings("hostd-ha-crm")
     host = around.host
-    devices = FenceAgents(lambda: stored.fence_devices(host.mirror), host.run, around.clock_s)
+    recorder = Recorder(host, spawner(DaemonTasks(), ROOT))
+    devices = FenceAgents(
+        lambda: stored.fence_devices(host.mirror), host.run, around.clock_s, tell=recorder.device
+    )  # fmt: skip
+    recorder.follow()
+    around = replace(around, tell=recorder.tell)
     run_manager(ManagerSide(around, devices), around.locks, stopping, time.sleep)
 
 

@@ -85,11 +85,11 @@ def load(store: Store, path: str) -> SectionFile:
     return read(path, file.data, file.version)
 
 
-def save(store: Store, file: SectionFile, *, actor: str) -> None:
-    """Write it; Conflict when somebody else was faster."""
+def save(store: Store, file: SectionFile, *, actor: str) -> int:
+    """Write it; Conflict when somebody else was faster. The version of the tree that has it."""
     if not file.version:
         store.mkdir(stored.FOLDER, parents=True, actor=actor)
-    store.write(file.path, file.text().encode(), if_version=file.version, actor=actor)
+    return store.write(file.path, file.text().encode(), if_version=file.version, actor=actor).version
 
 
 def require_sound(file: SectionFile, id: str, nodes: Sequence[str]) -> None:

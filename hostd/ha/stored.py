@@ -8,12 +8,15 @@ from dataclasses import replace
 from typing import Any, Final
 
 from hostd.cluster import datacenter
-from hostd.cluster.store import Mirror
-from hostd.core.errors import ParseError
+from hostd.cluster.store import File, Mirror, Store
+from hostd.core.errors import NotFound, ParseError
 from hostd.guests.config import GuestKind, GuestPath, parse_path
 from hostd.ha import config, fencedevices, rules, status
+from hostd.ha import incidents as incident_book
 from hostd.ha.config import Group, Options, Resource
 from hostd.ha.fencedevices import Devices
+from hostd.ha.incidents import Incident
+from hostd.ha.observed import AgentSeen
 from hostd.ha.rules import Rule
 from hostd.ha.status import ManagerStatus, Publication
 
@@ -24,12 +27,17 @@ RULES: Final = "ha/rules.cfg"
 COMMANDS: Final = "ha/crm_commands"
 STATUS: Final = "ha/manager_status"
 DEVICES: Final = "ha/fence.cfg"
+INCIDENTS: Final = "ha/incidents"
 TYPES: Final[Mapping[str, GuestKind]] = {"ct": GuestKind.LXC, "vm": GuestKind.QEMU}
 TYPE_OF: Final[Mapping[GuestKind, str]] = {kind: type for type, kind in TYPES.items()}
 
 
 def publication_path(node: str) -> str:
     return f"nodes/{node}/lrm_status"
+
+
+def incident_path(id: str) -> str:
+    return f"{INCIDENTS}/{id}"
 
 
 def text(mirror: Mirror, path: str) -> str:
@@ -64,11 +72,15 @@ def options(mirror: Mirror) -> Options:
     return config.options_of(datacenter.parse(file.data if file else b""))
 
 
-def fence_devices(mirror: Mirror) -> Devices:
-    """The devices that cut a lost node's power; none unless the cluster's option ``fencing`` asks for hardware."""
+def wants_devices(mirror: Mirror) -> bool:
+    """Whether the cluster's option ``fencing`` asks for hardware."""
     file = mirror.get(datacenter.PATH)
-    wanted = datacenter.parse(file.data if file else b"").get("fencing", "watchdog")
-    return fencedevices.parse(text(mirror, DEVICES)) if wanted in ("hardware", "both") else Devices()
+    return datacenter.parse(file.data if file else b"").get("fencing", "watchdog") in ("hardware", "both")
+
+
+def fence_devices(mirror: Mirror) -> Devices:
+    """The devices that cut a lost node's power; none unless they are wanted."""
+    return fencedevices.parse(text(mirror, DEVICES)) if wants_devices(mirror) else Devices()
 
 
 def commands(mirror: Mirror) -> Sequence[str]:
@@ -77,7 +89,10 @@ def commands(mirror: Mirror) -> Sequence[str]:
 
 
 def _json(mirror: Mirror, path: str) -> Mapping[str, Any]:
-    written = text(mirror, path)
+    return _object(path, text(mirror, path))
+
+
+def _object(path: str, written: str) -> Mapping[str, Any]:
     try:
         found = json.loads(written) if written.strip() else {}
     except ValueError as err:
@@ -106,6 +121,52 @@ def publication(mirror: Mirror, node: str) -> Publication | None:
     """Raises ParseError."""
     raw = raw_publication(mirror, node)
     return status.publication_from_wire(raw) if raw else None
+
+
+def agent_seen(mirror: Mirror, node: str) -> AgentSeen:
+    """What a node's agent tells of itself. Raises ParseError."""
+    raw = raw_publication(mirror, node)
+    ended = raw.get("ended") or {}
+    try:
+        return AgentSeen(
+            state=str(raw.get("state", "")),
+            mode=str(raw.get("mode", "")),
+            boot=str(raw.get("boot", "")),
+            ended_s=int(ended.get("at", 0)),
+            ended=tuple(str(sid) for sid in ended.get("guests", ())),
+        )
+    except (TypeError, ValueError, AttributeError) as err:
+        raise ParseError(f"publication of an agent: {type(err).__name__}: {err}") from err
+
+
+def incidents(mirror: Mirror) -> list[Incident]:
+    """Incidents that are kept, the oldest first; one that cannot be read is left out."""
+    found = []
+    for file in mirror.glob(f"{INCIDENTS}/"):
+        try:
+            found.append(_incident(file.path, file))
+        except ParseError:
+            continue  # a newer node's: not ours to judge
+    return sorted(found, key=lambda each: (each.begun_s, each.id))
+
+
+def incident(mirror: Mirror, id: str) -> Incident:
+    """Raises NotFound, ParseError."""
+    return _incident(id, mirror.get(incident_path(id)))
+
+
+def read_incident(store: Store, id: str) -> Incident:
+    """The same as the store has it now."""
+    try:
+        return _incident(id, store.read(incident_path(id)))
+    except NotFound as err:
+        raise NotFound(f"no such incident: '{id}'") from err
+
+
+def _incident(id: str, file: File | None) -> Incident:
+    if file is None:
+        raise NotFound(f"no such incident: '{id}'")
+    return incident_book.from_wire(_object(file.path, file.data.decode(errors="replace")))
 
 
 def states(mirror: Mirror) -> dict[int, str]:

@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from hostd.core.errors import HostError
-from hostd.ha import files, stored
+from hostd.ha import accounts, files, stored
 from hostd.node.host import Host
 from hostd.tasks.archive import Archive
 from hostd.tasks.log import TaskLog
@@ -49,3 +49,14 @@ def add(host: Host, log: TaskLog, *, sid: str, after: str, state: str) -> None:
     file = files.load(host.store, stored.RESOURCES).added(name, type, {"state": state}, "resource")
     files.save(host.store, file, actor="root@pam")
     log.info(f"service '{sid}' is looked after, state '{state}'")
+
+
+@task("haincident")
+def tell_incident(host: Host, log: TaskLog, *, incident: str) -> None:
+    """Tell the account of an incident, as far as it has gone; warnings where guests are not well again."""
+    found = stored.read_incident(host.store, incident)
+    told = accounts.account(found)
+    for line in told.lines():
+        log.info(line)
+    if not told.well:
+        log.warn("not all is well again: see above")

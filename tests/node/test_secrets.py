@@ -442,6 +442,7 @@ def answers_of_everything(run: Run) -> list[tuple[str, str]]:
         "sid": ["vm:100"],
         "group": ["none"],
         "rule": ["none"],
+        "incident": ["none"],
         "name": ["none"],
         "snapname": ["current"],
         "storage": [row["storage"] for row in api.get("/storage")],

@@ -6,13 +6,14 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from hostd.core.errors import HostError
 from hostd.ha import jobs, status, stored
 from hostd.ha.budget import agent_lock
 from hostd.ha.env import Job
+from hostd.ha.host import selffence
 from hostd.ha.host.side import Side, Surroundings, store_errors
 from hostd.ha.jobs import Guests
 from hostd.ha.states import Code
@@ -25,11 +26,20 @@ AGAIN_S: Final = 60.0
 
 
 class AgentSide(Side):
-    """``wall_s``: the date, for those who read what is published. Jobs run in threads of their own."""
+    """``wall_s``: the date, for those who read what is published. Jobs run in threads of their own.
 
-    def __init__(self, around: Surroundings, guests: Guests, wall_s: Callable[[], float] = time.time) -> None:
+    ``ended``: what guests the node has ended itself, as ``selffence.ended`` tells it.
+    """
+
+    def __init__(
+        self,
+        around: Surroundings,
+        guests: Guests,
+        wall_s: Callable[[], float] = time.time,
+        ended: Callable[[], Mapping[str, object]] = selffence.ended,
+    ) -> None:
         super().__init__(around)
-        self._guests, self._wall_s = guests, wall_s
+        self._guests, self._wall_s, self._ended_guests = guests, wall_s, ended
         self._published: Publication | None = None
         self._published_s = 0.0
         self._begun = 0
@@ -45,6 +55,8 @@ class AgentSide(Side):
         first = self._published is None
         wire = status.publication_to_wire(publication)
         wire |= {"timestamp": int(self._wall_s()), "watchdog": self.around.watchdog.device}
+        # For the account of an incident: whether the node was booted meanwhile, and what it ended itself.
+        wire |= {"boot": self.around.locks.boot, "ended": dict(self._ended_guests())}
         with store_errors():
             if first and self.around.locks.forget_earlier_boot(agent_lock(self.node)):
                 log.info("guests that were left uncovered ended when this node was booted")

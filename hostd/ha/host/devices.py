@@ -38,12 +38,20 @@ class _Work:
 
 
 class FenceAgents:
-    """``read``: the devices as they are configured now, none where hardware is not to be used."""
+    """``read``: the devices as they are configured now, none where hardware is not to be used.
+
+    ``tell``: hears of a node and what a device did about it, or did not.
+    """
 
     def __init__(
-        self, read: Callable[[], Devices], run: Run, clock_s: Callable[[], float], start: Start = in_thread
+        self,
+        read: Callable[[], Devices],
+        run: Run,
+        clock_s: Callable[[], float],
+        start: Start = in_thread,
+        tell: Callable[[str, str], None] = lambda node, text: None,
     ) -> None:
-        self._read, self._run, self._clock_s, self._start = read, run, clock_s, start
+        self._read, self._run, self._clock_s, self._start, self._tell = read, run, clock_s, start, tell
         self._nodes: dict[str, _Work] = {}
         self._lock = threading.Lock()
 
@@ -80,7 +88,9 @@ class FenceAgents:
         attempt = 0
         while commands := fencedevices.commands(devices, node, attempt):
             if self._all(node, commands):
-                log.warning("node '%s' was switched off by %s", node, ", ".join(c.agent for c in commands))
+                agents = ", ".join(command.agent for command in commands)
+                log.warning("node '%s' was switched off by %s", node, agents)
+                self._tell(node, f"switched off by {agents}")
                 return True
             attempt += 1
         return False
@@ -105,5 +115,6 @@ class FenceAgents:
             self._run([f"{FOLDER}/{command.agent}"], timeout_s=TIMEOUT_S, input=given)
         except HostError as err:
             log.error("node '%s': %s did not switch it off: %s", node, command.agent, err)
+            self._tell(node, f"{command.agent} did not switch it off")
             return False
         return True

@@ -6,11 +6,13 @@ fence agent does; status tells so. Processes are killed, as everything gentler m
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,19 +29,29 @@ from hostd.ha.states import Requested
 log = logging.getLogger(__name__)
 _LOOK_S: Final = 1.0
 STAMP: Final = Path("/run/hostd/ha-fed")
+# What was ended, for the account afterwards; in memory, as a disk that is stuck must not be waited for here.
+NOTE: Final = Path("/run/hostd/ha-ended")
 
 
 class SelfFence:
-    """``end_guests`` kills what runs and says whether anything did; called again every second until it is fed.
+    """``end_guests`` kills what runs and says what did; called again every second until it is fed.
 
     ``stamp``: a file, gone with a boot, that says when it was fed last, so that a process which follows one that died
-    counts on from there. ``clock_s``: seconds since boot.
+    counts on from there. ``note``: one that says what was ended. ``clock_s``: seconds since boot, ``wall_s``: the date.
     """
 
     device = ""
 
-    def __init__(self, end_guests: Callable[[], bool], clock_s: Callable[[], float], stamp: Path = STAMP) -> None:
-        self._end_guests, self._clock_s, self._stamp = end_guests, clock_s, stamp
+    def __init__(
+        self,
+        end_guests: Callable[[], Sequence[str]],
+        clock_s: Callable[[], float],
+        stamp: Path = STAMP,
+        note: Path = NOTE,
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._end_guests, self._clock_s, self._wall_s = end_guests, clock_s, wall_s
+        self._stamp, self._note = stamp, note
         self._lock = threading.Lock()
         self._fed_s = self._left_behind()
 
@@ -56,9 +68,7 @@ class SelfFence:
     def feed(self) -> None:
         with self._lock:
             self._fed_s = self._clock_s()
-            new = self._stamp.with_suffix(".new")
-            new.write_text(f"{self._fed_s:.1f}")
-            new.replace(self._stamp)
+            _write(self._stamp, f"{self._fed_s:.1f}")
 
     def close(self) -> None:
         with self._lock:
@@ -70,8 +80,9 @@ class SelfFence:
         with self._lock:
             fed_s = self._fed_s
             late = fed_s is not None and self._clock_s() - fed_s > WATCHDOG_S
-        if late and self._end_guests():
+        if late and (killed := self._end_guests()):
             log.error("not fed for %d s: guests of this node were killed, as others may start them soon", WATCHDOG_S)
+            _write(self._note, json.dumps({"at": int(self._wall_s()), "guests": sorted(killed)}))
 
     def follow(self) -> None:
         """Look every second in a thread of its own: the agent's may be waiting for the store."""
@@ -86,18 +97,35 @@ class SelfFence:
                 log.exception("guests could not be killed")
 
 
+def _write(path: Path, text: str) -> None:
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
+
+
+def ended(note: Path = NOTE) -> dict[str, object]:
+    """What guests were ended last since the node was booted: ``at`` (date), ``guests``; empty where none were."""
+    try:
+        found = json.loads(note.read_text())
+        return {"at": int(found["at"]), "guests": [str(sid) for sid in found["guests"]]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def services_here(mirror: Mirror, node: str) -> list[str]:
     """Guests of this node that others may start once its lock has run out."""
     found = stored.resources(mirror)
     return [sid for sid, each in found.items() if each.node == node and each.requested is not Requested.IGNORED]
 
 
-def kill(sids: Iterable[str], pid_of: Callable[[str], int | None], kill: Callable[[int, int], None] = os.kill) -> bool:
-    """End the processes of services at once; whether there were any."""
-    found = False
+def kill(
+    sids: Iterable[str], pid_of: Callable[[str], int | None], kill: Callable[[int, int], None] = os.kill
+) -> list[str]:
+    """End the processes of services at once; those that had one."""
+    found = []
     for sid in sids:
         if pid := pid_of(sid):
-            found = True
+            found.append(sid)
             log.error("killing '%s', process %d", sid, pid)
             try:
                 kill(pid, signal.SIGKILL)
@@ -127,15 +155,15 @@ def _qemu(vmid: int) -> int | None:
     return pid if any(word == name or word.startswith(name + b",") for word in words) else None
 
 
-def end_guests(mirror: Mirror, locks: Locks, *, pid_of: Callable[[str], int | None] = pid_of) -> bool:
+def end_guests(mirror: Mirror, locks: Locks, *, pid_of: Callable[[str], int | None] = pid_of) -> list[str]:
     """Kill the services of this node, unless it belongs to no cluster, where nobody else could start them.
 
-    Whether there were any. Once there are none, a lock that was kept because guests had been left is given back.
+    Those that ran. Once there are none, a lock that was kept because guests had been left is given back.
     """
     if mirror.members() is None:
-        return False
-    if kill(services_here(mirror, locks.node), pid_of):
-        return True
+        return []
+    if killed := kill(services_here(mirror, locks.node), pid_of):
+        return killed
     name = agent_lock(locks.node)
     try:
         held = locks.holder(name)
@@ -144,4 +172,4 @@ def end_guests(mirror: Mirror, locks: Locks, *, pid_of: Callable[[str], int | No
             log.info("no guest that was left uncovered runs any more: others may have this node's lock")
     except HostError:
         pass  # cut off from the store: the next look tries again
-    return False
+    return []

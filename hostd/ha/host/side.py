@@ -24,11 +24,12 @@ _SEEN_S: Final = 2.0
 
 def to_log(kind: Kind, /, **fields: Value) -> None:
     """An event as a line of the journal: ``service_state sid=vm:100 from=started to=fence``."""
-    told = " ".join(f"{key}={_text(value)}" for key, value in fields.items() if value is not None)
+    told = " ".join(f"{key}={text_of(value)}" for key, value in fields.items() if value is not None)
     log.info("%s %s", kind, told)
 
 
-def _text(value: Value) -> str:
+def text_of(value: Value) -> str:
+    """A field of an event as text."""
     return ",".join(value) if isinstance(value, list | tuple) else str(value)
 
 

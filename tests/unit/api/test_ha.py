@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from hostd.cluster.standing import Member, Standing
-from hostd.ha import stored
+from hostd.ha import incidents, stored
+from hostd.ha.events import Kind
+from hostd.ha.observed import Seen
+from hostd.tasks import eventlog
+from hostd.tasks.eventlog import Event
 from tests.unit.api.conftest import Site
 
 HA = "/cluster/ha"
@@ -276,3 +280,62 @@ def test_a_new_guest_is_looked_after_once_it_is_made(ha: Site) -> None:
     assert added["type"] == "haadd"
     assert added["args"]["state"] == "started"
     assert added["args"]["sid"] == "vm:200"
+
+
+def test_before_a_node_is_lost(ha: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[Event] = []
+    monkeypatch.setattr(eventlog, "append", events.append)
+    assert data(ha.get(f"{HA}/preflight")) == []
+    ha.store.write("storage.cfg", b"nfs: far\n\tserver s\n\texport /e\n\tpath /mnt/pve/far\n\tnodes alpha,beta\n\n")
+    ha.store.write("nodes/alpha/qemu-server/100.conf", b"scsi0: far:100/vm-100-disk-0.raw\nide2: local:iso/x.iso\n")
+    ha.store.write("nodes/alpha/lxc/102.conf", b"rootfs: local:102/vm-102-disk-0.raw,size=1G\n")
+    add(ha, "vm:100", "ct:102")
+    rows = {(row["subject"], row["code"]): row for row in data(ha.get(f"{HA}/preflight"))}
+    assert rows[("vm:100", "no_storage")]["severity"] == "error"
+    assert "node 'gamma', which does not have storage far" in rows[("vm:100", "no_storage")]["text"]
+    assert "local:iso/x.iso" in rows[("vm:100", "local_disks")]["text"]
+    assert ("ct:102", "local_disks") in rows
+    assert rows[("node:gamma", "node_away")]["severity"] == "info"
+    assert rows[("node:beta", "no_agent")]["advice"]
+    only = [row["subject"] for row in data(ha.get(f"{HA}/preflight?sid=100"))]
+    assert "vm:100" in only
+    assert "ct:102" not in only
+    told = [event.msg for event in events]
+    assert [msg for msg in told if msg.startswith("vm:100: 'vm:100' may be recovered on node 'gamma'")]
+    assert all(event.user == "root@pam" and event.pri in (3, 4) for event in events)
+    events.clear()
+    rule = {"type": "node-affinity", "resources": "ct:102", "nodes": "alpha", "strict": 1}
+    data(ha.call("POST", f"{HA}/rules", json={"rule": "home", **rule}))
+    assert [event.msg for event in events if "rules leave 'ct:102' node 'alpha'" in event.msg]
+    assert "ct:102" in [row["subject"] for row in data(ha.get(f"{HA}/preflight?rule=home"))]
+
+
+def test_a_status_that_cannot_be_read_stands_in_no_change_s_way(ha: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eventlog, "append", lambda event: pytest.fail("nothing is known"))
+    ha.store.mkdir("ha", parents=True)
+    ha.store.write(stored.STATUS, b"no json")
+    add(ha, "vm:100")
+
+
+def test_incidents(ha: Site) -> None:
+    assert data(ha.get(f"{HA}/incidents")) == []
+    book = incidents.Book()
+    for at_s, what, more in (
+        (9, Kind.NODE_STATE, {"node": "beta", "details": {"from": "online", "to": "unknown"}}),
+        (20, Kind.SERVICE_STATE, {"sid": "vm:101", "details": {"from": "started", "to": "error"}}),
+    ):
+        book = incidents.take(book, Seen(at_s=at_s, by="alpha", what=what, **more))  # type: ignore[arg-type]
+    ha.store.mkdir(stored.INCIDENTS, parents=True)
+    for id, each in book.incidents.items():
+        ha.store.write(stored.incident_path(id), json.dumps(incidents.to_wire(each)).encode())
+    ha.store.write(stored.incident_path("of-tomorrow"), b"{}")
+    rows = data(ha.get(f"{HA}/incidents"))
+    assert [(row["subject"], row["state"]) for row in rows] == [("vm:101", "closed"), ("beta", "open")]
+    one = data(ha.get(f"{HA}/incidents/{rows[1]['incident']}"))
+    assert one["title"] == "node 'beta' was lost at 1970-01-01 00:00:09"
+    assert one["timeline"] == [
+        "1970-01-01 00:00:09 alpha: the master sees node 'beta' as unknown, before as online",
+    ]
+    assert one["seen"][0]["what"] == "node_state"
+    assert "no such incident: 'x'" in refused(ha.get(f"{HA}/incidents/x"))
+    assert refused(ha.get(f"{HA}/incidents/..%2f..%2fpriv"))

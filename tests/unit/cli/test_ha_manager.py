@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 
 from hostd.cli import ha_manager, manual
 from hostd.core.errors import Invalid
-from hostd.ha import stored
+from hostd.ha import incidents, stored
+from hostd.ha.observed import Seen
 from tests.unit.cli.conftest import Shell
 
 
@@ -83,3 +85,22 @@ def test_completion_and_manual(ha: Shell) -> None:
     assert {"enable", "disable"} == set(suite.complete(around, ["crm-command", "node-maintenance", ""]))
     page = manual.suite_page(suite, around.methods)
     assert "crm\\-command disarm\\-ha" in page
+
+
+def test_what_may_go_wrong_is_told_with_the_change(ha: Shell) -> None:
+    around = ha.around()
+    args = ["rules", "add", "node-affinity", "home", "--resources", "vm:100", "--nodes", "alpha"]
+    assert ha_manager.suite(lambda: ha.site.store).run(around, args) == 0
+    assert isinstance(around.errors, io.StringIO)
+    assert "error: cluster: there is one node only" in around.errors.getvalue()
+    assert "one_node" in printed(ha, "preflight")
+    assert "one_node" in printed(ha, "preflight", "--sid", "vm:100")
+
+
+def test_incidents(ha: Shell) -> None:
+    found = incidents.take(incidents.Book(), Seen(at_s=9.0, by="alpha", what="guests_ended", node="beta"))
+    (one,) = found.incidents.values()
+    ha.site.store.mkdir(stored.INCIDENTS, parents=True)
+    ha.site.store.write(stored.incident_path(one.id), json.dumps(incidents.to_wire(one)).encode())
+    assert one.id in printed(ha, "incidents")
+    assert "node 'beta' was lost" in printed(ha, "incident", one.id)

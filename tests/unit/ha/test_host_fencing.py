@@ -144,7 +144,7 @@ class Cluster:
         self.asked.append(sid)
         return None
 
-    def end(self) -> bool:
+    def end(self) -> list[str]:
         return selffence.end_guests(self.mirror, self.locks, pid_of=self.pid_of)
 
 
@@ -183,11 +183,13 @@ def test_a_lock_that_was_kept_is_given_back_once_nothing_runs() -> None:
 def test_it_acts_when_it_was_not_fed_and_only_then(tmp_path: Path) -> None:
     now_s, ended = [0.0], list[float]()
 
-    def end() -> bool:
+    def end() -> list[str]:
         ended.append(now_s[0])
-        return True
+        return ["vm:101", "vm:100"]
 
-    fence = SelfFence(end, lambda: now_s[0], tmp_path / "fed")
+    note = tmp_path / "ended"
+    fence = SelfFence(end, lambda: now_s[0], tmp_path / "fed", note, lambda: 1_700_000_000 + now_s[0])
+    assert selffence.ended(note) == {}
     fence.look()
     fence.open()
     for second in range(200):
@@ -199,14 +201,15 @@ def test_it_acts_when_it_was_not_fed_and_only_then(tmp_path: Path) -> None:
         fence.look()
     assert ended == [50 + WATCHDOG_S + late for late in range(1, 5)]
     assert fence.device == ""
+    assert selffence.ended(note) == {"at": 1_700_000_114, "guests": ["vm:100", "vm:101"]}
 
 
 def test_a_process_that_follows_one_that_died_counts_on(tmp_path: Path) -> None:
     now_s, ended = [1000.0], list[float]()
 
-    def end() -> bool:
+    def end() -> list[str]:
         ended.append(now_s[0])
-        return False
+        return []
 
     SelfFence(end, lambda: now_s[0], tmp_path / "fed").open()
     now_s[0] += WATCHDOG_S - 5

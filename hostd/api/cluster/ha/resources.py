@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hostd.api import members
+from hostd.api.cluster.ha import preflight
 from hostd.api.cluster.ha.common import AUDIT, CHANGE, SID, configured, node_names, resource_id, seen, shown
 from hostd.api.context import Context
 from hostd.api.endpoint import NULL, Schema, array, endpoint, fields
@@ -121,14 +122,17 @@ def require(file: SectionFile, sid: str) -> None:
         raise NotFound(f"no such resource '{sid}'")
 
 
-def add(ctx: Context, sid: str, options: dict[str, str]) -> None:
-    """Have a guest looked after. Raises Invalid where it cannot be, Conflict where it is already."""
+def add(ctx: Context, sid: str, options: dict[str, str]) -> int:
+    """Have a guest looked after; the version of the tree that says so.
+
+    Raises Invalid where it cannot be, Conflict where it is already.
+    """
     file = files.load(ctx.store, stored.RESOURCES)
     if sid not in stored.guests(ctx.mirror):
         raise Invalid({"sid": f"resource '{sid}' does not exist in the cluster"})
     _require_group(ctx, options)
     type, _, name = sid.partition(":")
-    files.save(ctx.store, file.added(name, type, {"state": "started", **options}, _KIND), actor=ctx.user)
+    return files.save(ctx.store, file.added(name, type, {"state": "started", **options}, _KIND), actor=ctx.user)
 
 
 def _require_group(ctx: Context, options: dict[str, str]) -> None:
@@ -139,11 +143,11 @@ def _require_group(ctx: Context, options: dict[str, str]) -> None:
 
 @endpoint("POST", _PATH, params=CreateParams, returns=NULL, allow=CHANGE, privileged=True)
 def create(ctx: Context, p: CreateParams) -> object:
-    """Have a guest looked after."""
+    """Have a guest looked after. What may keep that from working is told in the cluster's log."""
     sid = resource_id(ctx, p.sid)
     if p.type and not sid.startswith(f"{p.type}:"):
         raise Invalid({"type": f"'{sid}' is not of type '{p.type}'"})
-    add(ctx, sid, given(p))
+    preflight.warn(ctx, add(ctx, sid, given(p)), sids=[sid])
     return None
 
 
@@ -154,7 +158,8 @@ def update(ctx: Context, p: UpdateParams) -> object:
     check_digest(file.digest, p.digest)
     require(file, sid)
     _require_group(ctx, given(p))
-    files.save(ctx.store, file.changed(name_of(sid), given(p), p.delete, _KIND), actor=ctx.user)
+    version = files.save(ctx.store, file.changed(name_of(sid), given(p), p.delete, _KIND), actor=ctx.user)
+    preflight.warn(ctx, version, sids=[sid])
     return None
 
 

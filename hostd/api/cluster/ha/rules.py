@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hostd.api.cluster.ha import preflight
 from hostd.api.cluster.ha.common import AUDIT, CHANGE, CONFIG_ID, node_names, resource_id, seen, shown
 from hostd.api.context import Context
 from hostd.api.endpoint import NULL, Schema, array, endpoint, fields
@@ -115,7 +116,7 @@ def update_rule(ctx: Context, p: UpdateParams) -> object:
 def _save(ctx: Context, file: SectionFile, id: str, options: dict[str, str]) -> None:
     files.require_managed(options, files.load(ctx.store, stored.RESOURCES))
     files.require_sound(file, id, node_names(ctx))
-    files.save(ctx.store, file, actor=ctx.user)
+    preflight.warn(ctx, files.save(ctx.store, file, actor=ctx.user), rule=id)
 
 
 @endpoint("DELETE", f"{_PATH}/{{rule}}", params=RuleParams, returns=NULL, allow=CHANGE, privileged=True)

@@ -67,13 +67,14 @@ def current(ctx: Context, p: NoParams) -> object:
             now_s=int(time.time()),
             status=status.from_wire(raw),
             status_s=int(raw.get("timestamp", 0)),
-            agents={node: _published(ctx, node) for node in node_names(ctx)},
+            agents={node: published(ctx, node) for node in node_names(ctx)},
             resources=stored.resources(ctx.mirror),
         )
     )
 
 
-def _published(ctx: Context, node: str) -> Published:
+def published(ctx: Context, node: str) -> Published:
+    """What a node's agent has written. Raises ParseError."""
     raw = stored.raw_publication(ctx.mirror, node)
     return Published(
         publication=stored.publication(ctx.mirror, node),
