@@ -150,9 +150,9 @@ test-cluster: host-dev tools ## Three real hosts: a cluster begun, joined, kille
 MOVES = connection_stays or local_disks
 
 .PHONY: test-migration
-test-migration: host-dev tools ## Real hosts from which running machines move away: with disks, interrupted, killed on either side (10 min)
+test-migration: host-dev tools ## Real hosts from which running guests move away: with disks, interrupted, killed on either side (12 min)
 	@$(BUILD) kernel
-	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_migration.py
+	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_migration.py tests/cluster/test_container_moves.py
 
 .PHONY: test-ha
 test-ha: host-dev tools ## Three real hosts with a guest that is looked after: daemons killed, a node cut off, a node lost (10 min)
