@@ -27,7 +27,8 @@ def backup(api: Api, inside: Inside, template: Path) -> Iterator[str]:
         printf 'mine' > /tmp/ct/root/mine; chown 1000:1000 /tmp/ct/root/mine
         printf 'hostname: saved\\nmemory: 128\\nswap: 0\\nostype: unmanaged\\nunprivileged: 1\\nlock: backup\\n' \
             > /tmp/ct/etc/vzdump/pct.conf
-        printf 'net0: name=eth0,hwaddr=02:00:00:00:00:07,host-managed=1,ip=192.0.2.9/24\\n' >> /tmp/ct/etc/vzdump/pct.conf
+        printf 'net0: name=eth0,hwaddr=02:00:00:00:00:07,host-managed=1,ip=192.0.2.9/24\\n' \
+            >> /tmp/ct/etc/vzdump/pct.conf
         printf 'rootfs: x:9021/y.raw,size=1G\\n' >> /tmp/ct/etc/vzdump/pct.conf
         tar -C /tmp/ct --numeric-owner --zstd -cf /var/lib/vz/dump/{NAME} ./etc/vzdump .
         rm -rf /tmp/ct"""

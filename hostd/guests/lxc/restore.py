@@ -85,13 +85,13 @@ def restore(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engi
             log.warn(text)
         config = planning.first_values(values, vmid=vmid, ostype=report.ostype, arch=report.arch)
         check_arch(config["arch"])
+        if wanted.pool:
+            membership.join_pool(host.store, vmid, wanted.pool)
         files.save(host.store, reserved, GuestFile(comment=found.comment, current=config, raw=found.raw))
-        undo.keep()
+        undo.keep()  # at once: from here on the file names the new volumes
         remember_files(replace(draft, ostype=config["ostype"]))
         if before is not None:
             free_volumes(host, log, all_volumes(before.file, vmid))
-        elif wanted.pool:
-            membership.join_pool(host.store, vmid, wanted.pool)
     log.info(f"CT {vmid} restored from '{wanted.archive}'")
     if wanted.start:
         lifecycle.start(host, log, vmid, engine=engine)
