@@ -69,6 +69,8 @@ class Unpacking:
         self._thread.join(_END_S)
 
     def _close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread where it still waits for the stream
         self._listener.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
