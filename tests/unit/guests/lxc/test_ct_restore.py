@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ from hostd.cluster import locks
 from hostd.cluster.store import MemoryStore
 from hostd.core.errors import CommandFailed, Conflict, Denied, HostError, NotFound
 from hostd.core.run import Result
-from hostd.guests.lxc import archive, identities, restoring, runtime_config, volumes
+from hostd.core.undo import Undo
+from hostd.guests.lxc import archive, disks, identities, lifecycle, restoring, runtime_config, volumes
 from hostd.guests.lxc.inside.job import Report
+from hostd.guests.lxc.ownership import all_volumes
 from hostd.guests.lxc.restore import Wanted, restore
 from hostd.guests.lxc.restoring import Caller, Restored
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
 from tests.fakes.containers import FakeEngine
+from tests.unit.guests.lxc.test_ct_killed import Clock, DyingStore, Killed
 from tests.unit.guests.lxc.test_ct_lifecycle import Programs, current
 
 TEXT = """#kept note
@@ -219,3 +223,66 @@ def test_a_backups_own_files_are_not_the_containers() -> None:
     assert "./etc/vzdump/pct.conf" in argv
     assert "--acls" in argv
     assert "./etc/vzdump/pct.conf" not in archive.extract_argv("/t", "--zstd", unprivileged=True)
+
+
+# --- killed
+
+
+class DyingTar(Tar):
+    clock = Clock(0)
+
+    def __call__(self, argv: Sequence[Any], **kwargs: Any) -> Result:
+        done = super().__call__(argv, **kwargs)
+        self.clock.tick()
+        return done
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_whatever_it_was_doing_when_it_was_killed(
+    host: Host, programs: Tar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: bool
+) -> None:
+    """No volume is lost; one that was there can be started afterwards, as it was or as the backup has it."""
+    end = Undo.__exit__
+    monkeypatch.setattr(
+        Undo, "__exit__", lambda self, kind, error, trace: None if kind is Killed else end(self, kind, error, trace)
+    )
+    killed, steps = True, 0
+    while killed:
+        steps += 1
+        shutil.rmtree(tmp_path / "vz/images", ignore_errors=True)
+        store, run = DyingStore("pve1"), DyingTar(programs.answers)
+        store.write("storage.cfg", host.store.read("storage.cfg").data)
+        dying = Host(node="pve1", store=store, mirror=store.mirror(), run=run)
+        if over:
+            present(dying, tmp_path)
+        DyingStore.clock = DyingTar.clock = Clock(steps)
+        try:
+            restore(dying, ListLog(), 100, wanted(force=over), engine=FakeEngine())
+            killed = False
+        except Killed:
+            pass
+        DyingStore.clock = DyingTar.clock = Clock(0)
+        check_nothing_is_lost(dying, tmp_path, over=over)
+    assert steps > 5
+
+
+def check_nothing_is_lost(host: Host, folder: Path, *, over: bool) -> None:
+    on_disk = {f"local:100/{path.name}" for path in (folder / "vz/images/100").glob("*")}
+    try:
+        locked = current(host).current.get("lock") == "create"
+    except NotFound:
+        assert not over
+        assert not on_disk
+        return
+    if locked:  # incomplete: removing it is all that can be done
+        assert not over
+        lifecycle.destroy(host, ListLog(), 100, engine=FakeEngine())
+        assert not list((folder / "vz").rglob("vm-100-*"))
+        return
+    engine = FakeEngine()
+    disks.rescan(host, ListLog(), 100, engine=engine)
+    lifecycle.start(host, ListLog(), 100, engine=engine)
+    file = current(host)
+    assert set(all_volumes(file, 100)) == on_disk
+    assert file.current["hostname"] in ("old", "web")
+    assert engine.up == {100}
