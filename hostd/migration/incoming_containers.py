@@ -111,7 +111,6 @@ class IncomingContainer(Incoming):
             return super()._taken(message)
         unpacking, self._unpacking = self._unpacking, None
         unpacking.wait()
-        os.sync()
         return {}
 
     def _prepare(self, message: Mapping[str, Any]) -> Answer:

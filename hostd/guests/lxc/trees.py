@@ -14,6 +14,7 @@ from hostd.guests.lxc import isolated
 from hostd.guests.lxc.volumes import Source, mount_argv
 
 _LONG_S: Final = 7 * 24 * 3600.0
+_SYNC_S: Final = 600.0
 _KEPT: Final = ("--numeric-owner", "--acls", "--xattrs", "--xattrs-include=*")
 
 
@@ -29,6 +30,11 @@ def unpack_argv(folder: str) -> list[str]:
     return ["tar", "--extract", "--file=-", "--zstd", *_KEPT, *words, "--directory", folder]
 
 
+def sync_argv(target: Source) -> list[str]:
+    """Have the kernel write what a volume lies on, and nothing else: another file system may hang (sync(1))."""
+    return ["sync", *([] if target.kind == "block" else ["--file-system"]), target.path]
+
+
 def send(run: Run, source: Source, stream: int) -> None:
     """Write a volume's files to an open socket. Raises HostError."""
     argvs = [mount_argv(source, isolated.FROM, ["nodev", "ro"]), pack_argv(isolated.FROM)]
@@ -36,6 +42,10 @@ def send(run: Run, source: Source, stream: int) -> None:
 
 
 def receive(run: Run, target: Source, stream: int) -> None:
-    """Read them from one into a volume with an empty file system. Raises HostError where the stream ended too soon."""
+    """Read them from one into a volume with an empty file system; they are durable when this returns.
+
+    Raises HostError where the stream ended too soon.
+    """
     argvs = [mount_argv(target, isolated.TO, ["nodev"]), unpack_argv(isolated.TO)]
     isolated.run_piped(run, argvs, timeout_s=_LONG_S, stdin=stream)
+    run(sync_argv(target), timeout_s=_SYNC_S)
