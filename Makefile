@@ -150,9 +150,9 @@ test-cluster: host-dev tools ## Three real hosts: a cluster begun, joined, kille
 MOVES = connection_stays or local_disks
 
 .PHONY: test-migration
-test-migration: host-dev tools ## Real hosts from which running machines move away: with disks, interrupted, killed on either side (10 min)
+test-migration: host-dev tools ## Real hosts from which running guests move away: with disks, interrupted, killed on either side (12 min)
 	@$(BUILD) kernel
-	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_migration.py
+	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_migration.py tests/cluster/test_container_moves.py
 
 .PHONY: test-ha
 test-ha: host-dev tools ## Three real hosts with a guest that is looked after: daemons killed, a node cut off, a node lost (10 min)
@@ -166,6 +166,10 @@ fuzz: host-dev tools ## schemathesis against one real node, with new cases each 
 .PHONY: kernel
 kernel: tools ## Build the kernel pair (ZFS modules; cached for each kernel)
 	@$(BUILD) kernel
+
+.PHONY: template
+template: tools ## Build the container template that is on the ISO
+	@$(BUILD) template
 
 .PHONY: test-smoke
 test-smoke: tools ## The ISO starts from both firmwares, as a disc and as a USB stick; it installs, the host starts

@@ -38,6 +38,7 @@ def _row(words: str, verb: str, path: str, *positional: str, **fixed: object) ->
 ROWS = (
     _row("list", "GET", _ALL),
     _row("create", "POST", _ALL, "vmid", "ostemplate"),
+    _row("restore", "POST", _ALL, "vmid", "ostemplate", restore=1),
     _row("destroy", "DELETE", _ONE, "vmid"),
     _row("config", "GET", f"{_ONE}/config", "vmid"),
     _row("set", "PUT", f"{_ONE}/config", "vmid"),

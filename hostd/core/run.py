@@ -57,6 +57,7 @@ class Run(Protocol):
         timeout_s: float = 60,
         input: bytes | None = None,
         stdin: int | None = None,
+        stdout: int | None = None,
         check: bool = True,
         on_line: Callable[[str], None] | None = None,
         cwd: str | None = None,
@@ -80,6 +81,7 @@ def run(
     timeout_s: float = 60,
     input: bytes | None = None,
     stdin: int | None = None,
+    stdout: int | None = None,
     check: bool = True,
     on_line: Callable[[str], None] | None = None,
     cwd: str | None = None,
@@ -87,8 +89,9 @@ def run(
 ) -> Result:
     """Run a program and wait for it.
 
-    ``input`` goes to stdin, or the open file ``stdin`` becomes it (otherwise it is /dev/null). ``on_line`` is called
-    with each line of stdout as it comes (stderr is then joined to it). Raises CommandFailed on a code other than 0
+    ``input`` goes to stdin, or the open file ``stdin`` becomes it (otherwise it is /dev/null). What it writes is
+    collected, unless it goes to the open file ``stdout``. ``on_line`` is called with each line of stdout as it comes
+    (stderr is then joined to it). Raises CommandFailed on a code other than 0
     (unless ``check`` is off), on a time-out, and when the program does not exist (code 127).
     """
     plain = [a.reveal() if isinstance(a, Secret) else a for a in argv]
@@ -98,7 +101,7 @@ def run(
         process = subprocess.Popen(
             plain,
             stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL if stdin is None else stdin,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.STDOUT if on_line else subprocess.PIPE,
             cwd=cwd,
             env=_environment(env),
@@ -136,7 +139,7 @@ def _collect(
 ) -> tuple[str, str]:
     if on_line is None:
         out, err = process.communicate(input)
-        return out.decode(errors="replace"), err.decode(errors="replace")
+        return (out or b"").decode(errors="replace"), err.decode(errors="replace")
     if input is not None and process.stdin is not None:
         process.stdin.write(input)
         process.stdin.close()

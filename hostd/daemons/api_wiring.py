@@ -43,6 +43,7 @@ from hostd.api.nodes import (
     journal,
     lxc,
     lxc_clones,
+    lxc_create,
     lxc_disks,
     lxc_migrate,
     lxc_power,
@@ -80,9 +81,9 @@ ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
     backup_info, cluster_bulk, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal,
     apt, certificates, network, statistics, tasks, console, qemu, qemu_power, qemu_talk, qemu_agent, qemu_clones,
-    qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, bulk, lxc, lxc_power, lxc_snapshots, lxc_clones,
-    lxc_disks, lxc_migrate, aplinfo, storage, node_storage, storage_content, scan, urls, disks, disks_pools, ha_index,
-    ha_resources, ha_groups, ha_rules, ha_status, ha_preflight, ha_incidents,
+    qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, bulk, lxc, lxc_create, lxc_power, lxc_snapshots,
+    lxc_clones, lxc_disks, lxc_migrate, aplinfo, storage, node_storage, storage_content, scan, urls, disks, disks_pools,
+    ha_index, ha_resources, ha_groups, ha_rules, ha_status, ha_preflight, ha_incidents,
 )  # fmt: skip
 
 

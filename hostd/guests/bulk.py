@@ -158,14 +158,18 @@ def migrate(
     workers: int = 1,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Machines to another node, running ones while they run; containers stay. ``args``: of each machine's own task."""
+    """Guests to another node: machines that run while they run, containers that run by a restart.
+
+    ``args``: of each guest's own task; ``with_local_disks`` is for machines alone, as containers' always go along.
+    """
     jobs: list[tuple[Member, str, Mapping[str, object]]] = []
+    of_containers = {key: value for key, value in args.items() if key != "with_local_disks"}
     for one in members:
-        if one.kind is not GuestKind.QEMU:
-            log.warn(f"{one.label} stays: containers are not moved yet")
-            continue
-        log.info(f"Migrating VM {one.vmid}")
-        jobs.append((one, "qmigrate", {**args, "online": is_running(one)}))
+        log.info(f"Migrating {one.label}")
+        if one.kind is GuestKind.QEMU:
+            jobs.append((one, "qmigrate", {**args, "online": is_running(one)}))
+        else:
+            jobs.append((one, "vzmigrate", {**of_containers, "restart": is_running(one)}))
     _run(log, tasks, jobs, workers=workers, sleep=sleep)
 
 

@@ -103,6 +103,6 @@ def suspend_all(
 def migrate_all(
     host: Host, log: TaskLog, *, user: str, move: Mapping[str, object], only: Sequence[int] = (), workers: int = 1
 ) -> None:
-    """Move machines to another node; ``move``: what each one's own task is told."""
+    """Move guests to another node; ``move``: what each one's own task is told."""
     members = bulk.wanted(configs(host.store, host.node), only=only)
     bulk.migrate(log, DaemonsTasks(user), members, runs, move, workers=workers)

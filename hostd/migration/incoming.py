@@ -1,7 +1,8 @@
-"""The target's side of a move: it makes volumes, takes their contents, and goes on with the machine once it owns it.
+"""The target's side of a move: it makes volumes, takes their contents, and goes on with the guest once it owns it.
 
-One connection controls a move; its process holds the node's lock on the machine. Whenever that connection ends,
-``leave`` looks whose the machine is now and ends everything accordingly.
+One connection controls a move; its process holds the node's lock on the guest. Whenever that connection ends,
+``leave`` looks whose the guest is now and ends everything accordingly. Machines are here, containers in
+``incoming_containers``.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from hostd.core import files as durable
 from hostd.core.errors import Conflict, HostError, NotFound, TimedOut
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.guests import config as files
+from hostd.guests import handover
 from hostd.guests.config import GuestKind, GuestPath
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu import handover, lifecycle, live_move, sockets, tpm
+from hostd.guests.qemu import lifecycle, live_move, sockets, tpm
+from hostd.guests.qemu.handover import settle
 from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.refusals import refuse
 from hostd.guests.qemu.volumes import where
@@ -34,7 +37,7 @@ from hostd.migration.wire import Stream
 from hostd.node.addresses import own_addresses
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
-from hostd.storage.interface import VolumeSpec
+from hostd.storage.interface import Driver, VolumeSpec
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
 
@@ -64,9 +67,9 @@ def require_session(vmid: int, token: str | None) -> None:
         with open(session_path(vmid), encoding="utf-8") as file:
             known = json.load(file)["token"]
     except FileNotFoundError as err:
-        raise NotFound(f"VM {vmid} is not being moved to this node") from err
+        raise NotFound(f"guest {vmid} is not being moved to this node") from err
     if token is not None and not secrets.compare_digest(token, known):
-        raise NotFound(f"VM {vmid} is not being moved to this node")
+        raise NotFound(f"guest {vmid} is not being moved to this node")
 
 
 def nbd_argv(path: str, format: str, socket: str, pid_file: str) -> list[str]:
@@ -76,11 +79,12 @@ def nbd_argv(path: str, format: str, socket: str, pid_file: str) -> list[str]:
     return ["qemu-nbd", "--fork", "--pid-file", pid_file, "--socket", socket, "--format", format, *cache, *zeroes, path]
 
 
-def free_stem(wished: str, vmid: int, taken: set[str]) -> str:
-    """The volume's own name where it is free and the guest's, else the next free one."""
-    if wished.startswith(f"vm-{vmid}-") and wished not in taken:
+def free_stem(wished: str, vmid: int, taken: set[str], format: str = "raw") -> str:
+    """The volume's own name where it is free, the guest's and of the format's kind, else the next free one."""
+    prefix = f"{'subvol' if format == 'subvol' else 'vm'}-{vmid}-"
+    if wished.startswith(prefix) and wished not in taken:
         return wished
-    name = next((n for i in range(_MOST_NAMES) if (n := f"vm-{vmid}-disk-{i}") not in taken), "")
+    name = next((n for i in range(_MOST_NAMES) if (n := f"{prefix}disk-{i}") not in taken), "")
     if not name:
         raise Conflict(f"no free disk name left for guest {vmid}")
     return name
@@ -89,8 +93,12 @@ def free_stem(wished: str, vmid: int, taken: set[str]) -> str:
 class Incoming:
     """A machine that may come. The lock on it is held from ``begin`` to ``leave``."""
 
+    kind = GuestKind.QEMU
+    content = "images"
+
     def __init__(self, host: Host, log: TaskLog, vmid: int, machines: Machines) -> None:
         self._host, self._log, self._vmid, self._machines = host, log, vmid, machines
+        self._label = f"{self.kind.label} {vmid}"
         self._stack = contextlib.ExitStack()
         self._source = ""
         self._begun = False  # the lock is held, and something may be here that has to go
@@ -115,25 +123,31 @@ class Incoming:
 
     def _begin(self, message: Mapping[str, Any]) -> Answer:
         self._source = str(message["source"])
-        self._file()  # it is a machine that is marked as coming here
+        self._file()  # it is a guest that is marked as coming here
         self._stack.enter_context(files.lock(self._vmid))
         self._begun = True
-        leftovers.clear(self._host, self._log, self._vmid, self._machines)
-        if self._machines.state(self._vmid) is not None:
-            raise Conflict(f"a machine of id {self._vmid} runs on node '{self._host.node}'")
+        self._clear_leftovers()
+        if self._runs():
+            raise Conflict(f"a guest of id {self._vmid} runs on node '{self._host.node}'")
         leftovers.note(Side.INCOMING, self._vmid, [])
         token = secrets.token_hex(32)
         _make_folder(live_move.folder(self._vmid))
         durable.replace(session_path(self._vmid), json.dumps({"token": token}).encode(), mode=0o600)
         return {"token": token, "addresses": own_addresses(self._host.run)}
 
+    def _runs(self) -> bool:
+        return self._machines.state(self._vmid) is not None
+
+    def _clear_leftovers(self) -> None:
+        leftovers.clear(self._host, self._log, self._vmid, self._machines)
+
     def _file(self) -> GuestFile:
-        """The machine's file where its owner has it. Conflict unless it says that it comes here."""
-        place = GuestPath(node=self._source, kind=GuestKind.QEMU, vmid=self._vmid)
+        """The guest's file where its owner has it. Conflict unless it says that it comes here."""
+        place = GuestPath(node=self._source, kind=self.kind, vmid=self._vmid)
         file = files.load(self._host.store, place).file
         move = handover.told(file)
         if self._source == self._host.node or move is None or move.target != self._host.node:
-            raise Conflict(f"VM {self._vmid} is not marked as moving to node '{self._host.node}'")
+            raise Conflict(f"{self._label} is not marked as moving to node '{self._host.node}'")
         return file
 
     def _catalog(self) -> Catalog:
@@ -142,27 +156,34 @@ class Incoming:
     def _make(self, message: Mapping[str, Any]) -> Answer:
         """An empty volume. It is noted before it is made: nothing that was made can be lost."""
         catalog, storage = self._catalog(), str(message["storage"])
-        driver = catalog.require(storage, "images")
+        driver = catalog.require(storage, self.content)
         driver.activate()
-        taken = {leftovers.stem(volume.name) for volume in driver.volumes({"images"}, self._vmid)}
-        name = free_stem(leftovers.stem(str(message["name"])), self._vmid, taken)
+        size, format = int(message["size"]), self._format(driver, str(message["format"]), int(message["size"]))
+        taken = {leftovers.stem(volume.name) for volume in driver.volumes({"images", "rootdir"}, self._vmid)}
+        name = free_stem(leftovers.stem(str(message["name"])), self._vmid, taken, format)
         self._volumes.append(VolumeId(storage, name))
         leftovers.note(Side.INCOMING, self._vmid, self._volumes)
-        wanted, formats = str(message["format"]), driver.info.formats
-        format = wanted if wanted in formats else formats[0]
-        spec = VolumeSpec(vmid=self._vmid, size_bytes=int(message["size"]), format=format, name=name)
-        made = catalog.allocate(storage, spec, "images")
+        spec = VolumeSpec(vmid=self._vmid, size_bytes=size, format=format, name=name)
+        made = catalog.allocate(storage, spec, self.content)
         self._made.append(made)
         catalog.activate([made])
         self._log.info(f"made volume '{made}'")
-        return {"volume": str(made), "size": catalog.volume(made).size_bytes}
+        return {"volume": str(made), "size": catalog.volume(made).size_bytes, "format": catalog.format(made)}
+
+    def _format(self, driver: Driver, wanted: str, size_bytes: int) -> str:
+        """How a volume of a size, which has the format ``wanted`` at the source, is stored here."""
+        return wanted if wanted in driver.info.formats else driver.info.formats[0]
+
+    def _own_volume(self, name: str) -> VolumeId:
+        """A volume that was made for this move; Conflict for any other."""
+        volume = VolumeId.parse(name)
+        if volume not in self._made:
+            raise Conflict(f"'{volume}' was not made for this move")
+        return volume
 
     def _take(self, message: Mapping[str, Any]) -> Answer:
         """Open a volume for its contents, which come as a stream of their own."""
-        volume = VolumeId.parse(str(message["volume"]))
-        if volume not in self._made:
-            raise Conflict(f"'{volume}' was not made for this move")
-        catalog = self._catalog()
+        volume, catalog = self._own_volume(str(message["volume"])), self._catalog()
         path, pid_file = catalog.path(volume), f"{session_path(self._vmid)}.pid"
         _forget(pid_file)
         argv = nbd_argv(path, catalog.format(volume), socket_of(Stream.COPY, self._vmid), pid_file)
@@ -200,14 +221,14 @@ class Incoming:
         """The file came to this node: complete the move, and let the machine go on."""
         guest = files.load(self._host.store, where(self._host, self._vmid))
         running = self._machines.state(self._vmid) is not None
-        handover.settle(self._host, self._log, guest, self._machines)
+        settle(self._host, self._log, guest, self._machines)
         if running:
             return {"downtime_ms": self._machines.downtime_ms(self._vmid)}
         self._catalog().deactivate(self._made)
         return {}
 
     def leave(self) -> None:
-        """End this side of the move: the machine is this node's now, or nothing of it stays.
+        """End this side of the move: the guest is this node's now, or nothing of it stays.
 
         Raises HostError where that cannot be done now; the note stays, for whoever clears up next.
         """
@@ -222,12 +243,12 @@ class Incoming:
         """libvirt may be starting again just now: what was cut off may be just that."""
         for _ in range(_TRIES):
             try:
-                leftovers.clear(self._host, self._log, self._vmid, self._machines)
+                self._clear_leftovers()
                 return
             except HostError as err:
-                self._log.warn(f"VM {self._vmid}: {err}")
+                self._log.warn(f"{self._label}: {err}")
                 time.sleep(_TRY_S)
-        leftovers.clear(self._host, self._log, self._vmid, self._machines)
+        self._clear_leftovers()
 
 
 def _make_folder(path: str) -> None:

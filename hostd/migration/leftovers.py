@@ -19,10 +19,16 @@ from typing import Final
 from hostd.core import files as durable
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.guests import config as files
-from hostd.guests.config import StoredGuest
-from hostd.guests.qemu import handover, live_move, sockets, tpm
+from hostd.guests.config import GuestKind, GuestPath, StoredGuest
+from hostd.guests.handover import told
+from hostd.guests.hooks import Phase, run_hook
+from hostd.guests.lxc import handover as containers
+from hostd.guests.lxc import lifecycle, ownership
+from hostd.guests.lxc.engine import Engine, SystemdEngine
+from hostd.guests.qemu import handover as machine_moves
+from hostd.guests.qemu import live_move, sockets, tpm
 from hostd.guests.qemu.machines import Machines
-from hostd.guests.qemu.volumes import all_volumes, where
+from hostd.guests.qemu.volumes import all_volumes
 from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
@@ -30,7 +36,7 @@ from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
 
 FOLDER: str = "/var/lib/hostd/migration"
-_FORMATS: Final = (".raw", ".qcow2", ".vmdk")
+_FORMATS: Final = (".raw", ".qcow2", ".vmdk", ".subvol")
 _STOP_S: Final = 30
 
 
@@ -75,19 +81,20 @@ def found(catalog: Catalog, vmid: int, rows: Iterable[VolumeId]) -> list[str]:
     wanted = set(rows)
     names = []
     for storage in sorted({row.storage for row in wanted}):
-        entries = catalog.volumes(storage, {"images"}, {}, vmid)
+        entries = catalog.volumes(storage, {"images", "rootdir"}, {}, vmid)
         names += [str(entry.id) for entry in entries if VolumeId(storage, stem(entry.id.name)) in wanted]
     return names
 
 
-def clear(host: Host, log: TaskLog, vmid: int, machines: Machines) -> None:
-    """End what a cut-off move left of a machine on this node. The caller holds the node's lock on it.
+def clear(host: Host, log: TaskLog, vmid: int, machines: Machines, engine: Engine | None = None) -> None:
+    """End what a cut-off move left of a guest on this node. The caller holds the node's lock on it.
 
-    A move that was handed over to this node is completed.
+    A move that was handed over to this node is completed: a container that was shut down for it runs again.
     """
-    own = _own(host, vmid)
+    own, start = _own(host, vmid), False
     if own is not None:
-        own = handover.settle(host, log, own, machines)
+        start = _starts_here(own, host.node)
+        own = _settle(host, log, own, machines)
     elif noted(Side.INCOMING, vmid) is not None and machines.state(vmid) is not None:
         log.info(f"VM {vmid} did not come to this node: what came of it is removed")
         with contextlib.suppress(NotFound):
@@ -97,24 +104,43 @@ def clear(host: Host, log: TaskLog, vmid: int, machines: Machines) -> None:
         sockets.remove(vmid)
         tpm.end(host.run, vmid)
     shutil.rmtree(live_move.folder(vmid), ignore_errors=True)
-    kept = set(all_volumes(own.file, vmid)) if own is not None else set()
+    kept = _volumes(own) if own is not None else set()
     for side in Side:
         rows = noted(side, vmid)
         if rows is not None:
             free_volumes(host, log, (name for name in found(catalog_of(host), vmid, rows) if name not in kept))
             forget(side, vmid)
+    if start:
+        guest = lifecycle.start_locked(host, log, vmid, engine or SystemdEngine(host.run))
+        run_hook(host, log, vmid, guest.file.current, Phase.POST_START)
 
 
 def _own(host: Host, vmid: int) -> StoredGuest | None:
-    """The machine, if it is this node's."""
-    try:
-        return files.load(host.store, where(host, vmid))
-    except NotFound:
-        return None
+    """The guest, if it is this node's."""
+    for kind in GuestKind:
+        with contextlib.suppress(NotFound):
+            return files.load(host.store, GuestPath(node=host.node, kind=kind, vmid=vmid))
+    return None
 
 
-def clear_all(host: Host, log: TaskLog, machines: Machines) -> None:
-    """For every machine of which there is a note, unless somebody works on it."""
+def _starts_here(guest: StoredGuest, node: str) -> bool:
+    move = told(guest.file)
+    return guest.where.kind is GuestKind.LXC and move is not None and move.restart and move.target == node
+
+
+def _settle(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines) -> StoredGuest:
+    if guest.where.kind is GuestKind.LXC:
+        return containers.settle(host, log, guest)
+    return machine_moves.settle(host, log, guest, machines)
+
+
+def _volumes(guest: StoredGuest) -> set[str]:
+    named = all_volumes if guest.where.kind is GuestKind.QEMU else ownership.all_volumes
+    return set(named(guest.file, guest.where.vmid))
+
+
+def clear_all(host: Host, log: TaskLog, machines: Machines, engine: Engine | None = None) -> None:
+    """For every guest of which there is a note, unless somebody works on it."""
     try:
         names = os.listdir(FOLDER)
     except FileNotFoundError:
@@ -123,8 +149,8 @@ def clear_all(host: Host, log: TaskLog, machines: Machines) -> None:
     for vmid in sorted(int(id) for id in ids if id.isdecimal()):
         try:
             with files.lock(vmid, 0):
-                clear(host, log, vmid, machines)
+                clear(host, log, vmid, machines, engine)
         except Conflict:
             continue
         except HostError as err:
-            log.warn(f"VM {vmid}: what an interrupted move left is still here: {err}")
+            log.warn(f"guest {vmid}: what an interrupted move left is still here: {err}")

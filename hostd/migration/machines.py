@@ -3,45 +3,42 @@
 Who has the file has the machine. The order of a move: the file is marked; the target makes volumes and takes what does
 not change meanwhile; QEMU's memory and disks go over, and the machine stands still on the target, complete, while it is
 gone here; the file is renamed, which the store does for all nodes at once; the target lets the machine go on. Whatever
-dies before the rename, the machine is this node's, whatever dies after it, the target's (``guests/qemu/handover``).
+dies before the rename, the machine is this node's, whatever dies after it, the target's (``guests/handover``).
 """
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Final
 
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.undo import Undo
-from hostd.core.units import MIB
 from hostd.guests import config as files
-from hostd.guests.config import GuestPath, StoredGuest
-from hostd.guests.qemu import handover, sockets
+from hostd.guests import handover
+from hostd.guests.config import StoredGuest
+from hostd.guests.handover import Handover
+from hostd.guests.qemu import sockets
 from hostd.guests.qemu.connection import LibvirtMachines
-from hostd.guests.qemu.handover import Handover
+from hostd.guests.qemu.handover import settle
 from hostd.guests.qemu.interrupted import opened
 from hostd.guests.qemu.live_move import LiveMove, Progress
 from hostd.guests.qemu.machines import Machines, MachineState
 from hostd.guests.volumes import catalog_of
-from hostd.migration import leftovers, preconditions
+from hostd.migration import leftovers, preconditions, sending
 from hostd.migration.leftovers import Side
 from hostd.migration.outgoing import Road, Target
 from hostd.migration.plan import How, MovePlan, Transfer, Wish, plan
 from hostd.migration.pump import Pace
+from hostd.migration.sending import mib
+from hostd.migration.switch import switch, uninterrupted
 from hostd.migration.wire import Stream
 from hostd.node.host import Host
-from hostd.storage.copying import Source, convert_argv
+from hostd.storage.interface import VolumeSpec
 from hostd.tasks.log import TaskLog
 from hostd.tasks.registry import task
 
-_LONG_S: Final = 7 * 24 * 3600.0
-_TICK_S: Final = 1.0
-_SWITCH_S: Final = 120.0
 _KIB: Final = 1024
 
 
@@ -70,7 +67,7 @@ def move(
         planned = plan(vmid, found, catalog.file, wish, running=running is not None)
         if running is None and not planned.transfers:
             catalog.deactivate(planned.shared)
-            _switch(host, log, guest, wish.target)
+            switch(host, log, guest, wish.target)
         else:
             pace = Pace(_slowest(limit_kib, guest.file.current) * _KIB)
             _Move(host, log, guest, wish, planned, machines).run(road, pace, running)
@@ -101,12 +98,12 @@ class _Move:
             with Target(self._host, self._log, self._wish.target, self._vmid, road, pace) as target:
                 for transfer in self._planned.transfers:
                     self._make(target, transfer, pace)
-                with _uninterrupted() if running is None else _late(self._migrate, target):
+                with uninterrupted() if running is None else _late(self._migrate, target):
                     leftovers.note(Side.DEPARTED, self._vmid, (one.volume for one in self._planned.transfers))
                     if self._moved:
                         self._mark(Handover(target=self._wish.target, paused=paused, moved=self._moved))
                     still_s = time.monotonic()
-                    _switch(self._host, self._log, self._guest, self._wish.target)
+                    switch(self._host, self._log, self._guest, self._wish.target)
                     undo.keep()
                     self._finish(target, still_s, running)
                     self._clean()
@@ -122,7 +119,7 @@ class _Move:
             guest = files.load(self._host.store, self._guest.where)
         except NotFound:
             return
-        handover.settle(self._host, self._log, guest, self._machines)
+        settle(self._host, self._log, guest, self._machines)
         leftovers.forget(Side.DEPARTED, self._vmid)
 
     # --- volumes
@@ -131,23 +128,17 @@ class _Move:
         """A volume on the target; with its contents unless QEMU brings them."""
         catalog, volume = catalog_of(self._host), transfer.volume
         catalog.activate([volume])
-        size, format = catalog.volume(volume).size_bytes, catalog.format(volume)
-        made = target.ask("make", storage=transfer.storage, name=volume.name, size=size, format=format)
+        wanted = VolumeSpec(
+            vmid=self._vmid,
+            size_bytes=catalog.volume(volume).size_bytes,
+            format=catalog.format(volume),
+            name=volume.name,
+        )
         exact = transfer.how is How.MIRROR or transfer.slot == "efidisk0"
-        if made["size"] < size or (exact and made["size"] != size):
-            raise Conflict(
-                f"storage '{transfer.storage}' on node '{target.node}' makes {made['size']} bytes of {size} for "
-                f"'{volume}'; resize the disk to that, or choose another storage"
-            )
-        self._moved[str(volume)] = str(made["volume"])
+        made = sending.make(target, volume, transfer.storage, wanted, exact=exact)
+        self._moved[str(volume)] = made.volume
         if transfer.how is How.COPY:
-            self._log.info(f"copying '{volume}' to '{made['volume']}' on node '{target.node}'")
-            target.ask("open", volume=made["volume"])
-            argv = convert_argv(Source(path=catalog.path(volume), format=format), _nbd(target), "raw")
-            before = pace.sent
-            with _ticking(lambda: self._log.info(f"copied {_mib(pace.sent - before)} of at most {_mib(size)}")):
-                self._host.run(argv, timeout_s=_LONG_S)
-            target.ask("close")
+            sending.send_image(self._host, self._log, target, volume, made, pace)
 
     # --- the machine itself
 
@@ -166,8 +157,8 @@ class _Move:
         self._machines.migrate(self._vmid, move, self._tell)
 
     def _tell(self, now: Progress) -> None:
-        rate = f", {_mib(now.rate_bps)}/s" if now.rate_bps else ""
-        self._log.info(f"transferred {_mib(now.done)}, remaining {_mib(now.remaining)} of {_mib(now.total)}{rate}")
+        rate = f", {mib(now.rate_bps)}/s" if now.rate_bps else ""
+        self._log.info(f"transferred {mib(now.done)}, remaining {mib(now.remaining)} of {mib(now.total)}{rate}")
         self._log.progress(now.fraction)
 
     def _finish(self, target: Target, still_s: float, running: MachineState | None) -> None:
@@ -191,74 +182,13 @@ class _Move:
             self._log.warn(f"the machine has moved; what it leaves here could not be removed: {err}")
 
 
-def _nbd(target: Target) -> str:
-    return f"nbd+unix:///?socket={target.place(Stream.COPY)}"
-
-
-def _mib(count: float) -> str:
-    return f"{count / MIB:.1f} MiB"
-
-
-def _switch(host: Host, log: TaskLog, guest: StoredGuest, target: str) -> None:
-    """Rename the file. A store that does not answer is asked again: the machine may stand still for it."""
-    place = replace(guest.where, node=target)
-    end_s = time.monotonic() + _SWITCH_S
-    while True:
-        try:
-            host.store.rename(guest.where.path, place.path, if_version=guest.version)
-            return
-        except HostError as err:
-            if _is_there(host, place):
-                return
-            if time.monotonic() >= end_s:
-                raise
-            log.warn(f"the machine's file cannot be given to node '{target}' yet: {err}")
-            time.sleep(_TICK_S)
-
-
-def _is_there(host: Host, place: GuestPath) -> bool:
-    try:
-        files.load(host.store, place)
-    except HostError:
-        return False
-    return True
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Stopping the task does nothing until this is over: it is short, and must not end in between."""
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 @contextmanager
 def _late(migrate: Callable[[Target], None], target: Target) -> Iterator[None]:
     """Migrate, which may be interrupted; what follows may not. An interruption that comes when the machine has left
     is dropped."""
     migrate(target)
-    with _uninterrupted():
+    with uninterrupted():
         yield
-
-
-@contextmanager
-def _ticking(tell: Callable[[], None]) -> Iterator[None]:
-    """Say something each second meanwhile."""
-    over = threading.Event()
-
-    def tick() -> None:
-        while not over.wait(_TICK_S):
-            tell()
-
-    thread = threading.Thread(target=tick, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 @task("qmigrate")

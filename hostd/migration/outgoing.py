@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hostd.core.errors import Conflict, HostError
+from hostd.guests.config import GuestKind
 from hostd.guests.qemu import live_move, sockets
 from hostd.migration import wire
 from hostd.migration.pump import Pace, join
@@ -48,10 +49,21 @@ def address_in(addresses: Sequence[str], network: str, node: str) -> str:
 
 
 class Target:
-    """The node that a machine moves to. Entered, it has agreed; left, all connections are closed."""
+    """The node that a guest moves to. Entered, it has agreed; left, all connections are closed."""
 
-    def __init__(self, host: Host, log: TaskLog, node: str, vmid: int, road: Road, pace: Pace) -> None:
+    def __init__(
+        self,
+        host: Host,
+        log: TaskLog,
+        node: str,
+        vmid: int,
+        road: Road,
+        pace: Pace,
+        *,
+        kind: GuestKind = GuestKind.QEMU,
+    ) -> None:
         self._host, self._log, self.node, self._vmid, self._road, self._pace = host, log, node, vmid, road, pace
+        self._kind = kind
         self._stack = contextlib.ExitStack()
         self._control: ssl.SSLSocket
         self._address = self._token = ""
@@ -59,15 +71,15 @@ class Target:
     def __enter__(self) -> Target:
         with self._stack:
             self._control = self._stack.enter_context(self._reach())
-            wire.greet(self._control, self._host.store, Stream.CONTROL, self._vmid)
+            wire.greet(self._control, self._host.store, Stream.CONTROL, self._vmid, kind=self._kind)
             agreed = self.ask("begin", source=self._host.node)
             self._token = str(agreed["token"])
             if self._road.network:
                 self._address = address_in(agreed["addresses"], self._road.network, self.node)
             self._listen()
             self._stack = self._stack.pop_all()
-        kind = "TLS" if self._road.secure else "no encryption"
-        self._log.info(f"connected to node '{self.node}' at {self._address}; memory and disks travel with {kind}")
+        how = "TLS" if self._road.secure else "no encryption"
+        self._log.info(f"connected to node '{self.node}' at {self._address}; memory and disks travel with {how}")
         return self
 
     def __exit__(self, *_: object) -> None:

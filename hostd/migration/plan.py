@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from hostd.core.errors import Conflict
+from hostd.guests.config import GuestKind
 from hostd.guests.qemu.devices import disk
 from hostd.migration.preconditions import Report, Volume
 from hostd.storage.config import StorageFile
@@ -70,28 +71,43 @@ def parse_storages(pairs: str) -> dict[str, str]:
     return found
 
 
-def plan(vmid: int, found: Report, storages: StorageFile, wish: Wish, *, running: bool) -> MovePlan:
+# Per kind of guest: what to do about one that runs, what of this node it may use, what its volumes are to a storage.
+_RUNNING: Final = {GuestKind.QEMU: "move it online", GuestKind.LXC: "move it with 'restart'"}
+_RESOURCES: Final = {GuestKind.QEMU: "devices", GuestKind.LXC: "folders or devices"}
+_CONTENT: Final = {GuestKind.QEMU: "images", GuestKind.LXC: "rootdir"}
+_TAKEN: Final = {"images": "disks", "rootdir": "volumes of containers"}
+
+
+def plan(
+    vmid: int,
+    found: Report,
+    storages: StorageFile,
+    wish: Wish,
+    *,
+    running: bool,
+    kind: GuestKind = GuestKind.QEMU,
+) -> MovePlan:
     """Conflict with everything that is in the way, each with what to do about it."""
     wrong = [] if wish.target in found.unavailable else [f"node '{wish.target}' is not there"]
     if running and not wish.online:
-        wrong.append("it is running: move it online, or shut it down first")
+        wrong.append(f"it is running: {_RUNNING[kind]}, or shut it down first")
     if keys := (*found.resources, *found.mapped):
-        wrong.append(f"it uses devices of this node: {', '.join(keys)}")
+        wrong.append(f"it uses {_RESOURCES[kind]} of this node: {', '.join(keys)}")
     shared = tuple(volume.id for volume in found.volumes if volume.shared)
     for name in sorted({volume.storage for volume in shared}):
         if not _is_there(storages, name, wish.target):
             wrong.append(f"node '{wish.target}' does not have storage '{name}'")
-    transfers = []
+    transfers, live = [], running and kind is GuestKind.QEMU
     for volume in found.local:
-        reasons = _in_the_way(volume, storages, wish, running=running)
+        reasons = _in_the_way(volume, storages, wish, running=live, content=_CONTENT[kind])
         wrong += reasons
         if not reasons:
-            live = running and volume.current and not volume.cdrom and disk.parse_slot(volume.key) is not None
-            how = How.MIRROR if live else How.COPY
+            mirrored = live and volume.current and not volume.cdrom and disk.parse_slot(volume.key) is not None
+            how = How.MIRROR if mirrored else How.COPY
             there = wish.storage(volume.id.storage)
             transfers.append(Transfer(volume=volume.id, storage=there, how=how, slot=volume.key))
     if wrong:
-        raise Conflict(f"can't migrate VM {vmid}: {'; '.join(wrong)}")
+        raise Conflict(f"can't migrate {kind.label} {vmid}: {'; '.join(wrong)}")
     return MovePlan(transfers=tuple(transfers), shared=shared)
 
 
@@ -100,14 +116,14 @@ def _is_there(storages: StorageFile, name: str, node: str) -> bool:
     return storage is not None and storage.used_on(node)
 
 
-def _in_the_way(volume: Volume, storages: StorageFile, wish: Wish, *, running: bool) -> list[str]:
+def _in_the_way(volume: Volume, storages: StorageFile, wish: Wish, *, running: bool, content: str) -> list[str]:
     """Why a volume of this node cannot go along."""
     name, there = f"'{volume.id}'", wish.storage(volume.id.storage)
     if not volume.owned:
-        return [f"{volume.key} holds {name}, which is on this node only: take it out of the drive"]
+        return [f"{volume.key} holds {name}, which is on this node only and not the guest's own: take it out"]
     if volume.kept:
         return [f"{name} has snapshots, which cannot be taken along: delete them, or move the disk to shared storage"]
-    if volume.id.name.rpartition("/")[2].startswith("base-"):
+    if volume.id.name.rpartition("/")[2].startswith(("base-", "basevol-")):
         return [f"{name} is a template's, on which clones may stand: move a clone instead"]
     if running and volume.key == "tpmstate0":
         return [f"the TPM's state {name} is on this node only and cannot be moved while the machine runs"]
@@ -116,6 +132,6 @@ def _in_the_way(volume: Volume, storages: StorageFile, wish: Wish, *, running: b
         wrong.append(f"{name} is on this node only: allow copying local disks, or move it to shared storage")
     if not _is_there(storages, there, wish.target):
         wrong.append(f"node '{wish.target}' does not have storage '{there}' for {name}")
-    elif "images" not in storages.storages[there].content:
-        wrong.append(f"storage '{there}' takes no disks ({name})")
+    elif content not in storages.storages[there].content:
+        wrong.append(f"storage '{there}' takes no {_TAKEN[content]} ({name})")
     return wrong

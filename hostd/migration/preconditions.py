@@ -70,11 +70,12 @@ def report(file: GuestFile, storages: StorageFile, others: Sequence[str]) -> Rep
         volumes=volumes,
         resources=tuple(key for key in devices if key not in mapped),
         mapped=mapped,
-        unavailable={node: _missing(used, storages, node) for node in others},
+        unavailable={node: missing(used, storages, node) for node in others},
     )
 
 
-def _missing(used: set[str], storages: StorageFile, node: str) -> tuple[str, ...]:
+def missing(used: set[str], storages: StorageFile, node: str) -> tuple[str, ...]:
+    """Those of some storages that a node does not have."""
     return tuple(sorted(name for name in used if not _has(storages.storages.get(name), node)))
 
 

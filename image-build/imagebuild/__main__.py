@@ -53,6 +53,11 @@ def command_kernel(ctx: Context, _args: list[str]) -> None:
     print(kernel.build(ctx))
 
 
+def command_template(ctx: Context, _args: list[str]) -> None:
+    """Build the container template that the image has."""
+    print(pipeline.make_template(ctx))
+
+
 def command_test_images(ctx: Context, args: list[str]) -> None:
     """Build what the tests with virtual machines need; with --smoke only the ISO."""
     print(testimages.build(ctx, upgrade="--smoke" not in args))
@@ -102,6 +107,7 @@ COMMANDS: dict[str, Callable[[Context, list[str]], None]] = {
     "repo": command_repo,
     "iso": command_iso,
     "kernel": command_kernel,
+    "template": command_template,
     "test-images": command_test_images,
     "run": command_run,
     "stop": command_stop,

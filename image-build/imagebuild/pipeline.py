@@ -10,7 +10,7 @@ from imagebuild import kernel
 from imagebuild.cache import alone
 from imagebuild.context import Context
 from imagebuild.shell import StepFailed
-from imagebuild.steps import base, boot, live, medium, product, squash, system
+from imagebuild.steps import base, boot, live, medium, product, squash, system, template
 
 
 def kernel_pair(ctx: Context) -> None:
@@ -20,6 +20,7 @@ def kernel_pair(ctx: Context) -> None:
 STEPS: Final[tuple[Callable[[Context], None], ...]] = (
     base.run,
     kernel_pair,
+    template.run,
     system.run,
     product.make_repository,
     product.run,
@@ -28,6 +29,13 @@ STEPS: Final[tuple[Callable[[Context], None], ...]] = (
     boot.run,
     medium.run,
 )
+
+
+def make_template(ctx: Context) -> Path:
+    """Return the container template, making it where the cache lacks it."""
+    with alone(ctx, "image"):
+        template.run(ctx)
+    return template.place(ctx)
 
 
 def iso(ctx: Context) -> Path:

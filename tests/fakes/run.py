@@ -23,6 +23,7 @@ class FakeRun:
         timeout_s: float = 60,
         input: bytes | None = None,
         stdin: int | None = None,
+        stdout: int | None = None,
         check: bool = True,
         on_line: Callable[[str], None] | None = None,
         cwd: str | None = None,

@@ -55,7 +55,7 @@ class SuspendAllParams:
 
 @dataclass(frozen=True, kw_only=True)
 class MigrateAllParams:
-    """Machines to move."""
+    """Guests to move."""
 
     node: str = param(NODE, doc="Cluster node.")
     target: str = param(NODE, doc="Where to.")
@@ -140,7 +140,7 @@ def suspendall(ctx: Context, p: SuspendAllParams) -> object:
     checked_in_code=True,
 )
 def migrateall(ctx: Context, p: MigrateAllParams) -> object:
-    """Move machines to another node, running ones while they run."""
+    """Move guests to another node: machines that run while they run, containers that run by a restart."""
     only = _require(ctx, list(p.vms), "VM.Migrate")
     if p.target == ctx.node:
         raise Invalid({"target": "target is local node."})

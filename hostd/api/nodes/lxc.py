@@ -11,9 +11,9 @@ from hostd.api import hamanaged
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, UPID, Check, array, endpoint, fields
 from hostd.api.nodes import guest_params as shared
-from hostd.core.errors import Denied, HostError, Invalid, Unsupported
+from hostd.core.errors import Denied, HostError, Invalid
 from hostd.core.formats import propstring
-from hostd.core.kinds import BOOLEAN, CONFIG_ID_LIST, DIGEST, NODE, SECONDS, STORAGE_ID, STRING, VMID
+from hostd.core.kinds import BOOLEAN, CONFIG_ID_LIST, DIGEST, NODE, SECONDS, VMID
 from hostd.core.schema import Kind, param
 from hostd.guests import changes, index
 from hostd.guests import config as files
@@ -21,8 +21,6 @@ from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.index import Entry
 from hostd.guests.lxc import lifecycle, mounts, plan
 from hostd.guests.lxc.config import OPTIONS, is_unprivileged, shown_comment
-from hostd.guests.lxc.inside.accounts import check_keys
-from hostd.storage.volume import VolumeId
 
 _CHANGE_S = 60.0
 _CONFIG_PRIVILEGES = (
@@ -65,26 +63,6 @@ class ConfigParams:
     vmid: int = param(VMID, doc="Guest id.")
     current: bool = param(BOOLEAN, default=False, shown_default=0, doc="What counts now, without pending changes.")
     snapshot: str = param(Kind(format="pve-configid", max_length=40), default="", doc="As it was in a snapshot.")
-
-
-@shared.with_options(OPTIONS)
-@dataclass(frozen=True, kw_only=True)
-class CreateParams:
-    """A new container."""
-
-    node: str = param(NODE, doc="Cluster node.")
-    vmid: int = param(VMID, doc="Guest id.")
-    ostemplate: str = param(Kind(max_length=255), doc="Volume id of the template to unpack.")
-    storage: str = param(STORAGE_ID, default="local", shown_default="local", doc="Where volumes go that name no place.")
-    unprivileged: bool = param(BOOLEAN, default=True, shown_default=1, doc="Users inside are others on the host.")
-    password: str = param(_PASSWORD, default="", doc="Password of root inside.")
-    ssh_public_keys: str = param(STRING, default="", name="ssh-public-keys", doc="Keys that may log in as root.")
-    start: bool = param(BOOLEAN, default=False, shown_default=0, doc="Start it once it is made.")
-    pool: str | None = param(Kind(format="pve-poolid"), default=None, doc="Pool that it is put into.")
-    restore: bool = param(BOOLEAN, default=False, doc="Restore a backup (not supported yet).")
-    ha_managed: bool = param(
-        BOOLEAN, default=False, shown_default=0, name="ha-managed", doc="Have it looked after, once it is made."
-    )
 
 
 @shared.with_options(OPTIONS)
@@ -360,51 +338,7 @@ def update_vm(ctx: Context, p: ChangeParams) -> object:
     return None
 
 
-# --- make and remove
-
-
-@endpoint(
-    "POST",
-    "/nodes/{node}/lxc",
-    params=CreateParams,
-    returns=UPID,
-    allow=ALL,
-    runs_on="node",
-    privileged=True,
-    checked_in_code=True,
-)
-def create_vm(ctx: Context, p: CreateParams) -> object:
-    """Make a container from a template; ``<storage>:<GiB>`` as a volume allocates a new one."""
-    if not ctx.may(f"/vms/{p.vmid}", "VM.Allocate") and not (p.pool and ctx.may(f"/pool/{p.pool}", "VM.Allocate")):
-        raise Denied(f"Permission check failed (/vms/{p.vmid}, VM.Allocate)")
-    if p.restore:
-        raise Unsupported("restoring containers is not supported yet")
-    values = shared.given_options(p)
-    values.setdefault("rootfs", f"{p.storage}:{plan.DEFAULT_ROOT_GIB}")
-    if p.unprivileged:
-        values["unprivileged"] = "1"
-    planned = require_plan(ctx, p.vmid, values, unprivileged=p.unprivileged)
-    if "rootfs" in planned.existing:
-        raise Invalid({"rootfs": "a new container needs a new volume: '<storage>:<GiB>'"})
-    if wrong := check_keys(p.ssh_public_keys):
-        raise Invalid({"ssh-public-keys": wrong})
-    shared.require_volume(ctx, VolumeId.parse(p.ostemplate))
-    files.require_free(ctx.mirror, GuestKind.LXC, p.vmid)
-    secrets = {"password": p.password, "ssh_keys": p.ssh_public_keys}
-    hamanaged.require_allowed(ctx, p.ha_managed)
-    upid = ctx.spawn(
-        "vzcreate",
-        str(p.vmid),
-        vmid=p.vmid,
-        template=p.ostemplate,
-        values=values,
-        start=p.start and not p.ha_managed,
-        pool=p.pool or "",
-        **secrets,
-    )
-    if p.ha_managed:
-        hamanaged.add_after(ctx, upid, "ct", p.vmid, start=p.start)
-    return upid
+# --- remove
 
 
 @endpoint(

@@ -8,6 +8,7 @@ from hostd.core.errors import ParseError
 from hostd.guests.lxc.volumes import as_container_argv
 
 HEAD_BYTES: Final = 512
+MEMBER_BYTES: Final = 1 << 20
 # First bytes (RFC 1952, xz-file-format.txt, RFC 8878, bzip2) → option of tar(1).
 _MAGIC: Final = (
     (b"\x1f\x8b", "--gzip"),
@@ -18,6 +19,10 @@ _MAGIC: Final = (
 _TAR_MARK: Final = slice(257, 262)
 # Device nodes are the kernel's and LXC's business; a container may not make any.
 _EXCLUDED: Final = ("./dev/*", "dev/*")
+# What a backup says of its container, before all else; these files are not the container's. The second one is the
+# firewall's, which is not restored yet.
+CONFIG: Final = "./etc/vzdump/pct.conf"
+_OF_BACKUPS: Final = (CONFIG, "./etc/vzdump/pct.fw")
 
 
 def compression(head: bytes) -> str:
@@ -30,16 +35,23 @@ def compression(head: bytes) -> str:
     raise ParseError("this is no tar archive (plain, gzip, xz, zstd or bzip2)")
 
 
-def extract_argv(root: str, option: str, *, unprivileged: bool) -> list[str]:
-    """Unpack stdin below ``root`` as the container's root.
+def member_argv(option: str, name: str) -> list[str]:
+    """One file of the archive at stdin to stdout, as nobody of the host's; a longer one is an error (prlimit(1))."""
+    unpacked = [*([option] if option else []), "--to-stdout", "--occurrence=1", name]
+    return [*as_container_argv(True), "prlimit", f"--fsize={MEMBER_BYTES}", "tar", "--extract", "--file=-", *unpacked]
+
+
+def extract_argv(root: str, option: str, *, unprivileged: bool, backup: bool = False) -> list[str]:
+    """Unpack stdin below ``root`` as the container's root. ``backup``: it was a container, and has access lists.
 
     tar strips leading slashes and ``..`` and puts links in place last, so that nothing is written through them.
     """
-    excludes = [word for pattern in _EXCLUDED for word in ("--exclude", pattern)]
+    patterns = (*_EXCLUDED, *_OF_BACKUPS) if backup else _EXCLUDED
+    excludes = [word for pattern in patterns for word in ("--exclude", pattern)]
     return [
         *as_container_argv(unprivileged),
         "tar", "--extract", "--file=-", *([option] if option else []), "--directory", root,
         "--numeric-owner", "--preserve-permissions", "--same-owner", "--delay-directory-restore",
-        "--xattrs", "--xattrs-include=user.*", "--xattrs-include=security.capability",
+        *(["--acls"] if backup else []), "--xattrs", "--xattrs-include=user.*", "--xattrs-include=security.capability",
         "--anchored", *excludes,
     ]  # fmt: skip

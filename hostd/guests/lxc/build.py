@@ -20,13 +20,15 @@ from hostd.guests.lxc.volumes import as_container_argv, owner_of
 
 _UNPACK_S = 3600
 _SET_UP_S = 60
+_TOLD = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
     """``mounts``: (command, target) in order, the first target is ``root``. ``job`` is done in the files there.
 
-    ``template`` "": the files are there already.
+    ``template`` "": the files are there already. ``backup``: it is one of a container. ``ignore_errors``: what cannot
+    be unpacked is left out, with a warning.
     """
 
     root: str
@@ -34,6 +36,8 @@ class Build:
     template: str
     unprivileged: bool
     job: Job
+    backup: bool = False
+    ignore_errors: bool = False
 
     def to_json(self) -> str:
         return json.dumps({**_plain(self), "job": self.job.to_json()})
@@ -75,17 +79,19 @@ def build(run: Run, work: Build) -> Report:
     for argv, target in work.mounts:
         make_folder(target, owner_of(work.unprivileged))
         run(argv, timeout_s=60)
-    if work.template:
-        _unpack(run, work)
-    return set_up(run, work.root, work.job, unprivileged=work.unprivileged)
+    skipped = _unpack(run, work) if work.template else ()
+    report = set_up(run, work.root, work.job, unprivileged=work.unprivileged)
+    return dataclasses.replace(report, warnings=(*skipped, *report.warnings))
 
 
-def _unpack(run: Run, work: Build) -> None:
+def _unpack(run: Run, work: Build) -> tuple[str, ...]:
+    """What could not be unpacked, where that is to be ignored."""
     with open(work.template, "rb", buffering=0) as file:
         option = archive.compression(file.read(archive.HEAD_BYTES))
         file.seek(0)
-        argv = archive.extract_argv(work.root, option, unprivileged=work.unprivileged)
-        run(argv, timeout_s=_UNPACK_S, stdin=file.fileno())
+        argv = archive.extract_argv(work.root, option, unprivileged=work.unprivileged, backup=work.backup)
+        result = run(argv, timeout_s=_UNPACK_S, stdin=file.fileno(), check=not work.ignore_errors)
+    return tuple(result.stderr.splitlines()[-_TOLD:]) if result.code else ()
 
 
 def build_isolated(run: Run, work: Build) -> Report:

@@ -13,7 +13,7 @@ from hostd.guests.lxc import isolated
 from hostd.guests.lxc.volumes import Source, format_volume, mount_argv, source_of
 from hostd.storage import copying
 from hostd.storage.catalog import Catalog
-from hostd.storage.interface import Snapshots, VolumeSpec
+from hostd.storage.interface import Driver, Snapshots, VolumeSpec
 from hostd.storage.volume import VolumeId
 
 _COPY_S: Final = 7 * 24 * 3600.0
@@ -40,16 +40,21 @@ def copy(catalog: Catalog, run: Run, wanted: Copied) -> VolumeId:
 
     ``limit_kib`` counts for images only: files are copied as fast as they can be.
     """
-    form = catalog.require(wanted.storage, "rootdir").info.container_format
     now = catalog.format(wanted.source)
-    if now == "subvol" and not wanted.size_bytes and form == "raw":
-        form = now  # a folder without a limit stays one, where the storage has folders
+    form = form_on(catalog.require(wanted.storage, "rootdir"), now, wanted.size_bytes)
     if now == form:
         return copying.copy(
             catalog, run, wanted.source, wanted.storage, wanted.vmid,
             content="rootdir", format=form, snapshot=wanted.snapshot, limit_kib=wanted.limit_kib,
         )  # fmt: skip
     return _copy_tree(catalog, run, wanted, form)
+
+
+def form_on(driver: Driver, now: str, size_bytes: int) -> str:
+    """The form that a container's volume has on a storage. ``now``: the one that it has; ``size_bytes`` 0: no limit."""
+    if now == "subvol" and not size_bytes and driver.info.container_format == "raw":
+        return now  # a folder without a limit stays one, where the storage has folders
+    return driver.info.container_format
 
 
 def _copy_tree(catalog: Catalog, run: Run, wanted: Copied, form: str) -> VolumeId:

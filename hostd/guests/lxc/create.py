@@ -27,7 +27,7 @@ from hostd.storage.catalog import Catalog
 from hostd.storage.volume import Content, VolumeId
 from hostd.tasks.log import TaskLog
 
-_CREATE_LOCK = "create"
+CREATE_LOCK = "create"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ def create(host: Host, log: TaskLog, vmid: int, wanted: NewContainer, *, engine:
     catalog = catalog_of(host)
     template = template_path(catalog, wanted.template)
     with files.lock(vmid), Undo() as undo:
-        reserved = files.create(host.store, place, GuestFile(current={**plain, "lock": _CREATE_LOCK}))
+        reserved = files.create(host.store, place, GuestFile(current={**plain, "lock": CREATE_LOCK}))
         undo.add(host.store.delete, place.path)
         undo.add(lifecycle.remove_runtime_files, vmid)
         if unprivileged:

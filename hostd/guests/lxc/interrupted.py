@@ -12,11 +12,12 @@ from typing import Final
 
 from hostd.core.errors import NotFound
 from hostd.guests import config as files
-from hostd.guests import notes, snapshots
+from hostd.guests import handover, notes, snapshots
 from hostd.guests.changes import free_unused
 from hostd.guests.config import StoredGuest
 from hostd.guests.lxc import config as keys
 from hostd.guests.lxc.engine import Engine
+from hostd.guests.lxc.handover import settle as settle_move
 from hostd.guests.lxc.ownership import all_volumes, where
 from hostd.guests.lxc.snapshotting import ContainerSteps
 from hostd.guests.marks import unmarked
@@ -42,6 +43,8 @@ def opened(
 def settle(host: Host, log: TaskLog, guest: StoredGuest, engine: Engine | None = None) -> StoredGuest:
     """The guest as it is once the operation that its mark tells of is ended. The caller holds the node's lock."""
     mark = guest.file.current.get("lock", "")
+    if mark == handover.LOCK:
+        return settle_move(host, log, guest)
     if mark not in _OURS:
         return guest
     vmid = guest.where.vmid

@@ -21,6 +21,7 @@ from hostd.guests.lxc import plan as planning
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc import volumes as filesystems
 from hostd.guests.lxc.engine import Engine, SystemdEngine
+from hostd.guests.lxc.handover import settle as settle_move
 from hostd.guests.lxc.interrupted import opened, settle
 from hostd.guests.lxc.ownership import all_volumes as all_volumes
 from hostd.guests.lxc.ownership import owned as owned
@@ -41,19 +42,25 @@ def start(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None, 
     """Start a container: waiting changes count from now on. Returns when its first program runs."""
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid):
-        guest = opened(host, log, vmid, skip_lock=skip_lock, engine=engine)
-        if guest.file.current.get("template") == "1":
-            raise Conflict(f"CT {vmid} is a template and cannot be started; clone it")
-        if engine.running(vmid):
-            raise Conflict(f"CT {vmid} already running")
-        if guest.file.pending:
-            guest = _settle(host, log, guest)
-        for text in launch.not_enforced(keys.parse_container(vmid, guest.file)):
-            log.warn(text)
-        run_hook(host, log, vmid, guest.file.current, Phase.PRE_START)
-        engine.start(vmid)
+        guest = start_locked(host, log, vmid, engine, skip_lock=skip_lock)
     log.info(f"CT {vmid} started")
     run_hook(host, log, vmid, guest.file.current, Phase.POST_START)
+
+
+def start_locked(host: Host, log: TaskLog, vmid: int, engine: Engine, *, skip_lock: bool = False) -> StoredGuest:
+    """The same by who holds the guest's lock; ``post-start`` is left to it."""
+    guest = opened(host, log, vmid, skip_lock=skip_lock, engine=engine)
+    if guest.file.current.get("template") == "1":
+        raise Conflict(f"CT {vmid} is a template and cannot be started; clone it")
+    if engine.running(vmid):
+        raise Conflict(f"CT {vmid} already running")
+    if guest.file.pending:
+        guest = _settle(host, log, guest)
+    for text in launch.not_enforced(keys.parse_container(vmid, guest.file)):
+        log.warn(text)
+    run_hook(host, log, vmid, guest.file.current, Phase.PRE_START)
+    engine.start(vmid)
+    return guest
 
 
 def _settle(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
@@ -77,27 +84,40 @@ def shutdown(
     """Ask the container to power off and wait; ``force_stop`` ends it when time is over."""
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid):
-        guest = files.load(host.store, where(host, vmid))
-        files.check_unlocked(guest, skip=skip_lock)
-        if not engine.running(vmid):
-            raise Conflict(f"CT {vmid} not running")
-        run_hook(host, log, vmid, guest.file.current, Phase.PRE_STOP)
-        log.info(f"asked CT {vmid} to shut down, waiting up to {timeout_s} s")
-        if not engine.shutdown(vmid, timeout_s):
-            if not force_stop:
-                raise TimedOut(f"CT {vmid} did not shut down within {timeout_s} s (got timeout)")
-            log.info(f"CT {vmid} still running - terminating now")
-            engine.kill(vmid)
+        guest = _unlocked(host, log, vmid, skip_lock=skip_lock)
+        shut_down_locked(host, log, guest, engine, timeout_s=timeout_s, force_stop=force_stop)
     log.info(f"CT {vmid} stopped")
     run_hook(host, log, vmid, guest.file.current, Phase.POST_STOP)
+
+
+def shut_down_locked(
+    host: Host, log: TaskLog, guest: StoredGuest, engine: Engine, *, timeout_s: int, force_stop: bool
+) -> None:
+    """The same by who holds the guest's lock; ``post-stop`` is left to it."""
+    vmid = guest.where.vmid
+    if not engine.running(vmid):
+        raise Conflict(f"CT {vmid} not running")
+    run_hook(host, log, vmid, guest.file.current, Phase.PRE_STOP)
+    log.info(f"asked CT {vmid} to shut down, waiting up to {timeout_s} s")
+    if not engine.shutdown(vmid, timeout_s):
+        if not force_stop:
+            raise TimedOut(f"CT {vmid} did not shut down within {timeout_s} s (got timeout)")
+        log.info(f"CT {vmid} still running - terminating now")
+        engine.kill(vmid)
+
+
+def _unlocked(host: Host, log: TaskLog, vmid: int, *, skip_lock: bool) -> StoredGuest:
+    """A guest that no operation holds; an interrupted move is ended first."""
+    guest = settle_move(host, log, files.load(host.store, where(host, vmid)))
+    files.check_unlocked(guest, skip=skip_lock)
+    return guest
 
 
 def stop(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None, skip_lock: bool = False) -> None:
     """End every process of the container at once; nothing to do when it does not run."""
     engine = engine or SystemdEngine(host.run)
     with files.lock(vmid):
-        guest = files.load(host.store, where(host, vmid))
-        files.check_unlocked(guest, skip=skip_lock)
+        guest = _unlocked(host, log, vmid, skip_lock=skip_lock)
         if not engine.running(vmid):
             log.info(f"CT {vmid} is not running")
             return

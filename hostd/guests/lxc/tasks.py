@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from hostd.guests.changes import Change
 from hostd.guests.lxc import cloning, disks, lifecycle, power, snapshot_operations
 from hostd.guests.lxc.create import NewContainer, create
+from hostd.guests.lxc.restore import Wanted, restore
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
 from hostd.tasks.registry import task
@@ -30,6 +31,37 @@ def create_task(
         template=template, values=values, password=password, ssh_keys=ssh_keys, start=start, pool=pool
     )
     create(host, log, vmid, wanted)
+
+
+@task("vzrestore")
+def restore_task(
+    host: Host,
+    log: TaskLog,
+    *,
+    vmid: int,
+    archive: str,
+    user: str,
+    storage: str,
+    values: Mapping[str, str],
+    unique: bool = False,
+    force: bool = False,
+    ignore_errors: bool = False,
+    start: bool = False,
+    pool: str = "",
+) -> None:
+    """Make a container from its backup; ``user``: who restores, by whose rights the backup's settings are taken."""
+    wanted = Wanted(
+        archive=archive,
+        user=user,
+        storage=storage,
+        given=values,
+        unique=unique,
+        force=force,
+        ignore_errors=ignore_errors,
+        start=start,
+        pool=pool,
+    )
+    restore(host, log, vmid, wanted)
 
 
 @task("vzconfig")

@@ -12,16 +12,16 @@ from dataclasses import replace
 from typing import Final
 
 from hostd.guests import config as files
-from hostd.guests import notes, snapshots
+from hostd.guests import handover, notes, snapshots
 from hostd.guests.changes import free_unused
 from hostd.guests.config import StoredGuest
 from hostd.guests.marks import unmarked
 from hostd.guests.options import is_unused
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu import handover
 from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu.connection import LibvirtMachines
 from hostd.guests.qemu.definitions import disk_paths
+from hostd.guests.qemu.handover import settle as settle_move
 from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.snapshotting import MachineSteps
 from hostd.guests.qemu.volumes import lost_memory, missing_volumes, where
@@ -48,7 +48,7 @@ def settle(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines | No
     guest = _end_notes(host, log, guest, machines)
     mark = guest.file.current.get("lock", "")
     if mark == handover.LOCK:
-        return handover.settle(host, log, guest, machines or LibvirtMachines())
+        return settle_move(host, log, guest, machines or LibvirtMachines())
     if mark not in _OURS:
         return guest
     vmid = guest.where.vmid

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 # Moves that this node began, one file a service; gone with a boot, as the guests are.
 MOVES: Final = Path("/run/hostd/ha-moves")
 _POLL_S: Final = 0.5
-_MOVE: Final = "qmigrate"
+_MOVES: Final = {GuestKind.QEMU: ("qmigrate", "online"), GuestKind.LXC: ("vzmigrate", "restart")}
 
 
 class HostGuests:
@@ -98,7 +98,8 @@ class HostGuests:
         return bool(held and held.node == target and not held.kept and said and said.watched)
 
     def move(self, sid: str, how: Move, target: str) -> bool:
-        if not self._may_move(sid):
+        where = self._where(sid)
+        if where is None:
             return False
         self._begin_move(sid, target)
         self._tell(Kind.SERVICE_MOVE_START, sid=sid, how=str(how), target=target)
@@ -108,18 +109,11 @@ class HostGuests:
                 return False
             self._tell(Kind.SERVICE_STOPPED, sid=sid)
         road = roads.road(self._host.mirror, self._members(), self._host.node, target)
-        moved = self._run(sid, _MOVE, {**road, "online": self.is_running(sid)}) or self.home(sid) == target
+        type, live = _MOVES[where.kind]
+        moved = self._run(sid, type, {**road, live: self.is_running(sid)}) or self.home(sid) == target
         if moved:
             self._tell(Kind.SERVICE_MOVE_END, sid=sid, how=str(how), target=target)
         return moved
-
-    def _may_move(self, sid: str) -> bool:
-        """A container is moved by nobody yet: it must not be stopped for nothing."""
-        where = self._where(sid)
-        if where is not None and where.kind is GuestKind.LXC:
-            log.warning("%s: moving containers is not supported yet", sid)
-            return False
-        return where is not None
 
     def _members(self) -> Sequence[cluster.Member]:
         standing = self._host.mirror.members()

@@ -1,4 +1,4 @@
-"""Root file system, layer 2: kernel, ZFS, the files of ``rootfs/`` and the initial RAM disk.
+"""Root file system, layer 2: kernel, ZFS, the files of ``rootfs/``, our container template, the initial RAM disk.
 
 The initial RAM disk is generic and made once, here: making one takes 10 s natively and minutes on an emulated machine.
 """
@@ -13,9 +13,9 @@ from imagebuild import kernel, layer
 from imagebuild.cache import clear, digest, prune, tree_digest
 from imagebuild.context import Context
 from imagebuild.progress import stage
-from imagebuild.steps import base
+from imagebuild.steps import base, template
 
-FORMAT = 3
+FORMAT = 4
 ON_DEMAND = ("virtlockd.service", "virtlogd.service", "e2scrub_reap.service", "grub-common.service")
 """Not started at boot: the first two by their sockets when libvirt asks, the others have nothing to do here."""
 
@@ -23,7 +23,8 @@ ON_DEMAND = ("virtlockd.service", "virtlogd.service", "e2scrub_reap.service", "g
 @functools.cache
 def place(ctx: Context) -> Path:
     overlay = tree_digest(ctx.source / "rootfs")
-    return ctx.place("image", f"system-{digest(FORMAT, base.place(ctx).name, kernel.place(ctx).name, overlay)}")
+    below = (base.place(ctx).name, kernel.place(ctx).name, template.place(ctx).name)
+    return ctx.place("image", f"system-{digest(FORMAT, *below, overlay)}")
 
 
 def layers(ctx: Context) -> list[Path]:
@@ -42,6 +43,7 @@ def run(ctx: Context) -> None:
     recipe = layer.Recipe(
         lower=[str(base.place(ctx))],
         overlays=[str(ctx.source / "rootfs"), str(sources)],
+        files={"template": str(template.place(ctx))},
         repository=str(kernel.place(ctx)),
         environment={"INITRD": "No"},
         commands=[
@@ -51,6 +53,7 @@ def run(ctx: Context) -> None:
             # Names, keys and ids are made on the machine itself; a host id would also get into the RAM disk.
             ["rm", "-f", "/etc/hostid", "/etc/hostname", "/var/lib/dbus/machine-id", "/etc/resolv.conf"],
             ["update-initramfs", "-c", "-k", pair.abi],
+            template.installed_as(ctx),
             ["find", "/etc/ssh", "-name", "ssh_host_*", "-delete"],
             ["truncate", "-s", "0", "/etc/machine-id"],
             ["rm", "-f", *(f"/etc/systemd/system/multi-user.target.wants/{name}" for name in ON_DEMAND)],

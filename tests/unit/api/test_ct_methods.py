@@ -42,7 +42,7 @@ WAITING = ("vzshutdown:100", "vzshutdown:101", "vzstart:100")
 def here(site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(locks, "DIRECTORY", str(tmp_path / "locks"))
     monkeypatch.setattr(running, "FOLDER", str(tmp_path / "run"))
-    site.store.write("storage.cfg", f"dir: local\n\tpath {tmp_path}\n\tcontent rootdir,vztmpl\n\n".encode())
+    site.store.write("storage.cfg", f"dir: local\n\tpath {tmp_path}\n\tcontent rootdir,vztmpl,backup\n\n".encode())
     site.store.write(PLACE, CONF)
     site.store.write("nodes/alpha/qemu-server/101.conf", b"name: other\n")
     return site
@@ -149,9 +149,64 @@ def test_wrong_parameters_are_named(here: Any, values: dict[str, object], key: s
 
 def test_what_else_stops_a_creation(here: Any) -> None:
     assert "already exists on node 'alpha'" in create(here, vmid=101).status
-    assert create(here, restore=1).status_code == 500
     assert create(here, ostemplate="/etc/passwd").status_code == 400
     assert not here.tasks.spawned
+
+
+BACKUP = "local:backup/vzdump-lxc-100-2026_01_02-03_04_05.tar.zst"
+PEOPLE = b"""user:keeper@pve:1:
+user:stranger@pve:1:
+role:backup:VM.Backup:
+role:space:Datastore.AllocateSpace:
+acl:1:/vms/100:keeper@pve:backup:
+acl:1:/storage/local:keeper@pve,stranger@pve:space:
+acl:1:/vms/300:stranger@pve:PVEVMAdmin:
+"""
+
+
+def test_a_restore_is_a_task_that_reads_the_backup(here: Any) -> None:
+    data(create(here, ostemplate=BACKUP, restore=1, unique=1, vmid=300, hostname="other", start=1, rootfs="local:2"))
+    task = here.tasks.spawned[0]
+    assert (task["type"], task["id"]) == ("vzrestore", "300")
+    assert task["args"] == {
+        "vmid": 300, "archive": BACKUP, "user": "root@pam", "storage": "local", "unique": True, "force": False,
+        "ignore_errors": False, "start": True, "pool": "", "values": {"hostname": "other", "rootfs": "local:2"},
+    }  # fmt: skip
+
+
+def test_what_is_there_is_restored_over_only_when_it_is_asked_for(here: Any) -> None:
+    assert "already exists" in create(here, ostemplate=BACKUP, restore=1, vmid=100).status
+    assert "already exists" in create(here, ostemplate=BACKUP, restore=1, force=1, vmid=101).status, "it is a machine"
+    data(create(here, ostemplate=BACKUP, restore=1, force=1, vmid=100, unprivileged=0))
+    assert here.tasks.spawned[0]["args"]["values"] == {"unprivileged": "0"}
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"unique": 1}, "restore"),
+        ({"force": 1}, "force"),
+        ({"ignore-unpack-errors": 1}, "ignore-unpack-errors"),
+        ({"restore": 1, "password": "secret"}, "password"),
+    ],
+)
+def test_what_goes_together_with_a_restore(here: Any, values: dict[str, object], key: str) -> None:
+    values = {"ostemplate": BACKUP, **values} if "restore" in values else values
+    answer = create(here, vmid=300, **values)
+    assert key in answer.get_json()["errors"]
+
+
+def test_who_may_restore(here: Any) -> None:
+    """Who may back a container up may restore it over itself, and nobody reads others' files by a new container."""
+    here.store.write("user.cfg", PEOPLE)
+    over = {"ostemplate": BACKUP, "restore": 1, "force": 1}
+    call = "/nodes/alpha/lxc"
+    assert here.call("POST", call, "keeper@pve", data={"vmid": 100, **over}).status_code == 200
+    assert here.call("POST", call, "keeper@pve", data={"vmid": 300, **over}).status_code == 403
+    assert here.call("POST", call, "stranger@pve", data={"vmid": 100, **over}).status_code == 403
+    refused = here.call("POST", call, "stranger@pve", data={"vmid": 300, **over})
+    assert "VM.Backup" in refused.status
+    assert len(here.tasks.spawned) == 1
 
 
 def test_a_change_is_written_at_once(here: Any) -> None:

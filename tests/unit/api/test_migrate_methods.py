@@ -1,25 +1,28 @@
-"""Moving machines by the API: what the task is told, who may, what is refused."""
+"""Moving guests by the API: what the task is told, who may, what is refused."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hostd.cluster.standing import Member, Standing
+from hostd.guests.lxc import running
 from tests.unit.api.conftest import Site
 
 STORAGES = b"""dir: local
 \tpath /nowhere/vz
-\tcontent images
+\tcontent images,rootdir
 
 dir: other
 \tpath /nowhere/other
-\tcontent images
+\tcontent images,rootdir
 \tbwlimit migration=500
 
 """
 CALL = "/nodes/alpha/qemu/100/migrate"
+CONTAINER = "/nodes/alpha/lxc/101/migrate"
 
 
 def data(answer: Any) -> Any:
@@ -84,3 +87,52 @@ def test_all_machines_of_a_node(two: Site) -> None:
 
 def test_what_can_go_along(two: Site) -> None:
     assert data(two.get("/nodes/alpha/capabilities/qemu/migration")) == {"has-dbus-vmstate": 0}
+
+
+@pytest.fixture
+def container(two: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """``two`` with container 101, which is off; ``tmp_path/101`` would be the process of one that runs."""
+    monkeypatch.setattr(running, "init_pid", lambda vmid: 1 if (tmp_path / str(vmid)).exists() else None)
+    two.store.write("nodes/alpha/lxc/101.conf", b"rootfs: local:101/vm-101-disk-0.raw,size=1G\n")
+    two.store.mkdir("ha", parents=True)
+    return two
+
+
+def test_a_containers_task(container: Site) -> None:
+    answer = container.call(
+        "POST", CONTAINER, data={"target": "beta", "restart": "1", "target-storage": "other", "bwlimit": "77.5"}
+    )
+    data(answer)
+    task = container.tasks.spawned[-1]
+    assert (task["type"], task["id"]) == ("vzmigrate", "101")
+    assert task["args"] == {
+        "vmid": 101,
+        "target": "beta",
+        "others": ["beta"],
+        "addresses": ["10.0.0.2", "10.9.0.2"],
+        "network": "10.9.0.0/24",
+        "secure": False,
+        "storages": {"": "other"},
+        "restart": True,
+        "timeout_s": 180,
+        "limit_kib": 77,
+    }
+    assert data(container.get(CONTAINER)) == {"running": 0, "allowed-nodes": ["beta"], "not-allowed-nodes": {}}
+
+
+def test_a_container_that_runs_moves_by_a_restart_only(container: Site, tmp_path: Path) -> None:
+    (tmp_path / "101").touch()
+    answer = container.call("POST", CONTAINER, data={"target": "beta", "online": "1"})
+    assert answer.status_code == 400
+    assert "restart" in answer.json["errors"]["online"]  # type: ignore[index]
+    assert "restart" in container.call("POST", CONTAINER, data={"target": "beta"}).json["message"]  # type: ignore[index]
+    assert container.tasks.spawned == []
+    data(container.call("POST", CONTAINER, data={"target": "beta", "online": "1", "restart": "1", "timeout": "5"}))
+    assert container.tasks.spawned[-1]["args"]["timeout_s"] == 5
+
+
+def test_a_container_that_is_looked_after_is_the_managers_to_move(container: Site) -> None:
+    container.store.write("ha/resources.cfg", b"ct: 101\n\tstate started\n\n")
+    data(container.call("POST", CONTAINER, data={"target": "beta"}))
+    assert container.tasks.spawned[-1]["type"] == "hamigrate"
+    assert container.tasks.spawned[-1]["args"] == {"sid": "ct:101", "target": "beta"}

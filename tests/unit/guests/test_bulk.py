@@ -82,13 +82,14 @@ def test_only_machines_are_suspended() -> None:
     assert [(type, vmid) for type, vmid, _ in tasks.calls] == [("qmsuspend", n) for n in (105, 103, 102)]
 
 
-def test_machines_move_and_containers_stay() -> None:
-    tasks, log = Tasks(), ListLog()
+def test_machines_move_while_they_run_and_containers_by_a_restart() -> None:
+    tasks = Tasks()
     members = bulk.wanted(CONFIGS, only=[100, 101, 103])
-    bulk.migrate(log, tasks, members, lambda m: m.vmid == 100, {"target": "b"}, sleep=lambda _s: None)
+    args = {"target": "b", "with_local_disks": True}
+    bulk.migrate(ListLog(), tasks, members, lambda m: m.vmid != 103, args, sleep=lambda _s: None)
     assert tasks.calls == [
-        ("qmigrate", 100, {"vmid": 100, "target": "b", "online": True}),
-        ("qmigrate", 103, {"vmid": 103, "target": "b", "online": False}),
+        ("qmigrate", 100, {"vmid": 100, "target": "b", "with_local_disks": True, "online": True}),
+        ("vzmigrate", 101, {"vmid": 101, "target": "b", "restart": True}),
+        ("qmigrate", 103, {"vmid": 103, "target": "b", "with_local_disks": True, "online": False}),
     ]
-    assert [line for line in log.lines if "CT 101 stays" in line]
     assert tasks.most == 1

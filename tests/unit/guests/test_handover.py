@@ -5,9 +5,10 @@ from __future__ import annotations
 from hostd.cluster.store import MemoryStore
 from hostd.core.formats.keyvalue import QEMU_PENDING, format_guest, parse_guest
 from hostd.guests import config as files
+from hostd.guests import handover
 from hostd.guests.config import GuestKind, GuestPath, StoredGuest
-from hostd.guests.qemu import handover
-from hostd.guests.qemu.handover import Handover
+from hostd.guests.handover import Handover
+from hostd.guests.qemu.handover import settle
 from hostd.guests.qemu.machines import MachineState
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
@@ -51,7 +52,7 @@ def settled(node: str, move: Handover, state: MachineState | None) -> tuple[Stor
     machines = FakeMachines({100: state} if state else {})
     where = GuestPath(node=node, kind=GuestKind.QEMU, vmid=100)
     guest = files.create(store, where, handover.marked(parse_guest(TEXT, pending=QEMU_PENDING), move))
-    return handover.settle(host, ListLog(), guest, machines), machines
+    return settle(host, ListLog(), guest, machines), machines
 
 
 def test_on_the_target_a_move_is_completed() -> None:

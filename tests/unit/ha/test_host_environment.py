@@ -99,9 +99,10 @@ class Node:
             self.running.add(vmid)
         if type in ("qmstop", "qmshutdown"):
             self.running.discard(vmid)
-        if type == "qmigrate":
+        if type in ("qmigrate", "vzmigrate"):
+            kind = "lxc" if type == "vzmigrate" else "qemu-server"
             self.host.store.rename(
-                f"nodes/{self.name}/qemu-server/{vmid}.conf", f"nodes/{args['target']}/qemu-server/{vmid}.conf"
+                f"nodes/{self.name}/{kind}/{vmid}.conf", f"nodes/{args['target']}/{kind}/{vmid}.conf"
             )
 
 
@@ -470,6 +471,22 @@ def test_a_running_guest_waits_for_a_watched_target(site: Site) -> None:
             "network": "10.0.0.0/8", "addresses": ["10.0.0.2"],
         }
     ]  # fmt: skip
+
+
+def test_a_running_container_moves_by_a_restart(site: Site) -> None:
+    for name in ("alpha", "beta"):
+        site.store.mkdir(f"nodes/{name}/lxc", parents=True)
+    site.store.write("nodes/alpha/lxc/200.conf", b"memory: 512\n")
+    alpha, beta = site.nodes["alpha"], site.nodes["beta"]
+    alpha.running.add(200)
+    beta.agent.take_lock(agent_lock("beta"))
+    beta.agent.publish(Publication(state=AgentState.ACTIVE, watched=True))
+    site.sync()
+    moved = Job(sid="ct:200", id="1", state=ServiceState.MIGRATE, target="beta", timeout_s=None)
+    assert finish(alpha, moved) is Code.OK
+    assert alpha.tasks.spawned == [("vzmigrate", 200)]
+    assert alpha.tasks.args[-1]["restart"] is True
+    assert site.read("nodes/beta/lxc/200.conf")
 
 
 # --- both together

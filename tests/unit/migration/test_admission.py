@@ -16,6 +16,8 @@ from hostd.access import keys, tickets
 from hostd.cluster.store import MemoryStore
 from hostd.core.errors import Conflict, Denied, HostError, NotFound, Unavailable
 from hostd.daemons import incoming as daemon
+from hostd.daemons.incoming import Greeting
+from hostd.guests.config import GuestKind
 from hostd.guests.qemu import live_move
 from hostd.migration import incoming, wire
 from hostd.migration.outgoing import address_in
@@ -69,9 +71,9 @@ def serve(site: Site, far: socket.socket, shown: Keys, work: Path, monkeypatch: 
 
     def run() -> None:
         try:
-            peer, stream, vmid = daemon.admitted(site.host, far)
+            peer, greeting = daemon.admitted(site.host, far)
             wire.send(peer, {"ok": {}})
-            found.append((stream, vmid, peer))
+            found.append((greeting, peer))
         except (HostError, OSError) as err:
             found.append(err)
 
@@ -86,13 +88,13 @@ def test_root_of_the_cluster_is_admitted_within_tls(
 ) -> None:
     found = serve(site, ends[1], site.own, tmp_path, monkeypatch)
     peer = wire.secured(ends[0], site.store, "b")
-    wire.greet(peer, site.store, Stream.CONTROL, 100)
+    wire.greet(peer, site.store, Stream.CONTROL, 100, kind=GuestKind.LXC)
     found[0].join(10)
-    assert found[1][:2] == (Stream.CONTROL, 100)
-    assert isinstance(found[1][2], ssl.SSLSocket)
+    assert found[1][0] == Greeting(stream=Stream.CONTROL, vmid=100, kind=GuestKind.LXC)
+    assert isinstance(found[1][1], ssl.SSLSocket)
     peer.close()
-    assert wire.receive(found[1][2]) is None
-    found[1][2].close()
+    assert wire.receive(found[1][1]) is None
+    found[1][1].close()
 
 
 def test_another_certificate_ends_it_before_anything_is_said(
@@ -106,7 +108,9 @@ def test_another_certificate_ends_it_before_anything_is_said(
 
 
 def said(site: Site, *, plain: bool = False, **more: object) -> tuple[Stream, int]:
-    return daemon._greeted(site.host, {"stream": "control", "vmid": 100, **more}, plain=plain)
+    found = daemon._greeted(site.host, {"stream": "control", "vmid": 100, **more}, plain=plain)
+    assert found.kind is GuestKind.QEMU, "what a source of an older version means, which does not say it"
+    return found.stream, found.vmid
 
 
 def test_tickets(site: Site) -> None:
@@ -167,6 +171,7 @@ def test_names_of_volumes_that_are_made() -> None:
     assert incoming.free_stem("vm-100-disk-3", 100, set()) == "vm-100-disk-3"
     assert incoming.free_stem("vm-100-disk-0", 100, {"vm-100-disk-0", "vm-100-disk-1"}) == "vm-100-disk-2"
     assert incoming.free_stem("base-9-disk-0", 100, set()) == "vm-100-disk-0"
+    assert incoming.free_stem("vm-100-disk-3", 100, set(), "subvol") == "subvol-100-disk-0"
 
 
 def test_a_device_is_written_past_the_hosts_cache() -> None:

@@ -13,8 +13,9 @@ from hostd.cluster.store import MemoryStore
 from hostd.core.errors import Conflict, HostError
 from hostd.core.formats.keyvalue import QEMU_PENDING, format_guest, parse_guest
 from hostd.core.run import Arg, Result
-from hostd.guests.qemu import handover, live_move, sockets
-from hostd.guests.qemu.handover import Handover
+from hostd.guests import handover
+from hostd.guests.handover import Handover
+from hostd.guests.qemu import live_move, sockets
 from hostd.guests.qemu.machines import MachineState
 from hostd.migration import incoming, leftovers
 from hostd.migration.incoming import Incoming

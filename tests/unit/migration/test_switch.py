@@ -11,7 +11,7 @@ from hostd.cluster.store import MemoryStore
 from hostd.core.errors import NotFound, Unavailable
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath
-from hostd.migration import machines
+from hostd.migration import machines, switch
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
 from tests.fakes.run import FakeRun
@@ -40,12 +40,12 @@ class Shaky(MemoryStore):
 
 def switched(store: Shaky, monkeypatch: pytest.MonkeyPatch) -> ListLog:
     waited: list[float] = []
-    monkeypatch.setattr(machines.time, "sleep", waited.append)
+    monkeypatch.setattr(switch.time, "sleep", waited.append)
     for node in "ab":
         store.mkdir(f"nodes/{node}/qemu-server", parents=True)
     store.write(HERE.path, b"name: x\n")
     host, log = Host(node="a", store=store, mirror=store.mirror(), run=FakeRun({})), ListLog()
-    machines._switch(host, log, files.load(store, HERE), "b")
+    switch.switch(host, log, files.load(store, HERE), "b")
     return log
 
 
@@ -66,7 +66,7 @@ def test_an_unknown_outcome_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machines, "_SWITCH_S", 0.0)
+    monkeypatch.setattr(switch, "_SWITCH_S", 0.0)
     store = Shaky(before=3)
     with pytest.raises(Unavailable):
         switched(store, monkeypatch)
@@ -83,7 +83,7 @@ def test_the_slowest_limit_counts() -> None:
 def test_a_signal_waits_until_the_step_is_over() -> None:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with machines._uninterrupted():
+        with switch.uninterrupted():
             os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)

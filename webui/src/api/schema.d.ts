@@ -874,9 +874,11 @@ export interface Methods {
       entrypoint?: string;
       env?: string;
       features?: string;
+      force?: boolean;
       "ha-managed"?: boolean;
       hookscript?: string;
       hostname?: string;
+      "ignore-unpack-errors"?: boolean;
       lock?: "backup" | "create" | "destroyed" | "disk" | "fstrim" | "migrate" | "mounted" | "rollback" | "snapshot" | "snapshot-delete";
       memory?: number;
       [key: `mp${number}`]: string;
@@ -901,6 +903,7 @@ export interface Methods {
       template?: boolean;
       timezone?: string;
       tty?: number;
+      unique?: boolean;
       unprivileged?: boolean;
       [key: `unused${number}`]: string;
       vmid: number;

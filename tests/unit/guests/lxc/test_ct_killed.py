@@ -13,8 +13,10 @@ from hostd.core.errors import NotFound
 from hostd.core.run import Result
 from hostd.core.undo import Undo
 from hostd.guests import config as files
+from hostd.guests.handover import Handover, marked
 from hostd.guests.lxc import cloning, disks, lifecycle
 from hostd.guests.lxc.cloning import Wanted
+from hostd.guests.lxc.mounts import parse_mount
 from hostd.guests.lxc.ownership import all_volumes, where
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
@@ -143,3 +145,21 @@ def begin_anew(host: Host, folder: Path) -> None:
 def on_disk(folder: Path) -> set[str]:
     found = ((storage, path) for storage in ("aa", "bb") for path in (folder / storage).glob("images/*/*"))
     return {f"{storage}:{path.parent.name}/{path.name}" for storage, path in found}
+
+
+@pytest.mark.parametrize(("target", "root"), [("alpha", "bb:vm-100-disk-7"), ("beta", "aa:100/vm-100-disk-0.raw")])
+def test_a_move_that_was_killed_is_completed_by_its_target_and_forgotten_elsewhere(
+    host: Host, target: str, root: str
+) -> None:
+    place = where(host, 100)
+    guest = files.load(host.store, place)
+    old = parse_mount("rootfs", guest.file.current["rootfs"]).source
+    moved = {old: root} if target == host.node else {}
+    files.save(host.store, guest, marked(guest.file, Handover(target=target, restart=True, moved=moved)))
+    engine, log = FakeEngine(), ListLog()
+    lifecycle.stop(host, log, 100, engine=engine)
+    after = files.load(host.store, place).file
+    assert "lock" not in after.current
+    assert not after.special
+    assert parse_mount("rootfs", after.current["rootfs"]).source == (root if target == host.node else old)
+    assert engine.calls == [], "what is asked for next decides whether it runs"

@@ -1,0 +1,27 @@
+"""How an interrupted move of a container ends; what its file says meanwhile is ``guests/handover.py``'s."""
+
+from __future__ import annotations
+
+from hostd.guests import config as files
+from hostd.guests.config import StoredGuest
+from hostd.guests.handover import completed, told, unmarked
+from hostd.node.host import Host
+from hostd.tasks.log import TaskLog
+
+
+def settle(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
+    """End an interrupted move; the caller holds the node's lock on the container. Nothing is started.
+
+    On the target it is completed. Anywhere else the container stays with this node: what the target has of it is the
+    target's to remove, which it does when it finds that the file did not come.
+    """
+    move = told(guest.file)
+    if move is None:
+        return guest
+    vmid, comes = guest.where.vmid, move.target == host.node
+    saved = files.save(host.store, guest, completed(guest.file) if comes else unmarked(guest.file))
+    if comes:
+        log.info(f"CT {vmid} belongs to this node now")
+    else:
+        log.info(f"CT {vmid} stays on this node: its move to node '{move.target}' did not come to its end")
+    return saved
