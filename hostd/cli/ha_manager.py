@@ -51,6 +51,8 @@ ROWS = (
     _row("rules remove", "DELETE", _RULE, "rule"),
     _row("rules config", "GET", _RULES),
     _row("preflight", "GET", _PREFLIGHT),
+    _row("balance", "GET", f"{_HA}/balance"),
+    _row("balance set", "PUT", f"{_HA}/balance"),
     _row("incidents", "GET", _INCIDENTS),
     _row("incident", "GET", f"{_INCIDENTS}/{{incident}}", "incident"),
 )

@@ -104,3 +104,10 @@ def test_incidents(ha: Shell) -> None:
     ha.site.store.write(stored.incident_path(one.id), json.dumps(incidents.to_wire(one)).encode())
     assert one.id in printed(ha, "incidents")
     assert "node 'beta' was lost" in printed(ha, "incident", one.id)
+
+
+def test_balancing(ha: Shell) -> None:
+    printed(ha, "balance", "set", "--enable", "1", "--guests", "100")
+    assert ha.site.store.read(stored.BALANCE).data == b"enable: 1\nguests: 100\n"
+    assert "is not above" in printed(ha, "balance", "--dry-run")
+    assert "proposals" not in printed(ha, "balance")
