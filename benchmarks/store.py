@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shutil
 import sys
 import tempfile
@@ -66,17 +67,8 @@ def passthrough(stack: contextlib.ExitStack, disk: Path, fast: Path) -> list[Pla
     return [Place("passthrough", disk / "passthrough/files", disk / "passthrough/locks")]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path, metavar="DIR")
-    parser.add_argument("--mount", type=Path, help="a directory of a mounted store; default: a daemon of its own")
-    parser.add_argument("--tmpfs", type=Path, default=Path("/dev/shm"), help="default: %(default)s")
-    parser.add_argument("--seconds", type=float, default=20, help="of file operations (default: %(default)s)")
-    parser.add_argument("--alone", action="store_true", help="no cluster of three nodes")
-    parser.add_argument("--files-only", action="store_true", help="file operations, tmpfs and ext4: seconds")
-    options = parser.parse_args()
-    if options.files_only and not options.mount:
-        parser.error("--files-only needs --mount")
+def alone(options: argparse.Namespace, results: report.Results) -> None:
+    """Files, and a single node beside its peers; all of them have ended, and are on disk, at the return."""
     with contextlib.ExitStack() as stack:
         disk = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.directory, prefix="bench-")))
         fast = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.tmpfs, prefix="bench-")))
@@ -85,7 +77,6 @@ def main() -> int:
         if not options.files_only:
             stack.callback(daemon.stop)
             daemon.start()
-        results = report.Results()
         mount = options.mount.resolve() if options.mount else daemon.mount
         places = [
             Place("store", mount / disk.name, root_of(mount) / "priv/lock"),
@@ -103,8 +94,7 @@ def main() -> int:
         for place in places:
             place.clean()
         if options.files_only:
-            print(*report.operations(results), sep="\n")
-            return 0
+            return
         client: peers.Etcd | None = None
         try:
             client, pid = stack.enter_context(peers.etcd(disk / "etcd"))
@@ -114,9 +104,28 @@ def main() -> int:
         results.single = loads.single_writes(daemon, client)
         results.loads = loads.loads(daemon, fast / "configs", GUESTS)
         results.start_s = loads.start_with(daemon, GUESTS, MANY_GUESTS)
-        if not options.alone:
-            results.members = members.measure()
-        return report.show(results)
+    os.sync()  # what was removed would otherwise be in the way of the next measurement's fsync
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory", type=Path, metavar="DIR")
+    parser.add_argument("--mount", type=Path, help="a directory of a mounted store; default: a daemon of its own")
+    parser.add_argument("--tmpfs", type=Path, default=Path("/dev/shm"), help="default: %(default)s")
+    parser.add_argument("--seconds", type=float, default=20, help="of file operations (default: %(default)s)")
+    parser.add_argument("--alone", action="store_true", help="no cluster of three nodes")
+    parser.add_argument("--files-only", action="store_true", help="file operations, tmpfs and ext4: seconds")
+    options = parser.parse_args()
+    if options.files_only and not options.mount:
+        parser.error("--files-only needs --mount")
+    results = report.Results()
+    alone(options, results)
+    if options.files_only:
+        print(*report.operations(results), sep="\n")
+        return 0
+    if not options.alone:
+        results.members = members.measure()
+    return report.show(results)
 
 
 if __name__ == "__main__":

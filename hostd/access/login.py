@@ -94,8 +94,8 @@ class Login:
 
     def brief_ticket(self, user: str) -> str:
         """A ticket that ends after BRIEF_S: for a call that this process makes to another node in the user's name."""
-        made_s = self.now_s - (tickets.LIFETIME_S - BRIEF_S)
-        return tickets.sign(key_file(self._mirror, keys.SIGNING), user, now_s=made_s)
+        key = key_file(self._mirror, keys.SIGNING)
+        return tickets.sign_brief(key, user, now_s=self.now_s, lifetime_s=BRIEF_S)
 
     def console_ticket(self, user: str, path: str, port: int) -> str:
         """A ticket for one console."""

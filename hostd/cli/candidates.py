@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hostd.cli.client import Call
+from hostd.api.rootclient import Call
 from hostd.core.errors import HostError
 
 Schema = Mapping[str, Any]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from hostd.cli.client import Call
+from hostd.api.rootclient import Call
 from hostd.core.errors import HostError
 
 FIRST_S, LONGEST_S = 0.05, 0.5

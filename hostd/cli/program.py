@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from hostd.api.rootclient import Call, RootClient
 from hostd.cli import arguments, candidates
-from hostd.cli.client import Call, RootClient
 from hostd.cli.follow import follow, is_task
 from hostd.cli.methods import Method, Methods, Schema
 from hostd.cli.output import OPTIONS, Style, show

@@ -17,6 +17,7 @@ from hostd.api.access import acl, domains, groups, roles, tfa, ticket, tokens, u
 from hostd.api.access import index as access_index
 from hostd.api.app import Api, Forward
 from hostd.api.cluster import backup_info, jointokens, resources
+from hostd.api.cluster import bulk as cluster_bulk
 from hostd.api.cluster import config as cluster_config
 from hostd.api.cluster import index as cluster_index
 from hostd.api.cluster import tasks as cluster_tasks
@@ -78,8 +79,8 @@ from hostd.tasks.eventlog import Event
 # Every module that declares methods of the API.
 ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
-    backup_info, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal, apt,
-    certificates, network, statistics, tasks, console, qemu, qemu_power, qemu_talk, qemu_agent, qemu_clones,
+    backup_info, cluster_bulk, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal,
+    apt, certificates, network, statistics, tasks, console, qemu, qemu_power, qemu_talk, qemu_agent, qemu_clones,
     qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, bulk, lxc, lxc_power, lxc_snapshots, lxc_clones,
     lxc_disks, lxc_migrate, aplinfo, storage, node_storage, storage_content, scan, urls, disks, disks_pools, ha_index,
     ha_resources, ha_groups, ha_rules, ha_status, ha_preflight, ha_incidents, ha_balance,

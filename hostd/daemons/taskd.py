@@ -8,6 +8,7 @@ import socket
 import threading
 from types import ModuleType
 
+from hostd.api.cluster import bulk_tasks as cluster_bulk_tasks
 from hostd.clustering import tasks as clustering_tasks
 from hostd.core.notify import notify
 from hostd.daemons.wiring import logging_to_stderr, make_host, node_name
@@ -28,8 +29,8 @@ from hostd.tasks.spawn import Spawner, serve
 
 # Every module that declares tasks.
 TASK_MODULES: tuple[ModuleType, ...] = (
-    qemu_tasks, lxc_tasks, bulk_tasks, machine_moves, container_moves, images, disks, console, services,
-    updates, clustering_tasks, ha_tasks,
+    qemu_tasks, lxc_tasks, bulk_tasks, cluster_bulk_tasks, machine_moves, container_moves, images, disks, console,
+    services, updates, clustering_tasks, ha_tasks,
 )  # fmt: skip
 
 

@@ -1,10 +1,11 @@
-"""All guests of a node: in which order they start, stop and are suspended, and doing that through their own tasks."""
+"""Many guests at once: in which order they start, stop and are suspended, and doing that through their own tasks."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from hostd.core.errors import HostError
@@ -21,13 +22,19 @@ _POLL_S: Final = 0.2
 @dataclass(frozen=True, kw_only=True)
 class Member:
     """A guest with what ``startup`` says of it: place in the order, seconds to wait after its start, seconds that its
-    shutdown may take (None: the usual)."""
+    shutdown may take (None: the usual). ``node``: where it is, if that is told."""
 
     vmid: int
     kind: GuestKind
     order: int = _LAST
     up_s: int = 0
     down_s: int | None = None
+    node: str = ""
+
+    @property
+    def label(self) -> str:
+        """How logs call it."""
+        return f"{self.kind.label} {self.vmid}"
 
 
 def member(vmid: int, kind: GuestKind, config: Mapping[str, str]) -> Member:
@@ -94,7 +101,7 @@ def start(
     for one in [m for group in groups for m in group]:
         if is_running(one):
             continue
-        log.info(f"Starting {one.kind.label} {one.vmid}")
+        log.info(f"Starting {one.label}")
         _run(log, tasks, [(one, f"{prefix(one.kind)}start", {})], workers=1, sleep=sleep)
         if one.up_s:
             log.info(f"waiting {one.up_s} s, as its startup says")
@@ -118,7 +125,7 @@ def stop(
         for one in [m for m in group if is_running(m)]:
             patience_s = timeout_s if one.down_s is None else one.down_s
             args = {"timeout_s": patience_s, "force_stop": force}
-            log.info(f"Stopping {one.kind.label} {one.vmid} (timeout = {patience_s} seconds)")
+            log.info(f"Stopping {one.label} (timeout = {patience_s} seconds)")
             jobs.append((one, f"{prefix(one.kind)}shutdown", args))
         _run(log, tasks, jobs, workers=workers, sleep=sleep)
 
@@ -155,7 +162,7 @@ def migrate(
     jobs: list[tuple[Member, str, Mapping[str, object]]] = []
     for one in members:
         if one.kind is not GuestKind.QEMU:
-            log.warn(f"{one.kind.label} {one.vmid} stays: containers are not moved yet")
+            log.warn(f"{one.label} stays: containers are not moved yet")
             continue
         log.info(f"Migrating VM {one.vmid}")
         jobs.append((one, "qmigrate", {**args, "online": is_running(one)}))
@@ -171,20 +178,48 @@ def _run(
     sleep: Callable[[float], None],
 ) -> None:
     """Each as a task of its own, with a log of its own; what fails is a warning here."""
-    waiting, running = list(jobs), dict[str, Member]()
+    named: list[Job] = [
+        (one.label, partial(tasks.spawn, type, one.vmid, {"vmid": one.vmid, **args})) for one, type, args in jobs
+    ]
+    work_off(log, named, tasks.status, workers=workers, sleep=sleep)
+
+
+Job = tuple[str, Callable[[], str | None]]
+"""What it is about, and what begins it: the id of a task, None where there is nothing to wait for."""
+
+
+def work_off(
+    log: TaskLog,
+    jobs: Iterable[Job],
+    ended: Callable[[str], str | None],
+    *,
+    workers: int,
+    poll_s: float = _POLL_S,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Begin jobs in their order, ``workers`` at once, and wait for all; what fails is a warning.
+
+    ``ended``: how a task ended, None while it runs; asked every ``poll_s``.
+    """
+    waiting, running = list(jobs), dict[str, str]()
     while waiting or running:
         while waiting and len(running) < max(workers, 1):
-            one, type, args = waiting.pop(0)
+            label, begin = waiting.pop(0)
             try:
-                running[tasks.spawn(type, one.vmid, {"vmid": one.vmid, **args})] = one
+                upid = begin()
             except HostError as err:
-                log.warn(f"{one.kind.label} {one.vmid}: {err}")
-        for upid, one in list(running.items()):
-            status = tasks.status(upid)
+                log.warn(f"{label}: {err}")
+                continue
+            if upid is not None:
+                running[upid] = label
+        for upid, label in list(running.items()):
+            status = ended(upid)
             if status is None:
                 continue
             del running[upid]
-            if status != "OK":
-                log.warn(f"{one.kind.label} {one.vmid}: {status}")
+            if status == "OK":
+                log.info(f"{label}: OK")
+            else:
+                log.warn(f"{label}: {status}")
         if running:
-            sleep(_POLL_S)
+            sleep(poll_s)

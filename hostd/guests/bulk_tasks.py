@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 from hostd.cluster.store import Store
+from hostd.core.errors import NotFound
 from hostd.guests import bulk
 from hostd.guests import config as files
 from hostd.guests.bulk import Member
@@ -38,10 +40,14 @@ def configs(store: Store, node: str) -> dict[int, tuple[GuestKind, Mapping[str, 
     """The configuration of every guest of a node."""
     found: dict[int, tuple[GuestKind, Mapping[str, str]]] = {}
     for kind in GuestKind:
-        folder = f"nodes/{node}/{kind.folder}"
-        for name in store.list(folder):
+        folder, names = f"nodes/{node}/{kind.folder}", list[str]()
+        with contextlib.suppress(NotFound):
+            names = list(store.list(folder))
+        for name in names:
             where = parse_path(f"{folder}/{name}")
-            if where is not None:
+            if where is None:
+                continue
+            with contextlib.suppress(NotFound):  # removed or moved meanwhile
                 found[where.vmid] = (kind, files.load(store, where).file.current)
     return found
 

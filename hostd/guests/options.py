@@ -6,9 +6,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from hostd.core import schema
 from hostd.core.dialect import located
+from hostd.core.schema import Kind
+
+STARTUP: Final = Kind(
+    format="pve-startup-order", pattern=r"(?:order=)?\d+(?:,(?:up|down)=\d+)*|(?:(?:order|up|down)=\d+,?)+"
+)
+
+
+def check_dns_name(value: str) -> str:
+    """Labels of letters, digits and inner dashes, separated by dots."""
+    label = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+    ok = len(value) <= 253 and re.fullmatch(rf"{label}(?:\.{label})*", value)
+    return "" if ok else "value does not look like a valid DNS name"
 
 
 @dataclass(frozen=True, kw_only=True)

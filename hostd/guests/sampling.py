@@ -7,7 +7,8 @@ from typing import Any
 
 from hostd.core.errors import HostError
 from hostd.guests.lxc.sampling import ContainerSampler
-from hostd.guests.qemu.connection import LibvirtMachines, Machines
+from hostd.guests.qemu.connection import LibvirtMachines
+from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.sampling import MachineSampler
 from hostd.node.host import Host
 

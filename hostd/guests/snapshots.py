@@ -83,6 +83,12 @@ class RolledBack:
 # --- the file
 
 
+def require_free_name(file: GuestFile, name: str) -> None:
+    """Conflict where there is a snapshot of that name, or it means the present state."""
+    if name in file.snapshots or name == "current":
+        raise Conflict(f"snapshot name '{name}' already used")
+
+
 def find(file: GuestFile, name: str) -> GuestSection:
     section = file.snapshots.get(name)
     if section is None:

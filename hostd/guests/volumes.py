@@ -1,10 +1,11 @@
-"""Volumes of guests of both kinds: where they are found, and removing them."""
+"""Volumes of guests of both kinds: where they are found, how they are called and grow, and removing them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hostd.core.errors import HostError, NotFound
+from hostd.core.errors import Conflict, HostError, NotFound
+from hostd.core.units import format_size, parse_size
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
 from hostd.storage.volume import VolumeId
@@ -36,3 +37,20 @@ def free_volumes(host: Host, log: TaskLog, names: Iterable[str]) -> None:
             log.info(f"volume '{name}' was already gone")
         except HostError as err:
             log.warn(f"could not remove volume '{name}': {err}")
+
+
+def wanted_size(size: str, now_bytes: int) -> int:
+    """Bytes from ``+10G`` (more than now) or ``32G``; Conflict for less than now: what lies there would be lost."""
+    grow = size.startswith("+")
+    wanted = parse_size(size.lstrip("+")) + (now_bytes if grow else 0)
+    if wanted < now_bytes:
+        raise Conflict(f"shrinking disks is not supported: it has {format_size(now_bytes)}, asked for was {size}")
+    return wanted
+
+
+def base_id(volume: str) -> str:
+    """What a volume is called once it is a base: ``a:100/vm-100-disk-0.raw`` → ``a:100/base-100-disk-0.raw``."""
+    head, slash, tail = volume.rpartition("/")
+    if not slash:
+        head, slash, tail = volume.partition(":")
+    return f"{head}{slash}base-{tail.removeprefix('vm-')}"

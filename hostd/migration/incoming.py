@@ -24,7 +24,7 @@ from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import handover, lifecycle, live_move, sockets, tpm
-from hostd.guests.qemu.connection import Machines
+from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.refusals import refuse
 from hostd.guests.qemu.volumes import where
 from hostd.guests.volumes import catalog_of

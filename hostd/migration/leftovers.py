@@ -21,7 +21,7 @@ from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import handover, live_move, sockets, tpm
-from hostd.guests.qemu.connection import Machines
+from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.volumes import all_volumes, where
 from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node.host import Host

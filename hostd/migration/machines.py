@@ -22,10 +22,11 @@ from hostd.core.units import MIB
 from hostd.guests import config as files
 from hostd.guests.config import GuestPath, StoredGuest
 from hostd.guests.qemu import handover, sockets
-from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
+from hostd.guests.qemu.connection import LibvirtMachines
 from hostd.guests.qemu.handover import Handover
 from hostd.guests.qemu.interrupted import opened
 from hostd.guests.qemu.live_move import LiveMove, Progress
+from hostd.guests.qemu.machines import Machines, MachineState
 from hostd.guests.volumes import catalog_of
 from hostd.migration import leftovers, preconditions
 from hostd.migration.leftovers import Side

@@ -149,6 +149,24 @@ def test_a_lost_database_comes_from_the_others(machines: list[Machine]) -> None:
     assert second.run("hostd-clusterd", "check").endswith(": ok\n")
 
 
+def test_a_damaged_database_is_repaired_and_the_others_fill_it(machines: list[Machine]) -> None:
+    second = machines[1]
+    second.shell(
+        "systemctl stop hostd-clusterd; "
+        "dd if=/dev/urandom of=/var/lib/hostd/config.db bs=4096 seek=1 count=3 conv=notrunc status=none"
+    )
+    told = second.ask("hostd-clusterd", "check")
+    assert told.code == 2, told.text
+    assert "check --repair" in told.text
+    copy = re.search(r"/var/lib/hostd/config-repairs/\S+", second.ask("hostd-clusterd", "check", "--repair").text)
+    assert copy is not None
+    assert "config.db" in second.run("ls", copy[0].rstrip(".,;:"))
+    second.run("systemctl", "start", "hostd-clusterd")
+    wait_for("it has the tree", lambda: second.ask("cat", "/etc/pve/written").text == "by the cluster")
+    wait_for("it takes changes", lambda: second.write("again", "y"))
+    assert second.run("hostd-clusterd", "check").endswith(": ok\n")
+
+
 def test_a_changed_configuration_is_live_everywhere_and_a_wrong_one_nowhere(machines: list[Machine]) -> None:
     first = machines[0]
     text = first.read("corosync.conf")

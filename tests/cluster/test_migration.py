@@ -205,6 +205,30 @@ def test_a_running_machine_moves_and_its_connection_stays(pair: Pair, on_shared:
     guest.check_home()
 
 
+def test_a_tpm_goes_along(pair: Pair) -> None:
+    """What it has in memory, and its state on a shared storage, with which it starts at the other node again."""
+    guest = Guest(pair, 903, tpmstate0="both:1,version=v2.0")
+    line = guest.line
+    fresh = line.ask("pcr")
+    assert line.ask("extend") == "extended"
+    before = line.ask("pcr")
+    assert before != fresh
+    print("\n".join(guest.move()))
+    assert line.ask("pcr") == before
+    guest.check_home()
+    line.ask("extend")
+    api = pair.api(guest.home)
+    api.wait(api.post(f"{guest.path(guest.home)}/status/stop"))
+    api.wait(api.post(f"{guest.path(guest.home)}/status/start"))
+    line.close()
+    guest.line = Line(guest.address)
+    assert guest.line.ask("pcr") == fresh
+    guest.move()
+    assert guest.line.ask("pcr") == fresh
+    guest.line.close()
+    guest.remove()
+
+
 def test_local_disks_go_along(pair: Pair, on_local: Guest) -> None:
     guest, line = on_local, on_local.line
     api = pair.api(guest.home)

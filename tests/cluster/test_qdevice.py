@@ -183,3 +183,27 @@ def test_it_is_removed_from_all_nodes(trio: Trio) -> None:
     assert first.ask("test", "-e", "/etc/pve/priv/qdevice.json").code != 0
     wait_for("changes are taken", lambda: second.write("after", "x"))
     assert "no QDevice" in first.ask("pvecm", "qdevice", "remove").text
+
+
+def test_the_last_node_goes_on_where_the_algorithm_says_so(trio: Trio) -> None:
+    """The witness by a name with two addresses, of which only the one in the given network is it."""
+    first, second, host = trio
+    first.shell(f"printf '{host.address} witness\n203.0.113.9 witness\n' >> /etc/hosts")
+    refused = first.ask("pvecm", "qdevice", "setup", "witness", "--network", "198.51.100.0/24")
+    assert refused.code != 0
+    assert host.address in refused.text
+    assert "198.51.100.0/24" in refused.text
+    assert "no QDevice" in first.ask("pvecm", "qdevice", "remove").text, "nothing was begun"
+    first.run("pvecm", "qdevice", "setup", "witness", "--network", f"{host.address}/24", "--algorithm", "lms")
+    for node in (first, second):
+        wait_for("the witness counts", lambda n=node: votes(n) == 3)  # type: ignore[misc]
+    text = second.read("corosync.conf")
+    assert "algorithm: lms" in text
+    assert f"host: {host.address}" in text
+    second.ask("poweroff")
+    wait_for("one is left", lambda: votes(first) == 2)
+    wait_for("it takes changes", lambda: first.write("last", "1"))
+    switch_on(second)
+    wait_for("both are there", lambda: first.online() == second.online() == 2, 120)
+    first.run("pvecm", "qdevice", "remove")
+    wait_for("its vote is gone", lambda: votes(first) == votes(second) == 2)

@@ -155,7 +155,7 @@ def test_waiting_costs_no_time_of_the_processor(node: Node) -> None:
 def test_pvecm_asks_the_running_corosync(node: Node) -> None:
     script = """
 from hostd.cli import pvecm
-from hostd.cli.client import Answer
+from hostd.api.rootclient import Answer
 from hostd.cli.methods import Methods
 from hostd.cli.program import Surroundings
 totem = {"cluster_name": "lab", "config_version": "1"}

@@ -19,7 +19,8 @@ from hostd.core.run import run
 from hostd.guests import config as files
 from hostd.guests.changes import Change
 from hostd.guests.qemu import agent, lifecycle, making, snapshot_operations
-from hostd.guests.qemu.connection import LibvirtMachines, MachineState
+from hostd.guests.qemu.connection import LibvirtMachines
+from hostd.guests.qemu.machines import MachineState
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
 from tests.contract.test_machine_tpm import node, units

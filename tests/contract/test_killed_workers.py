@@ -29,8 +29,9 @@ from hostd.guests import notes
 from hostd.guests.qemu import lifecycle, making, snapshot_operations
 from hostd.guests.qemu import tasks as qemu_tasks
 from hostd.guests.qemu.config import state_volumes
-from hostd.guests.qemu.connection import LibvirtMachines, MachineState
+from hostd.guests.qemu.connection import LibvirtMachines
 from hostd.guests.qemu.definitions import disk_paths
+from hostd.guests.qemu.machines import MachineState
 from hostd.guests.qemu.volumes import all_volumes, where
 from hostd.guests.volumes import catalog_of
 from hostd.node import kvm_probe

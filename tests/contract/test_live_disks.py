@@ -11,7 +11,8 @@ from hostd.guests import notes
 from hostd.guests.changes import Change
 from hostd.guests.qemu import cloning, disks, lifecycle, making, snapshot_operations
 from hostd.guests.qemu.cloning import Wanted
-from hostd.guests.qemu.connection import LibvirtMachines, MachineState
+from hostd.guests.qemu.connection import LibvirtMachines
+from hostd.guests.qemu.machines import MachineState
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
 from tests.contract.test_machines import host, libvirt

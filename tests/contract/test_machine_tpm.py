@@ -16,7 +16,8 @@ from hostd.guests import config as files
 from hostd.guests import notes
 from hostd.guests.qemu import cloning, disks, lifecycle, making, power, process, snapshot_operations, tpm
 from hostd.guests.qemu.cloning import Wanted
-from hostd.guests.qemu.connection import LibvirtMachines, MachineState
+from hostd.guests.qemu.connection import LibvirtMachines
+from hostd.guests.qemu.machines import MachineState
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId

@@ -28,11 +28,12 @@ from hostd.guests import config as files
 from hostd.guests.changes import Change
 from hostd.guests.qemu import gathering, hotplug, lifecycle, making, plugging, power, process, sockets
 from hostd.guests.qemu import plan as planning
-from hostd.guests.qemu.connection import LibvirtMachines, MachineState
+from hostd.guests.qemu.connection import LibvirtMachines
 from hostd.guests.qemu.devices import firmware
 from hostd.guests.qemu.devices.disk import Source
 from hostd.guests.qemu.domain_xml import domain_xml, to_text
 from hostd.guests.qemu.facts import OVMF_4M, MachineFacts
+from hostd.guests.qemu.machines import MachineState
 from hostd.guests.qemu.sampling import MachineSampler
 from hostd.node import kvm_probe
 from hostd.node.host import Host

@@ -8,10 +8,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from hostd.core.errors import Conflict, HostError, NotFound
-from hostd.guests.qemu.connection import MachineState, MachineStats
 from hostd.guests.qemu.devices.disk import Source
 from hostd.guests.qemu.domain_xml import vmid_of
 from hostd.guests.qemu.live_move import LiveMove, Progress
+from hostd.guests.qemu.machines import MachineState, MachineStats
 
 
 @dataclass

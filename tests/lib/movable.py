@@ -2,7 +2,8 @@
 
 Debian's kernel and busybox, booted by QEMU itself; on port 7777 of its address it answers lines: ``tick`` (a counter
 that rises each second), ``mem`` (checksum of 32 MiB of its memory), ``disk`` and ``write`` (checksum of its disk; new
-data on it), ``dirty`` and ``calm`` (from now on it writes to its memory all the time; no more).
+data on it), ``dirty`` and ``calm`` (from now on it writes to its memory all the time; no more), ``pcr`` and ``extend``
+(register 16 of its TPM; a digest more in it, which only a running TPM knows).
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from tests.lib import tinylinux
 
 PORT = 7777
 MARK = b"HOLDFAST-IN-THE-CLEAR "
+# TPM2_PCR_Extend of register 16 by the empty password (TPM 2.0 library, part 3): header, handle, authorisation, digest.
+_BODY = bytes.fromhex("000000100000000940000009000000000000000001000b") + b"holdfast" * 4
+EXTEND = bytes.fromhex("8002") + (len(_BODY) + 10).to_bytes(4) + bytes.fromhex("00000182") + _BODY
 LINKS = (
     "sh", "mount", "modprobe", "sleep", "dd", "cat", "ip", "nc", "sha256sum", "yes", "head", "mkdir", "mv", "kill",
 )  # fmt: skip
@@ -32,7 +36,7 @@ echo 0 > /mem/tick
 echo "movable guest is up" > /dev/ttyS0
 while :; do nc -ll -p 7777 -e /serve; sleep 1; done
 """
-SERVE = """#!/bin/sh
+SERVE = r"""#!/bin/sh
 while read -r what; do
     case $what in
     tick) cat /mem/tick;;
@@ -41,9 +45,13 @@ while read -r what; do
     write) dd if=/dev/urandom of=/dev/sda bs=1M count=6 seek=3 conv=fsync 2>/dev/null; echo written;;
     dirty) ( while :; do dd if=/dev/urandom of=/mem/churn bs=1M count=24 conv=notrunc 2>/dev/null; done ) & echo dirty;;
     calm) kill $!; echo calm;;
+    extend)
+        exec 3<>/dev/tpm0; printf '%s' >&3
+        dd bs=4096 count=1 <&3 >/mem/answer 2>/dev/null; exec 3>&-; echo extended;;
+    pcr) cat /sys/class/tpm/tpm0/pcr-sha256/16;;
     esac
 done
-"""
+""".replace("%s", "".join(f"\\{byte:03o}" for byte in EXTEND))
 
 
 def build(cache: Path, work: Path, target: Path) -> None:

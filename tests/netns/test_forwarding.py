@@ -119,7 +119,7 @@ def test_commands_reach_other_nodes_without_a_password(front: dict[int, Front]) 
     front[2].node.write(f"/var/log/pve/tasks/1/{UPID}", "TASK OK\n")
     ask = (
         "import json, sys\n"
-        "from hostd.cli.client import RootClient\n"
+        "from hostd.api.rootclient import RootClient\n"
         "call = RootClient()\n"
         f"assert call('DELETE', '/nodes/node2/tasks/{UPID}', {{}}).data is None\n"
         "print(json.dumps(call('GET', '/nodes/node2/time', {}).data))\n"

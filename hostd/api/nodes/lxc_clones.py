@@ -16,7 +16,7 @@ from hostd.core.schema import Kind, param
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind
 from hostd.guests.lxc import cloning
-from hostd.guests.qemu.config import check_dns_name
+from hostd.guests.options import check_dns_name
 from hostd.storage.catalog import Catalog
 
 _TEMPLATE_S = 60.0

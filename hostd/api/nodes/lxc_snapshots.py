@@ -26,7 +26,6 @@ from hostd.guests import snapshots
 from hostd.guests.lxc import running
 from hostd.guests.lxc.config import OPTIONS, shown_comment
 from hostd.guests.lxc.snapshot_operations import describe
-from hostd.guests.qemu.snapshot_operations import require_free_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +66,7 @@ def take(ctx: Context, p: TakeParams) -> object:
     guest = stored(ctx, p.vmid)
     if p.snapname == "current":
         raise HostError("unable to use snapshot name 'current' (reserved name)")
-    require_free_name(guest, p.snapname)
+    snapshots.require_free_name(guest.file, p.snapname)
     return ctx.spawn("vzsnapshot", str(p.vmid), vmid=p.vmid, name=p.snapname, comment=p.description)
 
 

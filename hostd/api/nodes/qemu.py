@@ -13,13 +13,13 @@ from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, UPID, Check, array, endpoint, fields
 from hostd.api.nodes import guest_params as shared
 from hostd.core.errors import Denied, HostError, Invalid
-from hostd.core.kinds import BOOLEAN, CONFIG_ID_LIST, DIGEST, NODE, SECONDS, STORAGE_ID, VMID
+from hostd.core.kinds import BOOLEAN, CONFIG_ID_LIST, DIGEST, NODE, STORAGE_ID, VMID
 from hostd.core.schema import Kind, param
 from hostd.guests import changes, index
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.index import Entry
-from hostd.guests.qemu import cloudinit, lifecycle, making, plan, process, rights, understood
+from hostd.guests.qemu import cloudinit, making, plan, process, rights, understood
 from hostd.guests.qemu.config import OPTIONS, known_keys
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import ListLog
@@ -29,7 +29,6 @@ _CONFIG_PRIVILEGES = (
     "VM.Config.Disk", "VM.Config.CDROM", "VM.Config.CPU", "VM.Config.Memory", "VM.Config.Network", "VM.Config.HWType",
     "VM.Config.Options", "VM.Config.Cloudinit",
 )  # fmt: skip
-_POWER = Check("/vms/{vmid}", "VM.PowerMgmt")
 _STATUS = fields(
     vmid="integer", status="string", name="string?", cpu="number?", cpus="number?", mem="integer?", maxmem="integer?",
     memhost="integer?", disk="integer?", maxdisk="integer?", diskread="integer?", diskwrite="integer?",
@@ -120,51 +119,6 @@ class DestroyParams:
     purge: bool = param(BOOLEAN, default=False, doc="Also remove it from jobs that name it.")
     destroy_unreferenced_disks: bool = param(
         BOOLEAN, default=False, shown_default=0, name="destroy-unreferenced-disks", doc="Also remove disks of its id."
-    )
-    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PowerParams:
-    """A machine whose power is switched."""
-
-    node: str = param(NODE, doc="Cluster node.")
-    vmid: int = param(VMID, doc="Guest id.")
-    timeout: int | None = param(SECONDS, default=None, doc="Give up after this many seconds.")
-    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
-
-
-@dataclass(frozen=True, kw_only=True)
-class StopParams:
-    """A machine whose plug is pulled."""
-
-    node: str = param(NODE, doc="Cluster node.")
-    vmid: int = param(VMID, doc="Guest id.")
-    timeout: int | None = param(SECONDS, default=None, doc="Give up after this many seconds.")
-    overrule_shutdown: bool = param(
-        BOOLEAN, default=False, shown_default=0, name="overrule-shutdown", doc="End a shutdown that waits."
-    )
-    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResetParams:
-    """A machine to reset."""
-
-    node: str = param(NODE, doc="Cluster node.")
-    vmid: int = param(VMID, doc="Guest id.")
-    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShutdownParams:
-    """A machine to shut down."""
-
-    node: str = param(NODE, doc="Cluster node.")
-    vmid: int = param(VMID, doc="Guest id.")
-    timeout: int | None = param(SECONDS, default=None, doc="Wait this many seconds.")
-    force_stop: bool = param(
-        BOOLEAN, default=False, shown_default=0, name="forceStop", doc="Pull the plug when the time is over."
     )
     skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
 
@@ -518,76 +472,3 @@ def destroy(ctx: Context, p: DestroyParams) -> object:
     unreferenced = p.destroy_unreferenced_disks
     args = {"unreferenced": unreferenced, "purge": p.purge, "skip_lock": p.skiplock}
     return ctx.spawn("qmdestroy", str(p.vmid), vmid=p.vmid, **args)
-
-
-# --- power
-
-
-@endpoint(
-    "POST",
-    "/nodes/{node}/qemu/{vmid}/status/start",
-    params=PowerParams,
-    returns=UPID,
-    allow=_POWER,
-    runs_on="node",
-    privileged=True,
-)
-def start(ctx: Context, p: PowerParams) -> object:
-    """Start a machine."""
-    shared.check_skiplock(ctx, p.skiplock)
-    stored(ctx, p.vmid)
-    return hamanaged.start(ctx, p.vmid) or ctx.spawn("qmstart", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
-
-
-@endpoint(
-    "POST",
-    "/nodes/{node}/qemu/{vmid}/status/stop",
-    params=StopParams,
-    returns=UPID,
-    allow=_POWER,
-    runs_on="node",
-    privileged=True,
-)
-def stop(ctx: Context, p: StopParams) -> object:
-    """Pull a machine's plug: what the guest had not written is lost."""
-    shared.check_skiplock(ctx, p.skiplock)
-    stored(ctx, p.vmid)
-    if p.overrule_shutdown:
-        shared.end_shutdowns(ctx, "qmshutdown", p.vmid)
-    return hamanaged.stop(ctx, p.vmid) or ctx.spawn("qmstop", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
-
-
-@endpoint(
-    "POST",
-    "/nodes/{node}/qemu/{vmid}/status/shutdown",
-    params=ShutdownParams,
-    returns=UPID,
-    allow=_POWER,
-    runs_on="node",
-    privileged=True,
-)
-def shutdown(ctx: Context, p: ShutdownParams) -> object:
-    """Ask the guest to shut down (ACPI or its agent)."""
-    shared.check_skiplock(ctx, p.skiplock)
-    stored(ctx, p.vmid)
-    timeout_s = lifecycle.SHUTDOWN_S if p.timeout is None else p.timeout
-    args = {"timeout_s": timeout_s, "force_stop": p.force_stop, "skip_lock": p.skiplock}
-    if upid := hamanaged.stop(ctx, p.vmid, timeout_s):
-        return upid
-    return ctx.spawn("qmshutdown", str(p.vmid), vmid=p.vmid, **args)
-
-
-@endpoint(
-    "POST",
-    "/nodes/{node}/qemu/{vmid}/status/reset",
-    params=ResetParams,
-    returns=UPID,
-    allow=_POWER,
-    runs_on="node",
-    privileged=True,
-)
-def reset(ctx: Context, p: ResetParams) -> object:
-    """Press a machine's reset button."""
-    shared.check_skiplock(ctx, p.skiplock)
-    stored(ctx, p.vmid)
-    return ctx.spawn("qmreset", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)

@@ -15,9 +15,10 @@ from hostd.core.kinds import BOOLEAN, NODE, STORAGE_ID, STRING, VMID
 from hostd.core.schema import Kind, param
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind
+from hostd.guests.options import check_dns_name
 from hostd.guests.qemu import cloning
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu.config import DISK_KEYS, check_dns_name
+from hostd.guests.qemu.config import DISK_KEYS
 from hostd.storage.catalog import Catalog
 from hostd.storage.volume import VolumeId
 

@@ -1,9 +1,10 @@
-"""``…/qemu/{vmid}/status``: booting anew, pausing, suspending, going on. Starting and stopping: ``qemu.py``."""
+"""``…/qemu/{vmid}/status``: starting, stopping, booting anew, pausing, suspending, going on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hostd.api import hamanaged
 from hostd.api.context import Context
 from hostd.api.endpoint import UPID, Check, endpoint
 from hostd.api.nodes import guest_params as shared
@@ -15,6 +16,51 @@ from hostd.guests.qemu import lifecycle, process
 from hostd.guests.qemu.snapshotting import state_storage
 
 _POWER = Check("/vms/{vmid}", "VM.PowerMgmt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerParams:
+    """A machine whose power is switched."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    timeout: int | None = param(SECONDS, default=None, doc="Give up after this many seconds.")
+    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopParams:
+    """A machine whose plug is pulled."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    timeout: int | None = param(SECONDS, default=None, doc="Give up after this many seconds.")
+    overrule_shutdown: bool = param(
+        BOOLEAN, default=False, shown_default=0, name="overrule-shutdown", doc="End a shutdown that waits."
+    )
+    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResetParams:
+    """A machine to reset."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShutdownParams:
+    """A machine to shut down."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    timeout: int | None = param(SECONDS, default=None, doc="Wait this many seconds.")
+    force_stop: bool = param(
+        BOOLEAN, default=False, shown_default=0, name="forceStop", doc="Pull the plug when the time is over."
+    )
+    skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +91,76 @@ class ResumeParams:
     vmid: int = param(VMID, doc="Guest id.")
     skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
     nocheck: bool = param(BOOLEAN, default=False, doc="Accepted for compatibility.")
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/start",
+    params=PowerParams,
+    returns=UPID,
+    allow=_POWER,
+    runs_on="node",
+    privileged=True,
+)
+def start(ctx: Context, p: PowerParams) -> object:
+    """Start a machine."""
+    shared.check_skiplock(ctx, p.skiplock)
+    stored(ctx, p.vmid)
+    return hamanaged.start(ctx, p.vmid) or ctx.spawn("qmstart", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/stop",
+    params=StopParams,
+    returns=UPID,
+    allow=_POWER,
+    runs_on="node",
+    privileged=True,
+)
+def stop(ctx: Context, p: StopParams) -> object:
+    """Pull a machine's plug: what the guest had not written is lost."""
+    shared.check_skiplock(ctx, p.skiplock)
+    stored(ctx, p.vmid)
+    if p.overrule_shutdown:
+        shared.end_shutdowns(ctx, "qmshutdown", p.vmid)
+    return hamanaged.stop(ctx, p.vmid) or ctx.spawn("qmstop", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/shutdown",
+    params=ShutdownParams,
+    returns=UPID,
+    allow=_POWER,
+    runs_on="node",
+    privileged=True,
+)
+def shutdown(ctx: Context, p: ShutdownParams) -> object:
+    """Ask the guest to shut down (ACPI or its agent)."""
+    shared.check_skiplock(ctx, p.skiplock)
+    stored(ctx, p.vmid)
+    timeout_s = lifecycle.SHUTDOWN_S if p.timeout is None else p.timeout
+    args = {"timeout_s": timeout_s, "force_stop": p.force_stop, "skip_lock": p.skiplock}
+    if upid := hamanaged.stop(ctx, p.vmid, timeout_s):
+        return upid
+    return ctx.spawn("qmshutdown", str(p.vmid), vmid=p.vmid, **args)
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/reset",
+    params=ResetParams,
+    returns=UPID,
+    allow=_POWER,
+    runs_on="node",
+    privileged=True,
+)
+def reset(ctx: Context, p: ResetParams) -> object:
+    """Press a machine's reset button."""
+    shared.check_skiplock(ctx, p.skiplock)
+    stored(ctx, p.vmid)
+    return ctx.spawn("qmreset", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
 
 
 @endpoint(

@@ -71,7 +71,7 @@ def take(ctx: Context, p: TakeParams) -> object:
     guest = stored(ctx, p.vmid)
     if p.snapname == "current":
         raise HostError("unable to use snapshot name 'current' (reserved name)")
-    snapshot_operations.require_free_name(guest, p.snapname)
+    snapshots.require_free_name(guest.file, p.snapname)
     args = {"name": p.snapname, "comment": p.description, "memory": p.vmstate}
     return ctx.spawn("qmsnapshot", str(p.vmid), vmid=p.vmid, **args)
 

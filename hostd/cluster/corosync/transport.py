@@ -145,21 +145,27 @@ class CorosyncTransport:
         """Some of what has happened, in order; ``Lost`` is the last event, once."""
         if self._closed:
             return ()
+        # One look at both: a dispatch that finds nothing costs several of them. libqb sends a byte for each event.
+        ready = dict(self._epoll.poll(0))
+        if not ready and not self._lost:
+            return ()
         events: list[Event] = []
         try:
-            for heard in self._cpg.dispatch(EVENTS_PER_POLL):
-                if isinstance(heard, cpg.Message) and heard.sender == self.own:
-                    self._under_way -= 1
-                if (event := self._views.take(heard)) is not None:
-                    events.append(event)
-                    if isinstance(event, Lost):
-                        return self._end(events)
-            for said in self._quorum.dispatch(EVENTS_PER_POLL):
-                if (verdict := self._verdicts.take(said)) is not None:
-                    events.append(verdict)
+            if self._cpg.fd in ready:
+                for heard in self._cpg.dispatch(EVENTS_PER_POLL):
+                    if isinstance(heard, cpg.Message) and heard.sender == self.own:
+                        self._under_way -= 1
+                    if (event := self._views.take(heard)) is not None:
+                        events.append(event)
+                        if isinstance(event, Lost):
+                            return self._end(events)
+            if self._quorum.fd in ready:
+                for said in self._quorum.dispatch(EVENTS_PER_POLL):
+                    if (verdict := self._verdicts.take(said)) is not None:
+                        events.append(verdict)
         except EngineError as err:
             self._lost = self._lost or str(err)
-        if not events and not self._lost and any(flags & ENDED for _, flags in self._epoll.poll(0)):
+        if not events and not self._lost and any(flags & ENDED for flags in ready.values()):
             self._lost = "Corosync has ended"
         if self._lost:
             return self._end([*events, Lost(self._lost)])

@@ -191,7 +191,7 @@ class Cluster:
             self._group = GroupReplicator(transport, self._database.durable, self._configured, self._wake)
             self._apply(seen, engine)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._hear, transport)
+                nursery.start_soon(self._hear, transport, engine)
                 nursery.start_soon(self._flush)
                 nursery.start_soon(self._watch, engine)
                 nursery.start_soon(self._carry, nursery)
@@ -218,15 +218,16 @@ class Cluster:
                     log.warning("cannot join the store's group: %s; trying again until it works", err)
             await trio.sleep(RETRY_S)
 
-    async def _hear(self, transport: _Attentive) -> None:
-        """Wake the engine while Corosync has something to say; the engine polls."""
+    async def _hear(self, transport: _Attentive, engine: Engine) -> None:
+        """Have the engine poll while Corosync has something to say."""
         while not transport.lost:
             # With a limit, since a poll for another reason may close what is waited for.
             with trio.move_on_after(LOOK_S):
                 await trio.lowlevel.wait_readable(transport.fileno())
             self._polled = trio.Event()
-            self._wake()
-            await self._polled.wait()
+            await engine.take()
+            if not self._polled.is_set():  # another task is taking; meanwhile the descriptor is readable all the time
+                await self._polled.wait()
         raise CorosyncGone(f"the store must start again: {transport.lost}")
 
     async def _flush(self) -> None:

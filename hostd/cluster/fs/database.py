@@ -15,7 +15,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -102,6 +102,7 @@ class Database:
                 raise Damaged(f"database '{path}' cannot be opened: {err}; restore a backup over it") from err
             undo.pop_all()
         self._lock = held
+        self._told: Durable | None = None  # what `durable` said, as long as it holds
 
     def close(self) -> None:
         """Write everything into the main file and let go of it."""
@@ -158,7 +159,7 @@ class Database:
         work = [entry for entry in entries if entry.outcome.effects]
         if not work and seed is None:
             return
-        state = self._journal.copy()
+        state, told = self._journal.copy(), self._told
         self._fault("begin")
         with self._transaction():
             for entry in work:
@@ -170,14 +171,18 @@ class Database:
                 self._db.execute("UPDATE state SET seed=?", (seed,))
             self._fault("written")
         self._journal = state
+        if told is not None:  # a cluster asks after each change; nothing but the position is another one
+            self._told = replace(told, position=work[-1].position) if work else told
         self._fault("committed")
 
     # --- as a member of a cluster
 
     def durable(self) -> Durable:
         """What this node tells the others of its state."""
-        promised, origin = self._db.execute("SELECT promised, origin FROM state").fetchone()
-        return Durable(position=self.position(), promised=promised, origin=origin, epoch=self.epochs()[-1])
+        if self._told is None:
+            promised, origin = self._db.execute("SELECT promised, origin FROM state").fetchone()
+            self._told = Durable(position=self.position(), promised=promised, origin=origin, epoch=self.epochs()[-1])
+        return self._told
 
     def epochs(self) -> list[Epoch]:
         """The memberships that made this state, oldest first; at most epochs.KEPT_EPOCHS."""
@@ -273,6 +278,7 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
+        self._told = None
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -43,7 +43,7 @@ from hostd.cluster.fs.tree import Node, Outcome, Tree
 
 log = logging.getLogger(__name__)
 
-QUICK_S: Final = 0.002  # for so long reads may wait for a commit
+QUICK_S: Final = 0.005  # for so long reads may wait for a commit; disks without a cache that survives take longer
 QUICK_BYTES: Final = 64 << 10
 QUICK_ENTRIES: Final = 8
 PROOF: Final = 8  # commits in a row that were quick
@@ -208,18 +208,26 @@ class Engine:
             self._lose("the store stopped before it answered: the outcome is unknown")
 
     def _woken(self) -> None:
-        self._wake.set()
+        if not self._taking:  # who takes looks again before it ends
+            self._wake.set()
+
+    async def take(self) -> None:
+        """Take what there is, in the caller's task: a turn of the loop less than by ``run``, which fails as ever."""
+        if not self._taking:
+            await self._take_for_run(None)
 
     async def _take_own(self, waiter: _Waiter) -> None:
-        """Take what comes until the caller has its answer, in its own task: two turns of the loop less than by ``run``.
+        """Take what comes until the caller has its answer, in its own task: two turns of the loop less than by run."""
+        await self._take_for_run(waiter)
+        self._wake.set()  # to ``run``, for whatever came meanwhile
 
-        A failure ends ``run``, as it would have there.
-        """
+    async def _take_for_run(self, until: _Waiter | None) -> None:
+        """``_take_all`` in another task than ``run``'s. A failure ends ``run``, as it would have there."""
         try:
-            await self._take_all(until=waiter)
+            await self._take_all(until)
         except BaseException as err:  # noqa: BLE001 - raised again by run
             self._failure = err
-        self._wake.set()  # to ``run``, for whatever came meanwhile
+            self._wake.set()
 
     async def _take_all(self, until: _Waiter | None = None) -> None:
         """Take what there is, at most until that caller has its answer; one task at a time."""

@@ -65,6 +65,7 @@ class GroupReplicator:
 
     def propose(self, proposal: Proposal) -> None:
         self._step(Propose(proposal))
+        self.flush()  # on its way before anybody wakes up
         self._wake()
 
     def poll(self) -> Sequence[Event]:

@@ -23,9 +23,9 @@ from hostd.guests.lxc.interrupted import DISK_LOCK, opened
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.ownership import where
 from hostd.guests.lxc.snapshotting import ContainerSteps
+from hostd.guests.macs import new_mac
+from hostd.guests.marks import held
 from hostd.guests.options import is_unused
-from hostd.guests.qemu.interrupted import held
-from hostd.guests.qemu.plan import new_mac
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog

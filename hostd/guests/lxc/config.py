@@ -22,8 +22,7 @@ from hostd.guests.lxc.devices import Device
 from hostd.guests.lxc.idmap import Range
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.network import Nic
-from hostd.guests.options import Option, Table
-from hostd.guests.qemu.config import STARTUP, check_dns_name
+from hostd.guests.options import STARTUP, Option, Table, check_dns_name
 
 DEFAULT_MEMORY_MIB: Final = 512
 DEFAULT_SWAP_MIB: Final = 512

@@ -19,10 +19,9 @@ from hostd.guests.lxc.interrupted import DISK_LOCK, adopt, missing_volumes, open
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.ownership import where
 from hostd.guests.lxc.volumes import Source, source_of
+from hostd.guests.marks import held, without_mark
 from hostd.guests.options import is_unused
-from hostd.guests.qemu.disks import wanted_size
-from hostd.guests.qemu.interrupted import held
-from hostd.guests.volumes import catalog_of, free_volumes
+from hostd.guests.volumes import catalog_of, free_volumes, wanted_size
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
@@ -44,10 +43,6 @@ def _with_volume(file: GuestFile, key: str, text: str, volume: VolumeId, size_by
     """The file whose ``key`` is ``text`` with another volume."""
     value = str(volume) if is_unused(key) else mounts.parse_mount(key, text).with_volume(volume, size_bytes).text()
     return replace(file, current={**file.current, key: value})
-
-
-def _without_lock(file: GuestFile) -> GuestFile:
-    return replace(file, current={k: v for k, v in file.current.items() if k != "lock"})
 
 
 def resize(
@@ -130,7 +125,7 @@ def move(
         )
         made = copies.copy(catalog, host.run, wanted)
         undo.add(catalog.free, made)
-        moved = _with_volume(_without_lock(guest.file), disk, guest.file.current[disk], made, size)
+        moved = _with_volume(without_mark(guest.file), disk, guest.file.current[disk], made, size)
         if not delete:
             moved = replace(moved, current={**moved.current, free_unused(moved.current): str(volume)})
         files.save(host.store, guest, moved)
@@ -171,7 +166,7 @@ def reassign(
         made = catalog.rename(volume, target_vmid)
         undo.add(catalog.rename, made, vmid, volume.name.rpartition("/")[2])
         size = catalog.volume(made).size_bytes
-        there = _with_volume(_without_lock(target.file), target_disk, source.file.current[disk], made, size)
+        there = _with_volume(without_mark(target.file), target_disk, source.file.current[disk], made, size)
         given = files.save(host.store, target, there)
         undo.add(files.save, host.store, given, target.file)
         rest = {k: v for k, v in source.file.current.items() if k not in (disk, "lock")}

@@ -19,8 +19,8 @@ from hostd.guests.lxc import config as keys
 from hostd.guests.lxc.engine import Engine
 from hostd.guests.lxc.ownership import all_volumes, where
 from hostd.guests.lxc.snapshotting import ContainerSteps
-from hostd.guests.qemu.interrupted import base_name
-from hostd.guests.volumes import catalog_of, unreferenced_volumes
+from hostd.guests.marks import unmarked
+from hostd.guests.volumes import base_id, catalog_of, unreferenced_volumes
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
@@ -61,11 +61,6 @@ def settle(host: Host, log: TaskLog, guest: StoredGuest, engine: Engine | None =
     return steps.guest if half else unmarked(host, guest)
 
 
-def unmarked(host: Host, guest: StoredGuest) -> StoredGuest:
-    current = {k: v for k, v in guest.file.current.items() if k != "lock"}
-    return files.save(host.store, guest, replace(guest.file, current=current))
-
-
 def missing_volumes(host: Host, guest: StoredGuest) -> list[str]:
     """Volumes of the guest's id on this node's storages that its file does not name."""
     known = set(all_volumes(guest.file, guest.where.vmid))
@@ -83,7 +78,7 @@ def adopt(host: Host, log: TaskLog, guest: StoredGuest) -> list[str]:
     for key, name in keys.state_volumes(current).items():
         if _exists(host, name):
             continue
-        if (base := base_name(name)) in lost:
+        if (base := base_id(name)) in lost:
             current[key] = current[key].replace(name, base, 1)
             lost.remove(base)
         elif guest.file.current.get("lock") == DISK_LOCK and key != "rootfs":

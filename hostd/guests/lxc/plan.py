@@ -11,7 +11,7 @@ from hostd.core.errors import HostError, Invalid, ParseError
 from hostd.core.units import GIB, MIB
 from hostd.guests.lxc import mounts, network
 from hostd.guests.lxc.mounts import MountPoint
-from hostd.guests.qemu.plan import new_mac
+from hostd.guests.macs import new_mac
 from hostd.storage.volume import VolumeId
 
 DEFAULT_ROOT_GIB: Final = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from hostd.core.errors import Conflict, HostError, NotFound
@@ -16,10 +16,11 @@ from hostd.guests.lxc import volumes as filesystems
 from hostd.guests.lxc.build import make_folder
 from hostd.guests.lxc.config import is_unprivileged
 from hostd.guests.lxc.engine import Engine, SystemdEngine
-from hostd.guests.lxc.interrupted import opened, unmarked
+from hostd.guests.lxc.interrupted import opened
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.ownership import where
 from hostd.guests.lxc.rooted import place_inside
+from hostd.guests.marks import held, unmarked
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.mounts import mounted_at
@@ -109,9 +110,7 @@ def mount(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None) 
         catalog = catalog_of(host)
         catalog.activate([p.volume for p in points if not p.is_path])
         root = runtime.rootfs(vmid)
-        marked = {**guest.file.current, "lock": MOUNTED}
-        guest = files.save(host.store, guest, replace(guest.file, current=marked))
-        undo.add(unmarked, host, guest)
+        guest = held(host, guest, MOUNTED, undo)
         os.makedirs(root, exist_ok=True)
         owner = filesystems.owner_of(is_unprivileged(guest.file.current))
         for point in points:

@@ -8,8 +8,8 @@ from hostd.guests.changes import Change, change_now, merged, parse_delete
 from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import hotplug, plugging
-from hostd.guests.qemu.connection import Machines
 from hostd.guests.qemu.gathering import facts_of
+from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.volumes import owned
 from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node.host import Host

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hostd.guests.qemu.connection import Machines
+from hostd.guests.qemu.machines import Machines
 
 
 def node_of(machines: Machines, vmid: int, path: str) -> str:

@@ -19,13 +19,16 @@ from hostd.core.undo import Undo
 from hostd.guests import config as files
 from hostd.guests import membership, notes, snapshots
 from hostd.guests.config import StoredGuest
+from hostd.guests.macs import new_mac
+from hostd.guests.marks import held
 from hostd.guests.options import is_unused
 from hostd.guests.qemu import cloudinit, seeds, tpm
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
-from hostd.guests.qemu.connection import LibvirtMachines, Machines
+from hostd.guests.qemu.connection import LibvirtMachines
 from hostd.guests.qemu.devices import disk, net
-from hostd.guests.qemu.interrupted import held, opened
+from hostd.guests.qemu.interrupted import opened
+from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.snapshotting import MachineSteps
 from hostd.guests.qemu.volumes import where
 from hostd.guests.volumes import catalog_of
@@ -79,7 +82,7 @@ def copied_values(
     dropped = _NOT_COPIED | _STATE_LINES
     found = {k: v for k, v in values.items() if k not in dropped and not is_unused(k)}
     for card in net.nics(found):
-        found[card.key] = card.with_mac(planning.new_mac(random)).text()
+        found[card.key] = card.with_mac(new_mac(random)).text()
     if "smbios1" in found:
         parts = propstring.parse(found["smbios1"])
         found["smbios1"] = propstring.format({**parts, "uuid": str(uuid.UUID(bytes=random(16), version=4))})

@@ -15,16 +15,13 @@ from hostd.core.formats import propstring
 from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
 from hostd.core.units import MIB
-from hostd.guests.options import Option, Table
+from hostd.guests.options import STARTUP, Option, Table, check_dns_name
 from hostd.guests.qemu.devices import cpu, disk, display, firmware, net, platform
 
 DEFAULT_MEMORY_MIB: Final = 512
 _FLAG = Kind(type="boolean")
 _OLD_CDROM = "ide2"
 MEMORY_FORMAT: Final = Format(name="inline:memory")
-STARTUP: Final = Kind(
-    format="pve-startup-order", pattern=r"(?:order=)?\d+(?:,(?:up|down)=\d+)*|(?:(?:order|up|down)=\d+,?)+"
-)
 BOOTDISK: Final = Kind(format="pve-qm-bootdisk", pattern=r"(ide|sata|scsi|virtio)\d+")
 LOCKS: Final = (
     "backup", "clone", "create", "migrate", "rollback", "snapshot", "snapshot-delete", "suspending", "suspended",
@@ -32,13 +29,6 @@ LOCKS: Final = (
 OSTYPES: Final = (
     "other", "wxp", "w2k", "w2k3", "w2k8", "wvista", "win7", "win8", "win10", "win11", "l24", "l26", "solaris",
 )  # fmt: skip
-
-
-def check_dns_name(value: str) -> str:
-    """Labels of letters, digits and inner dashes, separated by dots."""
-    label = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-    ok = len(value) <= 253 and re.fullmatch(rf"{label}(?:\.{label})*", value)
-    return "" if ok else "value does not look like a valid DNS name"
 
 
 _DISK, _CPU, _MEMORY, _NETWORK = "VM.Config.Disk", "VM.Config.CPU", "VM.Config.Memory", "VM.Config.Network"

@@ -10,18 +10,20 @@ from hostd.core.errors import Conflict, Invalid, NotFound
 from hostd.core.formats import propstring
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.undo import Undo
-from hostd.core.units import format_size, parse_size
+from hostd.core.units import format_size
 from hostd.guests import config as files
 from hostd.guests.changes import free_unused
 from hostd.guests.config import StoredGuest
+from hostd.guests.marks import held
 from hostd.guests.options import is_unused
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu import tpm
-from hostd.guests.qemu.connection import LibvirtMachines, Machines
-from hostd.guests.qemu.interrupted import adopt, held, opened
+from hostd.guests.qemu.connection import LibvirtMachines
+from hostd.guests.qemu.interrupted import adopt, opened
+from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.volumes import missing_volumes, source_of, where
-from hostd.guests.volumes import catalog_of, free_volumes
+from hostd.guests.volumes import catalog_of, free_volumes, wanted_size
 from hostd.node.host import Host
 from hostd.storage import copying
 from hostd.storage.volume import VolumeId
@@ -40,15 +42,6 @@ def volume_of(file: GuestFile, key: str) -> VolumeId:
     if values.get("media") == "cdrom" or ":" not in name or name.startswith("/"):
         raise Conflict(f"'{key}' ({name}) is no disk of a storage")
     return VolumeId.parse(name)
-
-
-def wanted_size(size: str, now_bytes: int) -> int:
-    """Bytes from ``+10G`` (more than now) or ``32G``; Conflict for less than now: what lies there would be lost."""
-    grow = size.startswith("+")
-    wanted = parse_size(size.lstrip("+")) + (now_bytes if grow else 0)
-    if wanted < now_bytes:
-        raise Conflict(f"shrinking disks is not supported: it has {format_size(now_bytes)}, asked for was {size}")
-    return wanted
 
 
 def _with(file: GuestFile, key: str, values: Mapping[str, str]) -> GuestFile:

@@ -19,7 +19,7 @@ from hostd.core.formats.keyvalue import GuestFile, GuestSection
 from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import live_move
-from hostd.guests.qemu.connection import Machines, MachineState
+from hostd.guests.qemu.machines import Machines, MachineState
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
 

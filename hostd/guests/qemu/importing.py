@@ -11,8 +11,9 @@ from hostd.core.errors import NotFound, ParseError, Unsupported
 from hostd.core.undo import Undo
 from hostd.guests import config as files
 from hostd.guests.changes import free_unused
-from hostd.guests.qemu.connection import Machines
-from hostd.guests.qemu.interrupted import held, opened
+from hostd.guests.marks import held
+from hostd.guests.qemu.interrupted import opened
+from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.plan import NewVolume
 from hostd.guests.qemu.volumes import default_format
 from hostd.guests.volumes import catalog_of

@@ -11,20 +11,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from hostd.core.undo import Undo
 from hostd.guests import config as files
 from hostd.guests import notes, snapshots
 from hostd.guests.changes import free_unused
 from hostd.guests.config import StoredGuest
+from hostd.guests.marks import unmarked
 from hostd.guests.options import is_unused
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import handover
 from hostd.guests.qemu import plan as planning
-from hostd.guests.qemu.connection import LibvirtMachines, Machines
+from hostd.guests.qemu.connection import LibvirtMachines
 from hostd.guests.qemu.definitions import disk_paths
+from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.snapshotting import MachineSteps
 from hostd.guests.qemu.volumes import lost_memory, missing_volumes, where
-from hostd.guests.volumes import catalog_of, free_volumes
+from hostd.guests.volumes import base_id, catalog_of, free_volumes
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
@@ -40,18 +41,6 @@ def opened(
     guest = settle(host, log, files.load(host.store, where(host, vmid)), machines)
     files.check_unlocked(guest, skip=skip_lock)
     return guest
-
-
-def held(host: Host, guest: StoredGuest, mark: str, undo: Undo) -> StoredGuest:
-    """Mark the guest while volumes are made that its file does not name yet."""
-    marked = files.save(host.store, guest, replace(guest.file, current={**guest.file.current, "lock": mark}))
-    undo.add(_unmark, host, marked)
-    return marked
-
-
-def _unmark(host: Host, guest: StoredGuest) -> None:
-    now = files.load(host.store, guest.where)
-    files.save(host.store, now, replace(now.file, current={k: v for k, v in now.file.current.items() if k != "lock"}))
 
 
 def settle(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines | None = None) -> StoredGuest:
@@ -79,8 +68,7 @@ def settle(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines | No
     if mark == snapshots.LOCK:
         free_volumes(host, log, lost_memory(host, steps.guest))
     if not half:
-        _unmark(host, guest)
-        return files.load(host.store, guest.where)
+        return unmarked(host, guest)
     return steps.guest
 
 
@@ -127,7 +115,7 @@ def adopt(host: Host, log: TaskLog, guest: StoredGuest, running: Mapping[str, st
             log.warn(f"{key}: the machine runs from '{name}' already")
             lost[lost.index(name)] = old
     for key, name in keys.state_volumes(current).items():
-        base = base_name(name)
+        base = base_id(name)
         if catalog.has(VolumeId.parse(name)):
             continue
         if base in lost:
@@ -145,11 +133,3 @@ def adopt(host: Host, log: TaskLog, guest: StoredGuest, running: Mapping[str, st
     if current != guest.file.current:
         files.save(host.store, guest, replace(guest.file, current=current))
     return lost
-
-
-def base_name(volume: str) -> str:
-    """What a volume is called once it is a base: ``a:100/vm-100-disk-0.raw`` → ``a:100/base-100-disk-0.raw``."""
-    head, slash, tail = volume.rpartition("/")
-    if not slash:
-        head, slash, tail = volume.partition(":")
-    return f"{head}{slash}base-{tail.removeprefix('vm-')}"

@@ -14,11 +14,12 @@ from hostd.guests.config import StoredGuest
 from hostd.guests.hooks import Phase, run_hook
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import handover, seeds, sockets, suspending, tpm
-from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
+from hostd.guests.qemu.connection import LibvirtMachines
 from hostd.guests.qemu.devices import display
 from hostd.guests.qemu.domain_xml import domain_xml, to_text
 from hostd.guests.qemu.gathering import facts_of
 from hostd.guests.qemu.interrupted import opened
+from hostd.guests.qemu.machines import Machines, MachineState
 from hostd.guests.qemu.refusals import refuse
 from hostd.guests.qemu.volumes import owned, where
 from hostd.guests.volumes import catalog_of, free_volumes

@@ -14,14 +14,16 @@ from hostd.guests import config as files
 from hostd.guests import membership
 from hostd.guests.changes import Change, change_later, change_now
 from hostd.guests.config import StoredGuest
+from hostd.guests.marks import held
 from hostd.guests.qemu import cloudinit, lifecycle, process, seeds, sockets, tpm
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu.applying import apply_now
-from hostd.guests.qemu.connection import LibvirtMachines, Machines
+from hostd.guests.qemu.connection import LibvirtMachines
 from hostd.guests.qemu.facts import Firmware
 from hostd.guests.qemu.importing import import_disk
-from hostd.guests.qemu.interrupted import held, opened
+from hostd.guests.qemu.interrupted import opened
+from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.volumes import all_volumes, default_format, owned, source_of, where
 from hostd.guests.volumes import catalog_of, free_volumes, unreferenced_volumes
 from hostd.node.host import Host

@@ -14,6 +14,7 @@ from typing import Final
 from hostd.core.errors import HostError, Invalid, ParseError
 from hostd.core.formats import propstring
 from hostd.core.units import KIB, MIB, format_size
+from hostd.guests.macs import new_mac
 from hostd.guests.options import is_unused
 from hostd.guests.qemu.devices import disk, firmware, net
 from hostd.guests.qemu.facts import OVMF_2M, Firmware
@@ -23,8 +24,6 @@ _NEW = re.compile(r"([a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]):(\d+(?:\.\d+)?|cloudini
 CLOUDINIT_BYTES: Final = 4 * MIB
 TPM_BYTES: Final = 4 * MIB
 _OLD_VOLUME: Final = {"volume": propstring.Alias(to="file")}
-# Locally administered, and what KVM guests are known by.
-_MAC_PREFIX: Final = "52:54:00"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +50,6 @@ class Plan:
     values: Mapping[str, str]
     new: tuple[NewVolume, ...] = ()
     existing: Mapping[str, VolumeId] = field(default_factory=dict)
-
-
-def new_mac(random: Callable[[int], bytes]) -> str:
-    return ":".join([_MAC_PREFIX, *(f"{byte:02X}" for byte in random(3))])
 
 
 def plan_values(values: Mapping[str, str], random: Callable[[int], bytes]) -> Plan:

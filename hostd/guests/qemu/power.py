@@ -7,8 +7,9 @@ import time
 from hostd.core.errors import Conflict
 from hostd.guests import config as files
 from hostd.guests.qemu import lifecycle, suspending
-from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
+from hostd.guests.qemu.connection import LibvirtMachines
 from hostd.guests.qemu.interrupted import opened
+from hostd.guests.qemu.machines import Machines, MachineState
 from hostd.guests.qemu.snapshotting import state_storage
 from hostd.guests.qemu.volumes import where
 from hostd.node.host import Host

@@ -11,8 +11,8 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from hostd.core.formats import propstring
+from hostd.guests.macs import new_mac
 from hostd.guests.qemu.devices import net
-from hostd.guests.qemu.plan import new_mac
 
 _DROPPED = re.compile(r"#(?:qmdump|vzdump)#|(?:lock|parent|unused\d+):")
 _DRIVE = re.compile(r"((?:ide|sata|scsi|virtio|efidisk|tpmstate)\d+):\s*(\S+)\s*\Z")

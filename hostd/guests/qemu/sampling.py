@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hostd.guests.qemu import process
-from hostd.guests.qemu.connection import MachineState, MachineStats
+from hostd.guests.qemu.machines import MachineState, MachineStats
 
 _NS: Final = 1_000_000_000
 

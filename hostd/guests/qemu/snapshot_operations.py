@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hostd.core.errors import Conflict
 from hostd.core.formats.keyvalue import GuestSection
 from hostd.guests import config as files
 from hostd.guests import notes, snapshots
-from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import lifecycle
-from hostd.guests.qemu.connection import LibvirtMachines, Machines
+from hostd.guests.qemu.connection import LibvirtMachines
 from hostd.guests.qemu.interrupted import settle
+from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.snapshotting import MachineSteps
 from hostd.guests.qemu.volumes import where
 from hostd.guests.volumes import catalog_of
@@ -100,8 +99,3 @@ def describe(host: Host, vmid: int, name: str, comment: str) -> None:
         section = snapshots.find(guest.file, name)
         changed: dict[str, GuestSection] = {**guest.file.snapshots, name: replace(section, comment=comment)}
         files.save(host.store, guest, replace(guest.file, snapshots=changed))
-
-
-def require_free_name(guest: StoredGuest, name: str) -> None:
-    if name in guest.file.snapshots or name == "current":
-        raise Conflict(f"snapshot name '{name}' already used")

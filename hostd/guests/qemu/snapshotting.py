@@ -23,7 +23,8 @@ from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import tpm
 from hostd.guests.qemu.blocknodes import node_of
-from hostd.guests.qemu.connection import LibvirtMachines, Machines, MachineState
+from hostd.guests.qemu.connection import LibvirtMachines
+from hostd.guests.qemu.machines import Machines, MachineState
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.interface import VolumeSpec

@@ -19,7 +19,7 @@ from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import tpm
-from hostd.guests.qemu.connection import Machines, MachineState
+from hostd.guests.qemu.machines import Machines, MachineState
 from hostd.guests.qemu.volumes import lost_memory
 from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node.host import Host

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +78,14 @@ def password_is_secret(name: str, password: str) -> None:
 class Site:
     """The application with a client that is logged in as root@pam."""
 
-    def __init__(self, files: Mapping[str, bytes], *, node: str = "alpha", key: bytes = b"") -> None:
+    def __init__(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        node: str = "alpha",
+        key: bytes = b"",
+        clock: Callable[[], float] = lambda: NOW,
+    ) -> None:
         key = key or tickets.make_key()
         store = MemoryStore(node)
         keys_made = {keys.SIGNING: key, keys.VERIFYING: tickets.public_part(key), keys.CSRF: b"csrf"}
@@ -99,11 +106,11 @@ class Site:
                 self.mirror,
                 authority,
                 password_is_secret,
-                clock=lambda: NOW,
+                clock=clock,
                 came_in=self.came_in.append,
             ),
         )
-        identify = Identity(self.mirror, authority, RootVerdict(store, self.mirror), clock=lambda: NOW)
+        identify = Identity(self.mirror, authority, RootVerdict(store, self.mirror), clock=clock)
         self.api = Api(collect(ENDPOINT_MODULES), services, identify, None, Peers(self.mirror))
         self.client: Client = Client(create_app(self.api), use_cookies=False)
         self.key = key

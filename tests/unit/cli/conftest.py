@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from hostd.api.openapi import methods
-from hostd.cli.client import Answer, decode
+from hostd.api.rootclient import Answer, decode
 from hostd.cli.methods import Methods
 from hostd.cli.program import Surroundings
 from tests.unit.api.conftest import Site

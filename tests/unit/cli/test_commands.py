@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from hostd.api.rootclient import decode
 from hostd.cli import manual, pvenode, pvesh, pveum, qm
-from hostd.cli.client import decode
 from hostd.cli.commands import Command, Suite
 from hostd.cli.follow import TaskFailed, follow
 from hostd.cli.methods import Methods

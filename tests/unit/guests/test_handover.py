@@ -7,8 +7,8 @@ from hostd.core.formats.keyvalue import QEMU_PENDING, format_guest, parse_guest
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.qemu import handover
-from hostd.guests.qemu.connection import MachineState
 from hostd.guests.qemu.handover import Handover
+from hostd.guests.qemu.machines import MachineState
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
 from tests.fakes.machines import FakeMachines

@@ -10,7 +10,7 @@ import pytest
 from hostd.core.errors import CommandFailed, Conflict, HostError, TimedOut
 from hostd.guests import config as files
 from hostd.guests.qemu import lifecycle, power
-from hostd.guests.qemu.connection import MachineState
+from hostd.guests.qemu.machines import MachineState
 from hostd.guests.qemu.volumes import where
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog

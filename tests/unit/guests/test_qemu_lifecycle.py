@@ -13,9 +13,10 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.guests import config as files
 from hostd.guests.changes import Change
 from hostd.guests.qemu import lifecycle, making, plan, sockets
-from hostd.guests.qemu.connection import MachineState, to_stats
+from hostd.guests.qemu.connection import to_stats
 from hostd.guests.qemu.devices import firmware
 from hostd.guests.qemu.facts import OVMF_4M
+from hostd.guests.qemu.machines import MachineState
 from hostd.node import kvm_probe
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog

@@ -9,7 +9,7 @@ import pytest
 
 from hostd.core.errors import Unavailable
 from hostd.guests.qemu import process
-from hostd.guests.qemu.connection import MachineState, MachineStats
+from hostd.guests.qemu.machines import MachineState, MachineStats
 from hostd.guests.qemu.sampling import MachineSampler, Reading, usage
 from hostd.guests.sampling import Sampler
 from tests.fakes.machines import FakeMachines

@@ -14,8 +14,8 @@ from hostd.core.errors import Conflict, HostError
 from hostd.core.formats.keyvalue import QEMU_PENDING, format_guest, parse_guest
 from hostd.core.run import Arg, Result
 from hostd.guests.qemu import handover, live_move, sockets
-from hostd.guests.qemu.connection import MachineState
 from hostd.guests.qemu.handover import Handover
+from hostd.guests.qemu.machines import MachineState
 from hostd.migration import incoming, leftovers
 from hostd.migration.incoming import Incoming
 from hostd.migration.leftovers import Side

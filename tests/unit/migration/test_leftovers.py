@@ -11,8 +11,8 @@ from hostd.cluster.store import MemoryStore
 from hostd.core.formats.keyvalue import QEMU_PENDING, format_guest, parse_guest
 from hostd.guests import config as files
 from hostd.guests.qemu import handover, live_move, sockets
-from hostd.guests.qemu.connection import MachineState
 from hostd.guests.qemu.handover import Handover
+from hostd.guests.qemu.machines import MachineState
 from hostd.migration import leftovers
 from hostd.migration.leftovers import Side, stem
 from hostd.node.host import Host

@@ -1,12 +1,13 @@
 """Calls the API through the root process's socket: works while nginx is down, and needs no password.
 
-The process at the other end knows by SO_PEERCRED that uid 0 calls, which is ``root@pam``.
+The process at the other end knows by SO_PEERCRED that uid 0 calls, which is ``root@pam`` unless a ticket comes along.
+Commands use it, and tasks that do with many guests what methods do with one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -34,18 +35,19 @@ class Call(Protocol):
 
 
 class RootClient:
-    """``Call`` over a unix socket."""
+    """``Call`` over a unix socket. ``credentials``: headers of each call; none of them: root calls."""
 
-    def __init__(self, socket_path: str = sockets.ROOT) -> None:
-        self._socket = socket_path
+    def __init__(self, socket_path: str = sockets.ROOT, *, credentials: Callable[[], Mapping[str, str]] = dict) -> None:
+        self._socket, self._credentials = socket_path, credentials
 
     def __call__(self, method: str, path: str, parameters: Mapping[str, object]) -> Answer:
         target = "/api2/json" + quote(path, safe="/:@!")
-        body, headers = None, {}
+        body, headers = None, dict(self._credentials())
         if method in ("GET", "DELETE"):
             target += f"?{urlencode(parameters, doseq=True)}" if parameters else ""
         else:
-            body, headers = json.dumps(dict(parameters)), {"Content-Type": "application/json"}
+            body = json.dumps(dict(parameters))
+            headers["Content-Type"] = "application/json"
         try:
             answer = ask_root(method, target, headers=headers, body=body, timeout_s=TIMEOUT_S, path=self._socket)
         except Unavailable as err:
