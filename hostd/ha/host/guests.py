@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from hostd.cluster import standing as cluster
+from hostd.cluster.store import Mirror
 from hostd.core.errors import HostError
 from hostd.guests import bulk, roads
 from hostd.guests.bulk import Member, Tasks
@@ -26,11 +27,14 @@ log = logging.getLogger(__name__)
 # Moves that this node began, one file a service; gone with a boot, as the guests are.
 MOVES: Final = Path("/run/hostd/ha-moves")
 _POLL_S: Final = 0.5
-_MOVE: Final = "qmigrate"
+_MOVES: Final[Mapping[GuestKind, str]] = {GuestKind.QEMU: "qmigrate", GuestKind.LXC: "vzmigrate"}
 
 
 class HostGuests:
-    """``is_running``: whether a guest's process is on this node."""
+    """``is_running``: whether a guest's process is on this node.
+
+    ``in_the_way``: why a guest cannot go to a node, "" if it can; asked before it is stopped for a move.
+    """
 
     def __init__(
         self,
@@ -39,12 +43,13 @@ class HostGuests:
         tasks: Tasks,
         tell: Tell,
         *,
+        in_the_way: Callable[[Mirror, GuestPath, str], str],
         is_running: Callable[[Member], bool] = runs,
         moves: Path = MOVES,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._host, self._locks, self._tasks, self._tell = host, locks, tasks, tell
-        self._runs, self._moves, self._sleep = is_running, moves, sleep
+        self._in_the_way, self._runs, self._moves, self._sleep = in_the_way, is_running, moves, sleep
 
     def _where(self, sid: str) -> GuestPath | None:
         return stored.guests(self._host.mirror).get(sid)
@@ -98,28 +103,31 @@ class HostGuests:
         return bool(held and held.node == target and not held.kept and said and said.watched)
 
     def move(self, sid: str, how: Move, target: str) -> bool:
-        if not self._may_move(sid):
+        where = self._where(sid)
+        if where is None:
+            return False
+        if reason := self._in_the_way(self._host.mirror, where, target):
+            log.warning("%s: it is not stopped for a move that would fail: %s", sid, reason)
             return False
         self._begin_move(sid, target)
         self._tell(Kind.SERVICE_MOVE_START, sid=sid, how=str(how), target=target)
-        if how is Move.RELOCATE and self.is_running(sid):
+        # Containers do not move while they run, whoever asked for it.
+        if (how is Move.RELOCATE or where.kind is GuestKind.LXC) and self.is_running(sid):
             self._tell(Kind.SERVICE_STOP, sid=sid, relocate=True)
             if not self.stop(sid, None):
                 return False
             self._tell(Kind.SERVICE_STOPPED, sid=sid)
-        road = roads.road(self._host.mirror, self._members(), self._host.node, target)
-        moved = self._run(sid, _MOVE, {**road, "online": self.is_running(sid)}) or self.home(sid) == target
+        moved = self._run(sid, _MOVES[where.kind], self._way(sid, where.kind, target)) or self.home(sid) == target
         if moved:
             self._tell(Kind.SERVICE_MOVE_END, sid=sid, how=str(how), target=target)
         return moved
 
-    def _may_move(self, sid: str) -> bool:
-        """A container is moved by nobody yet: it must not be stopped for nothing."""
-        where = self._where(sid)
-        if where is not None and where.kind is GuestKind.LXC:
-            log.warning("%s: moving containers is not supported yet", sid)
-            return False
-        return where is not None
+    def _way(self, sid: str, kind: GuestKind, target: str) -> Mapping[str, object]:
+        """What the task of a move is told."""
+        if kind is GuestKind.LXC:
+            return {"target": target, "others": roads.others(self._members(), self._host.node)}
+        road = roads.road(self._host.mirror, self._members(), self._host.node, target)
+        return {**road, "online": self.is_running(sid)}
 
     def _members(self) -> Sequence[cluster.Member]:
         standing = self._host.mirror.members()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hostd.api.cluster.ha.movable import machines
+from hostd.api.cluster.ha.movable import in_the_way, machines
 from hostd.cluster.standing import Member, Standing
 from hostd.ha import incidents, stored
 from hostd.ha.events import Kind
@@ -358,6 +358,11 @@ def test_balancing(ha: Site) -> None:
     assert text(ha, stored.BALANCE) == "enable: 1\nguests: 100,103,104,105\n"
     assert "changed by other user" in refused(ha.call("PUT", path, json={"enable": 0, "digest": shown["digest"]}))
     assert [each.sid for each in machines(ha.mirror, {"alpha", "beta"})] == ["vm:100"]
+    homes = stored.guests(ha.mirror)
+    assert in_the_way(ha.mirror, homes["ct:102"], "beta") == ""
+    ha.store.write("nodes/alpha/lxc/102.conf", b"memory: 512\nrootfs: local:102/vm-102-disk-0.raw\n")
+    assert "move them first: 'local:102" in in_the_way(ha.mirror, homes["ct:102"], "beta")
+    assert in_the_way(ha.mirror, homes["vm:103"], "beta") == ""
     guests = {str(vmid): {"cpu": 1.0, "mem": 4 * gib} for vmid in (100, 103)}
     for node, running in (("alpha", guests), ("beta", {})):
         sample = {"node": {"maxcpu": 4, "maxmem": 16 * gib}, "storages": {}, "guests": running}
