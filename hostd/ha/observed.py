@@ -45,6 +45,11 @@ class Seen:
     sid: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def says(self) -> tuple[object, ...]:
+        """All but when it was made."""
+        return self.sid, self.node, self.by, self.what, self.details
+
     def to_wire(self) -> dict[str, Any]:
         wire = {"t": round(self.at_s, 1), "by": self.by, "what": str(self.what), "node": self.node, "sid": self.sid}
         return {key: value for key, value in {**wire, "details": dict(self.details)}.items() if value}

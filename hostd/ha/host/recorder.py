@@ -36,6 +36,8 @@ _LOOK_S: Final = 1.0
 _SILENT_S: Final = 90.0
 # An open incident that changes is written again so often; one that is due at once.
 _WRITE_S: Final = 10.0
+# Events between two looks: a round that recovers thousands of services tells four of each.
+_EVENTS: Final = 50_000
 # Tasks for accounts that are begun at one look.
 _AT_ONCE: Final = 3
 
@@ -86,7 +88,7 @@ class Recorder:
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host, self._spawn, self._wall_s, self._clock_s = host, spawn, wall_s, clock_s
-        self._events: deque[Seen] = deque(maxlen=incidents.HISTORY)
+        self._events: deque[Seen] = deque(maxlen=_EVENTS)
         self._look: Look | None = None
         self._agents: dict[str, _Heard] = {}
         self._homes = _Homes()
