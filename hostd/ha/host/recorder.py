@@ -34,8 +34,10 @@ _ACTOR: Final = "ha-manager"
 _LOOK_S: Final = 1.0
 # An agent writes once a minute at the least.
 _SILENT_S: Final = 90.0
-# An open incident that changes is written again so often; one that is due at once.
+# An open incident that changes is written again so often, an old one seldom; one that is due at once.
 _WRITE_S: Final = 10.0
+_YOUNG_S: Final = 600.0
+_WRITE_OLD_S: Final = 120.0
 # Events between two looks: a round that recovers thousands of services tells four of each.
 _EVENTS: Final = 50_000
 # Tasks for accounts that are begun at one look.
@@ -210,7 +212,8 @@ class Recorder:
         for incident in list(self._book.incidents.values()):
             written = self._written.get(incident.id)
             is_new = written is None or written.incident != incident
-            waits = written is not None and self._clock_s() - written.at_s < _WRITE_S
+            rest_s = _WRITE_S if self._wall_s() - incident.begun_s < _YOUNG_S else _WRITE_OLD_S
+            waits = written is not None and self._clock_s() - written.at_s < rest_s
             try:
                 if is_new and (incident.due or not waits):
                     self._write(incident)

@@ -179,6 +179,21 @@ def test_a_node_with_many_services_is_told_once_all_of_them_are_elsewhere() -> N
     assert len(json.dumps(incidents.to_wire(found))) < 100_000
 
 
+def test_what_is_tried_for_hours_is_written_seldom() -> None:
+    site = Site()
+    site.master(site.a)
+    node_state(site.a, "online", "unknown")
+    service_state(site.a, "started", "fence")
+    versions = set()
+    for _ in range(120):
+        site.a.tell(Kind.SERVICE_RECOVER_FAILED, sid="vm:100", **{"from": "b"})
+        site.now_s += 10
+        site.a.look()
+        versions.add(site.mirror.glob("ha/incidents/")[0].version)
+    assert 60 <= len(versions) <= 60 + 5 + 2
+    assert site.stored()[0].pending == {"vm:100"}
+
+
 def test_a_service_in_error_is_told_at_once_and_warns() -> None:
     site = Site()
     site.master(site.a)
