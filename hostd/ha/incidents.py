@@ -154,9 +154,12 @@ def _with(incident: Incident, seen: Seen) -> Incident:
     if seen.what == Kind.NODE_STATE and seen.node == incident.subject:
         back = seen.details.get("to") == NodeState.ONLINE
         return replace(incident, returned_s=seen.at_s if back else None)
-    if seen.what != Kind.SERVICE_STATE:
+    if seen.what == Kind.SERVICE_REMOVED:
+        to, node = "not looked after any more", ""
+    elif seen.what == Kind.SERVICE_STATE:
+        to, node = seen.details.get("to", ""), seen.details.get("node", "")
+    else:
         return incident
-    to, node = seen.details.get("to", ""), seen.details.get("node", "")
     pending = incident.pending | {seen.sid} if to in _HELD else incident.pending - {seen.sid}
     # What left fence or recovery did so for a node; what goes on there afterwards is no part of this.
     services = dict(incident.services)

@@ -23,8 +23,8 @@ from hostd.ha import incidents, stored
 from hostd.ha.events import Kind, Value
 from hostd.ha.host.side import text_of, to_log
 from hostd.ha.incidents import Book, Incident
-from hostd.ha.observed import AgentSeen, LinkSeen, Look, Seen, Signal, changes
-from hostd.ha.states import CrmState, ServiceState
+from hostd.ha.observed import AgentSeen, LinkSeen, Look, Seen, Signal, changes, of_event
+from hostd.ha.states import CrmState
 from hostd.node.host import Host
 from hostd.tasks.client import TaskClient
 
@@ -42,16 +42,6 @@ _WRITE_OLD_S: Final = 120.0
 _EVENTS: Final = 50_000
 # Tasks for accounts that are begun at one look.
 _AT_ONCE: Final = 3
-
-_HELD: Final[frozenset[str]] = frozenset({ServiceState.FENCE, ServiceState.RECOVERY, ServiceState.ERROR})
-_KEPT: Final = frozenset(
-    {
-        Kind.DAEMON_STATE, Kind.LOCK_ACQUIRED, Kind.CFS_ERROR, Kind.CRM_DISARMED, Kind.CRM_REARMED, Kind.NODE_STATE,
-        Kind.FENCE_TRY, Kind.FENCE_ACK, Kind.FENCE_DONE, Kind.FENCE_ORPHAN, Kind.SERVICE_STATE, Kind.SERVICE_RECOVER,
-        Kind.SERVICE_RECOVER_FAILED, Kind.SERVICE_LOCK_CLEARED, Kind.SERVICE_MOVE, Kind.START_FAILED_RELOCATE,
-        Kind.RELOCATE_EXHAUSTED, Kind.ALL_NODES_TRIED, Kind.MOVE_FAILED, Kind.STOP_FAILED,
-    }
-)  # fmt: skip
 
 Spawn = Callable[[str], object]
 
@@ -104,22 +94,15 @@ class Recorder:
         """An event of the manager: into the journal as ever, and kept."""
         to_log(kind, **fields)
         told = {key: text_of(value) for key, value in fields.items() if value is not None}
-        if kind not in _KEPT or (kind is Kind.SERVICE_STATE and _HELD.isdisjoint((told["from"], told["to"]))):
-            return
-        sid, node = told.get("sid", ""), told.get("node", "")
-        if kind is Kind.SERVICE_STATE:
-            node = node or self._home(sid)
-            told["node"] = node
-        if kind is Kind.LOCK_ACQUIRED:
-            node = told.get("lock", "").removeprefix("ha_agent_").removesuffix("_lock")
-        self._events.append(self._seen(kind, node, sid, told))
+        seen = of_event(kind, told, at_s=self._wall_s(), by=self._host.node, home=self._home)
+        if seen is not None:
+            self._events.append(seen)
 
     def device(self, node: str, text: str) -> None:
         """What a fence device did about a node."""
-        self._events.append(self._seen(Signal.DEVICE, node, "", {"text": text}))
-
-    def _seen(self, what: str, node: str, sid: str, details: Mapping[str, str]) -> Seen:
-        return Seen(at_s=self._wall_s(), by=self._host.node, what=what, node=node, sid=sid, details=details)
+        self._events.append(
+            Seen(at_s=self._wall_s(), by=self._host.node, what=Signal.DEVICE, node=node, details={"text": text})
+        )
 
     def _home(self, sid: str) -> str:
         """The node that a service was on when the round began, which its change of state does not tell."""

@@ -333,7 +333,7 @@ def test_incidents(ha: Site) -> None:
     rows = data(ha.get(f"{HA}/incidents"))
     assert [(row["subject"], row["state"]) for row in rows] == [("vm:101", "closed"), ("beta", "open")]
     one = data(ha.get(f"{HA}/incidents/{rows[1]['incident']}"))
-    assert one["title"] == "node 'beta' was lost at 1970-01-01 00:00:09"
+    assert one["title"] == "node 'beta' was lost at 1970-01-01 00:00:09 UTC"
     assert one["timeline"] == [
         "1970-01-01 00:00:09 alpha: the master sees node 'beta' as unknown, before as online",
     ]
