@@ -172,7 +172,7 @@ class Recorder:
     def _health(self) -> Health | None:
         try:
             return self._host.store.health()
-        except HostError:
+        except (HostError, TypeError, KeyError):  # the last two: told by a daemon of another version
             return None
 
     def _agent(self, mirror: Mirror, node: str) -> AgentSeen | None:
