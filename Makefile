@@ -155,8 +155,8 @@ test-migration: host-dev tools ## Real hosts from which running guests move away
 	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_migration.py tests/cluster/test_container_moves.py
 
 .PHONY: test-ha
-test-ha: host-dev tools ## Three real hosts with a guest that is looked after: daemons killed, a node cut off, a node lost (10 min)
-	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_ha.py
+test-ha: host-dev tools ## Three real hosts with guests that are looked after: killed, cut off, lost, frozen, moved (25 min)
+	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_ha.py tests/cluster/test_ha_faults.py
 
 MINUTES ?= 30
 .PHONY: fuzz

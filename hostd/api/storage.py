@@ -20,6 +20,7 @@ from hostd.storage.config import (
     TYPES,
     StorageFile,
     changed,
+    file_in,
     format_storage_cfg,
     parse_storage_cfg,
     section_of,
@@ -87,8 +88,7 @@ def shown(storage: StorageConfig, digest: str) -> dict[str, object]:
 
 
 def _file(ctx: Context) -> StorageFile:
-    file = ctx.mirror.get(PATH)
-    return parse_storage_cfg(file.data if file else b"")
+    return file_in(ctx.mirror)
 
 
 @endpoint(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hostd.cli.methods import Method, Methods
 from hostd.cli.program import Reader, Surroundings, completions, run_method, usage
@@ -19,7 +20,8 @@ class Command:
 
     ``always``: readers that run also when their option is not given (a password is asked for). ``pick``: print that
     field of the answer only. ``refused``: options of the reference's that cannot be had here, and why.
-    ``after``: what else is told once the method was called with some parameters.
+    ``after``: what else is told once the method was called with some parameters. ``text``: how its answer is printed
+    for people where a table would not do.
     """
 
     words: str
@@ -32,6 +34,7 @@ class Command:
     pick: str = ""
     refused: Mapping[str, str] = field(default_factory=dict)
     after: After | None = None
+    text: Callable[[Any], str] | None = None
 
     def method(self, methods: Methods) -> Method | None:
         return methods.get(self.verb, self.path)
@@ -146,8 +149,9 @@ class Suite:
         asked = [a for a in row.always if not any(r.lstrip("-").partition("=")[0] == a for r in rest)]
         rest = [*rest, *(f"--{name}=" for name in asked)] if "--" not in rest else rest
         values = run_method(
-            around, method, rest, positional=row.positional, fixed=fixed, readers=row.readers, pick=row.pick
-        )
+            around, method, rest, positional=row.positional, fixed=fixed, readers=row.readers, pick=row.pick,
+            text=row.text,
+        )  # fmt: skip
         if row.after:
             row.after(around, values)
         return 0

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from hostd.cli import ha_text
 from hostd.cli.commands import After, Command, Local, Suite
 from hostd.cli.program import Surroundings, main
 from hostd.cluster.store import Store
@@ -20,8 +21,15 @@ _PREFLIGHT: Final = f"{_HA}/preflight"
 _INCIDENTS: Final = f"{_HA}/incidents"
 
 
-def _row(words: str, verb: str, path: str, *positional: str, after: After | None = None) -> Command:
-    return Command(words=words, verb=verb, path=path, positional=positional, after=after)
+def _row(
+    words: str,
+    verb: str,
+    path: str,
+    *positional: str,
+    after: After | None = None,
+    text: Callable[[Any], str] | None = None,
+) -> Command:
+    return Command(words=words, verb=verb, path=path, positional=positional, after=after, text=text)
 
 
 def tell_findings(around: Surroundings, values: Mapping[str, object]) -> None:
@@ -50,9 +58,11 @@ ROWS = (
     _row("rules set", "PUT", _RULE, "type", "rule", after=tell_findings),
     _row("rules remove", "DELETE", _RULE, "rule"),
     _row("rules config", "GET", _RULES),
-    _row("preflight", "GET", _PREFLIGHT),
-    _row("incidents", "GET", _INCIDENTS),
-    _row("incident", "GET", f"{_INCIDENTS}/{{incident}}", "incident"),
+    _row("preflight", "GET", _PREFLIGHT, text=ha_text.findings),
+    _row("balance", "GET", f"{_HA}/balance", text=ha_text.balance),
+    _row("balance set", "PUT", f"{_HA}/balance"),
+    _row("incidents", "GET", _INCIDENTS, text=ha_text.incidents),
+    _row("incident", "GET", f"{_INCIDENTS}/{{incident}}", "incident", text=ha_text.incident),
 )
 ALIASES = {"migrate": "crm-command migrate", "relocate": "crm-command relocate"}
 _VERBOSE: Final = "--verbose"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import Any, TextIO
 
 from hostd.api.rootclient import Call, RootClient
 from hostd.cli import arguments, candidates
@@ -69,10 +69,11 @@ def run_method(
     fixed: Mapping[str, object] | None = None,
     readers: Mapping[str, Reader] | None = None,
     pick: str = "",
+    text: Callable[[Any], str] | None = None,
 ) -> Mapping[str, object]:
     """Parse the arguments, call the method, follow its task or print its answer (only the field ``pick`` of it).
 
-    The parameters that the method was called with.
+    ``text``: how the answer is printed for people. Returns the parameters that the method was called with.
     """
     schema = {"properties": {**OPTIONS, **method.properties}}
     values = arguments.parse(schema, args, positional=positional, fixed=fixed, readers=readers)
@@ -88,7 +89,8 @@ def run_method(
         follow(around.call, data, around.out if style.format == "text" and not style.quiet else around.errors)
         if style.format == "text":
             return values
-    around.out.write(show(data, style, method.returns))
+    is_for_people = text is not None and style.format == "text" and not style.quiet
+    around.out.write(text(data) if text and is_for_people else show(data, style, method.returns))
     return values
 
 

@@ -6,9 +6,12 @@ import time
 from dataclasses import replace
 
 from hostd.access.ids import ROOT
+from hostd.api.cluster.ha.movable import machines
 from hostd.daemons.ha_wiring import make_surroundings, stop_on_signals
 from hostd.daemons.wiring import logging_to_stderr
+from hostd.guests.bulk_tasks import DaemonsTasks
 from hostd.ha import stored
+from hostd.ha.host.balancer import Balancer
 from hostd.ha.host.devices import FenceAgents
 from hostd.ha.host.loops import run_manager
 from hostd.ha.host.manager_side import ManagerSide
@@ -26,6 +29,7 @@ def main() -> None:
         lambda: stored.fence_devices(host.mirror), host.run, around.clock_s, tell=recorder.device
     )  # fmt: skip
     recorder.follow()
+    Balancer(host, around.locks, DaemonsTasks(ROOT), machines).follow()
     around = replace(around, tell=recorder.tell)
     run_manager(ManagerSide(around, devices), around.locks, stopping, time.sleep)
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 from hostd.access.ids import ROOT
+from hostd.api.cluster.ha.movable import in_the_way
 from hostd.daemons.ha_wiring import make_surroundings, stop_on_signals
 from hostd.daemons.wiring import logging_to_stderr
 from hostd.guests.bulk_tasks import DaemonsTasks
@@ -26,7 +27,7 @@ def main() -> None:
     fence = SelfFence(lambda: end_guests(mirror, locks), around.clock_s)
     fence.follow()
     around = replace(around, watchdog=Both(around.watchdog, fence))
-    guests = HostGuests(around.host, around.locks, DaemonsTasks(ROOT), to_log)
+    guests = HostGuests(around.host, around.locks, DaemonsTasks(ROOT), to_log, in_the_way=in_the_way)
     side = AgentSide(around, guests)
     run_agent(side, around.locks, stopping, time.sleep, lambda: shutdowns.kind(around.host.run))
 

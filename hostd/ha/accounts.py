@@ -44,6 +44,7 @@ TEXTS: Final[Mapping[str, str]] = {
     Kind.FENCE_DONE: "what ran on node '{node}' may be started elsewhere now",
     Kind.FENCE_ORPHAN: "node '{node}' is fenced although no service is left there",
     Kind.SERVICE_STATE: "service '{sid}': {from} → {to} {node}",
+    Kind.SERVICE_REMOVED: "service '{sid}' is looked after no more ({reason})",
     Kind.SERVICE_MOVE: "service '{sid}' is to move to '{target}' ({how}): rules, maintenance or a command say so",
     Kind.SERVICE_RECOVER: "service '{sid}' goes from '{from}' to '{to}': the best of the nodes that rules leave it",
     Kind.SERVICE_RECOVER_FAILED: "service '{sid}' cannot be recovered: no node that rules allow is online",
@@ -55,7 +56,11 @@ TEXTS: Final[Mapping[str, str]] = {
     Kind.STOP_FAILED: "service '{sid}' could not be stopped (code {code}); its task has the reason",
     Kind.CRM_COMMAND: "somebody asked: {cmd}",
 }
-_AGENT_LOCK: Final = f"the agent's lock was not renewed for {LOCK_S} s: by then its node has ended what it ran"
+_AGENT_LOCK: Final = (
+    f"its agent's lock was free: given back, or not renewed for {LOCK_S} s, and by then the node has ended what it ran"
+)
+# A master that came so shortly before was made by the loss.
+_TAKEOVER_S: Final = 60.0
 _MANAGER_LOCK: Final = "node '{by}' took the manager's lock"
 _BAD: Final = {
     Signal.MEMBER_LOST: Signal.MEMBER_BACK, Signal.QUORUM_LOST: Signal.QUORUM_BACK, Signal.LINK_DOWN: Signal.LINK_UP,
@@ -150,7 +155,7 @@ def _is_shutdown(seen: Seen) -> bool:
 
 def _title(incident: Incident) -> str:
     what = "was lost" if incident.about is About.NODE else "is in error"
-    return f"{incident.about} '{incident.subject}' {what} at {_date(incident.begun_s)}"
+    return f"{incident.about} '{incident.subject}' {what} at {_date(incident.begun_s)} UTC"
 
 
 def _of_node(incident: Incident) -> Iterator[str]:
@@ -159,9 +164,10 @@ def _of_node(incident: Incident) -> Iterator[str]:
         yield "it was shut down in order: its agent had said so"
     yield from _fenced(incident, seen)
     yield from _recovered(incident)
-    masters = [each for each in seen if each.what == Kind.DAEMON_STATE and each.details.get("to") == CrmState.MASTER]
-    for each in masters:
-        yield f"node '{each.by}' became master {_ago(incident, each.at_s)}"
+    for each in seen:
+        is_new = each.what == Kind.DAEMON_STATE and each.details.get("to") == CrmState.MASTER
+        if is_new and each.at_s > incident.begun_s - _TAKEOVER_S:
+            yield f"node '{each.by}' became master {_ago(incident, each.at_s)}"
     for each in seen:
         if each.what == Signal.GUESTS_ENDED:
             guests = each.details.get("guests", "")

@@ -1,34 +1,59 @@
 """Automatic rebalancing: one move a time, of the services that stay together, when loads differ for long enough.
 
+A guest that was moved rests for a while, which is ours; every move says why.
 Source: conformance area ``ha``, section 8.4.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hostd.ha import topsis
 from hostd.ha.bundles import bundles
 from hostd.ha.commands import follow
+from hostd.ha.config import AutoRebalance
 from hostd.ha.env import Capacity, Load
 from hostd.ha.events import Kind
 from hostd.ha.round import Round
 from hostd.ha.selection import room
 from hostd.ha.services import move_of
 from hostd.ha.states import MOVING, Method, Scheduler
-from hostd.ha.usage import NOTHING, add
+from hostd.ha.usage import NOTHING, add, fractions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A bundle by its leader that could leave ``source`` for ``target``, and the loads of all nodes then."""
+    """Guests, the leader first, that could leave ``source`` for ``target``; the loads of all nodes then."""
 
-    leader: str
+    members: tuple[str, ...]
     source: str
     target: str
     loads: Mapping[str, Load]
+
+    @property
+    def leader(self) -> str:
+        return self.members[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A move that is worth it; ``before``, ``after``: the imbalance. ``why``: for people."""
+
+    move: Candidate
+    before: float
+    after: float
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the loads call for. ``reason``: why nothing, where there is no proposal."""
+
+    imbalance: float
+    proposal: Proposal | None = None
+    reason: str = ""
 
 
 def rebalance(round: Round) -> None:
@@ -36,31 +61,70 @@ def rebalance(round: Round) -> None:
     wanted = round.options.auto_rebalance
     if not wanted.enabled or round.options.scheduler is Scheduler.BASIC or _is_moving(round):
         return
-    loads, capacities = round.usage.loads(), round.usage.figures.capacities
-    before = imbalance(loads, capacities)
-    if before <= wanted.threshold:
+    if imbalance(round.usage.loads(), round.usage.figures.capacities) <= wanted.threshold:
         round.unbalanced = 0
         return
     round.unbalanced += 1
     if round.unbalanced < wanted.hold_rounds:
         return
     round.unbalanced = 0
-    best = _best(round, list(_candidates(round, loads)), wanted.method)
-    if best is None:
+    proposal = judge_services(round).proposal
+    if proposal is None:
         return
-    after = imbalance(best.loads, capacities)
-    if (before - after) / before < wanted.margin:
-        return
-    how = move_of(best.leader)
+    move = proposal.move
+    how = move_of(move.leader)
     round.tell(
         Kind.AUTO_REBALANCE,
-        sid=best.leader,
+        sid=move.leader,
         how=str(how),
-        target=best.target,
-        imbalance_from=f"{before:.2f}",
-        imbalance_to=f"{after:.2f}",
+        target=move.target,
+        imbalance_from=f"{proposal.before:.2f}",
+        imbalance_to=f"{proposal.after:.2f}",
     )
-    follow(round, f"{how} {best.leader} {best.target}")
+    follow(round, f"{how} {move.leader} {move.target}")
+    round.remember_moves(move.members, move.source, move.target, proposal.why)
+
+
+def judge_services(round: Round) -> Verdict:
+    """What the services' nodes call for now, however long that has been so."""
+    loads = round.usage.loads()
+    return judge(loads, round.usage.figures.capacities, list(_candidates(round, loads)), round.options.auto_rebalance)
+
+
+def judge(
+    loads: Mapping[str, Load],
+    capacities: Mapping[str, Capacity],
+    candidates: Sequence[Candidate],
+    wanted: AutoRebalance,
+) -> Verdict:
+    """The best of the moves that are possible, if the nodes differ too much and it gains enough."""
+    before = imbalance(loads, capacities)
+    if before <= wanted.threshold:
+        return Verdict(imbalance=before, reason=f"the imbalance {before:.2f} is not above {wanted.threshold:.2f}")
+    best = _best(candidates, wanted.method, capacities)
+    if best is None:
+        return Verdict(imbalance=before, reason="no guest can be moved: see who may, and where it fits")
+    after = imbalance(best.loads, capacities)
+    gain = (before - after) / before
+    if gain < wanted.margin:
+        reason = f"the best move ({best.leader} to {best.target}) gains {gain:.0%}, less than {wanted.margin:.0%}"
+        return Verdict(imbalance=before, reason=reason)
+    why = _why(best, loads, capacities, wanted)
+    return Verdict(imbalance=before, proposal=Proposal(move=best, before=before, after=after, why=why))
+
+
+def _why(move: Candidate, loads: Mapping[str, Load], capacities: Mapping[str, Capacity], wanted: AutoRebalance) -> str:
+    before, after = imbalance(loads, capacities), imbalance(move.loads, capacities)
+
+    def of(node: str, there: Mapping[str, Load]) -> str:
+        (cpus,), (memory,) = fractions({node: there[node]}, capacities)
+        return f"{cpus:.0%} of its cores and {memory:.0%} of its memory"
+
+    return (
+        f"the nodes' loads differ by {before:.2f}, at most {wanted.threshold:.2f} is wanted: '{move.source}' has "
+        f"{of(move.source, loads)} in use, '{move.target}' {of(move.target, loads)}; with {', '.join(move.members)} on "
+        f"'{move.target}' it is {of(move.source, move.loads)}, and {of(move.target, move.loads)}: {after:.2f}"
+    )
 
 
 def _is_moving(round: Round) -> bool:
@@ -80,33 +144,38 @@ def _fraction(load: Load, capacity: Capacity) -> float:
     return (load.cpus / capacity.cpus + load.memory_bytes / capacity.memory_bytes) / 2
 
 
+def candidates_of(
+    members: Sequence[str], source: str, targets: Iterable[str], taken: Load, loads: Mapping[str, Load]
+) -> Iterator[Candidate]:
+    """Moves of guests that take ``taken`` along to each of some nodes."""
+    left = loads[source]
+    left = Load(cpus=max(0.0, left.cpus - taken.cpus), memory_bytes=max(0.0, left.memory_bytes - taken.memory_bytes))
+    for target in targets:
+        moved = {**loads, source: left, target: add(loads[target], taken)}
+        yield Candidate(members=tuple(members), source=source, target=target, loads=moved)
+
+
 def _candidates(round: Round, loads: Mapping[str, Load]) -> Iterator[Candidate]:
     for leader, members in bundles(round.services, round.affinity.positive).items():
         source = round.services[leader].node
-        if source not in loads:
+        if source not in loads or any(round.rests(member) for member in members):
             continue
-        left, taken = loads[source], NOTHING
+        taken = NOTHING
         for member in members:
             taken = add(taken, round.usage.weight(member, source))
-        left = Load(
-            cpus=max(0.0, left.cpus - taken.cpus), memory_bytes=max(0.0, left.memory_bytes - taken.memory_bytes)
-        )
         found = room(round, leader)
-        for target in sorted(found.preferred - found.blocked - {source}):
-            moved = {**loads, source: left, target: add(loads[target], taken)}
-            yield Candidate(leader=leader, source=source, target=target, loads=moved)
+        yield from candidates_of(members, source, sorted(found.preferred - found.blocked - {source}), taken, loads)
 
 
-def _best(round: Round, candidates: list[Candidate], method: Method) -> Candidate | None:
+def _best(candidates: Sequence[Candidate], method: Method, capacities: Mapping[str, Capacity]) -> Candidate | None:
     if not candidates:
         return None
     if method is Method.BRUTEFORCE:
-        capacities = round.usage.figures.capacities
         return min(
             candidates,
             # Sums of floating-point numbers differ in their last digits where the situations are the same.
             key=lambda c: (math.trunc(imbalance(c.loads, capacities) * 1e15), c.leader, c.source, c.target),
         )
-    scores = topsis.scores([topsis.criteria(*round.usage.fractions(candidate.loads)) for candidate in candidates])
+    scores = topsis.scores([topsis.criteria(*fractions(candidate.loads, capacities)) for candidate in candidates])
     scored = zip(scores, candidates, strict=True)
     return min(scored, key=lambda each: (-each[0], each[1].leader, each[1].target))[1]

@@ -67,13 +67,21 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class AutoRebalance:
-    """``hold_rounds`` rounds above ``threshold`` in a row start a move that must gain at least the part ``margin``."""
+    """``hold_rounds`` rounds above ``threshold`` in a row start a move that must gain at least the part ``margin``.
+
+    ``rest_s``: for so long a guest that was moved is not moved again. (Ours; the recorded behaviour knows no rest.)
+    """
 
     enabled: bool = False
     method: Method = Method.BRUTEFORCE
     threshold: float = 0.3
     hold_rounds: int = 3
     margin: float = 0.1
+    rest_s: float = 0.0
+
+
+# What hosts take for ``rest_s``: a move costs a guest some of its speed, and loads need time to show what it brought.
+REST_S: Final = 1800.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,5 +153,6 @@ def options_of(datacenter: Mapping[str, Any]) -> Options:
             threshold=part("ha-auto-rebalance-threshold", usual.threshold),
             hold_rounds=int(scheduling.get("ha-auto-rebalance-hold-duration", usual.hold_rounds)),
             margin=part("ha-auto-rebalance-margin", usual.margin),
+            rest_s=REST_S,
         ),
     )

@@ -96,17 +96,17 @@ class Book:
 
 def take(book: Book, seen: Seen) -> Book:
     """One more observation."""
-    recent = [each for each in book.history if seen.at_s - each.at_s < HISTORY_S][-HISTORY + 1 :]
+    history = (*book.history[-HISTORY + 1 :], seen)
     found = dict(book.incidents)
     begun = _begun(seen)
     if begun and not any(each.is_open and each.subject == begun[1] for each in found.values()):
-        made = _made(*begun, seen, (*recent, seen))
+        made = _made(*begun, seen, [each for each in history if seen.at_s - each.at_s < HISTORY_S])
         found[made.id] = made
     else:
         for id, incident in book.incidents.items():
             if incident.is_open and _concerns(incident, seen):
                 found[id] = _with(incident, seen)
-    return Book(incidents=_kept(found), history=(*recent, seen))
+    return Book(incidents=_kept(found) if begun else found, history=history)
 
 
 def _begun(seen: Seen) -> tuple[About, str] | None:
@@ -143,9 +143,8 @@ def _concerns(incident: Incident, seen: Seen) -> bool:
         return True
     if incident.about is About.SERVICE:
         return seen.sid == incident.subject
-    return incident.subject in (seen.node, seen.details.get("from")) or (
-        bool(seen.sid) and seen.sid in incident.services
-    )
+    its_service = bool(seen.sid) and (seen.sid in incident.services or seen.sid in incident.pending)
+    return its_service or incident.subject in (seen.node, seen.details.get("from"))
 
 
 def _with(incident: Incident, seen: Seen) -> Incident:
@@ -155,9 +154,12 @@ def _with(incident: Incident, seen: Seen) -> Incident:
     if seen.what == Kind.NODE_STATE and seen.node == incident.subject:
         back = seen.details.get("to") == NodeState.ONLINE
         return replace(incident, returned_s=seen.at_s if back else None)
-    if seen.what != Kind.SERVICE_STATE:
+    if seen.what == Kind.SERVICE_REMOVED:
+        to, node = "not looked after any more", ""
+    elif seen.what == Kind.SERVICE_STATE:
+        to, node = seen.details.get("to", ""), seen.details.get("node", "")
+    else:
         return incident
-    to, node = seen.details.get("to", ""), seen.details.get("node", "")
     pending = incident.pending | {seen.sid} if to in _HELD else incident.pending - {seen.sid}
     # What left fence or recovery did so for a node; what goes on there afterwards is no part of this.
     services = dict(incident.services)
@@ -170,7 +172,7 @@ def _with(incident: Incident, seen: Seen) -> Incident:
 def _counted(incident: Incident, seen: Seen) -> Incident:
     """The same again counts up: what is tried every round would leave no room for anything else."""
     for place, entry in enumerate(incident.entries):
-        if replace(seen, at_s=0.0) == replace(entry.seen, at_s=0.0):
+        if entry.seen.what == seen.what and entry.seen.says == seen.says:
             again = replace(entry, times=entry.times + 1, last_s=seen.at_s)
             return replace(incident, entries=(*incident.entries[:place], again, *incident.entries[place + 1 :]))
     if len(incident.entries) >= ENTRIES:

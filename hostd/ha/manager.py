@@ -23,7 +23,9 @@ def begin(status: ManagerStatus, env: ManagerEnvironment) -> Memory:
         scheduler = Scheduler.BASIC
     if scheduler is not Scheduler.BASIC:
         env.tell(Kind.SCHEDULER_MODE, mode=str(scheduler))
-    return Memory(status=status, groups_wait=GROUPS_FIRST_ROUND)
+    now_s = env.now_s()
+    moved_s = {sid: now_s - moved.age_s for sid, moved in status.moved.items()}
+    return Memory(status=status, groups_wait=GROUPS_FIRST_ROUND, moved_s=moved_s)
 
 
 def step(memory: Memory, env: ManagerEnvironment) -> Memory:

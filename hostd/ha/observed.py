@@ -5,13 +5,14 @@ These are the signals that post-mortems are made of, beside the manager's own ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from hostd.core.errors import ParseError
-from hostd.ha.states import Mode
+from hostd.ha.events import Kind
+from hostd.ha.states import Mode, ServiceState
 
 
 class Signal(StrEnum):
@@ -34,6 +35,17 @@ class Signal(StrEnum):
     DEVICE = "device"
 
 
+_HELD: Final[frozenset[str]] = frozenset({ServiceState.FENCE, ServiceState.RECOVERY, ServiceState.ERROR})
+_KEPT: Final = frozenset(
+    {
+        Kind.DAEMON_STATE, Kind.LOCK_ACQUIRED, Kind.CFS_ERROR, Kind.CRM_DISARMED, Kind.CRM_REARMED, Kind.NODE_STATE,
+        Kind.FENCE_TRY, Kind.FENCE_ACK, Kind.FENCE_DONE, Kind.FENCE_ORPHAN, Kind.SERVICE_STATE, Kind.SERVICE_RECOVER,
+        Kind.SERVICE_RECOVER_FAILED, Kind.SERVICE_LOCK_CLEARED, Kind.SERVICE_MOVE, Kind.START_FAILED_RELOCATE,
+        Kind.RELOCATE_EXHAUSTED, Kind.ALL_NODES_TRIED, Kind.MOVE_FAILED, Kind.STOP_FAILED, Kind.SERVICE_REMOVED,
+    }
+)  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
     """One observation. ``at_s``: date by the clock of ``by``, the node that made it. ``what``: a Signal or a Kind."""
@@ -44,6 +56,11 @@ class Seen:
     node: str = ""
     sid: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def says(self) -> tuple[object, ...]:
+        """All but when it was made."""
+        return self.sid, self.node, self.by, self.what, self.details
 
     def to_wire(self) -> dict[str, Any]:
         wire = {"t": round(self.at_s, 1), "by": self.by, "what": str(self.what), "node": self.node, "sid": self.sid}
@@ -95,6 +112,21 @@ class Look:
     votes: tuple[int, int] | None = None
     links: Mapping[tuple[str, int], LinkSeen] | None = None
     agents: Mapping[str, AgentSeen] = field(default_factory=dict)
+
+
+def of_event(kind: Kind, told: Mapping[str, str], *, at_s: float, by: str, home: Callable[[str], str]) -> Seen | None:
+    """An event of the manager as an observation; None for one that no account needs.
+
+    ``told``: its fields. ``home``: the node that a service was on when the round began, which its change does not tell.
+    """
+    if kind not in _KEPT or (kind is Kind.SERVICE_STATE and _HELD.isdisjoint((told["from"], told["to"]))):
+        return None
+    sid, node, details = told.get("sid", ""), told.get("node", ""), dict(told)
+    if kind is Kind.SERVICE_STATE:
+        node = details["node"] = node or home(sid)
+    if kind is Kind.LOCK_ACQUIRED:
+        node = told.get("lock", "").removeprefix("ha_agent_").removesuffix("_lock")
+    return Seen(at_s=at_s, by=by, what=kind, node=node, sid=sid, details=details)
 
 
 def changes(before: Look, after: Look, *, at_s: float, by: str) -> list[Seen]:

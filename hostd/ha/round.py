@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hostd.ha import affinity, rulechecks, rules
@@ -12,7 +12,7 @@ from hostd.ha.config import Group, Options, Resource
 from hostd.ha.env import ManagerEnvironment
 from hostd.ha.events import Kind, Value
 from hostd.ha.states import Mode, NodeState, Requested, Scheduler, ServiceState
-from hostd.ha.status import Disarm, ManagerStatus, Noted, Publication, Service
+from hostd.ha.status import Disarm, ManagerStatus, Moved, Noted, Publication, Service
 from hostd.ha.usage import Figures, Usage
 
 
@@ -21,13 +21,14 @@ class Memory:
     """What a master keeps from round to round; only ``status`` survives it.
 
     ``seen_s``: when each node was last seen, by this master's clock. ``unbalanced``: rounds above the threshold in a
-    row. ``groups_wait``: rounds until groups are converted.
+    row. ``groups_wait``: rounds until groups are converted. ``moved_s``: when balancing moved each of ``status.moved``.
     """
 
     status: ManagerStatus
     seen_s: Mapping[str, float] = field(default_factory=dict)
     unbalanced: int = 0
     groups_wait: int = 0
+    moved_s: Mapping[str, float] = field(default_factory=dict)
 
 
 class Round:
@@ -51,12 +52,15 @@ class Round:
         self.seen_s: dict[str, float] = dict(memory.seen_s)
         self.unbalanced = memory.unbalanced
         self.groups_wait = memory.groups_wait
+        self.moved_s: dict[str, float] = dict(memory.moved_s)
+        self._moved: dict[str, Moved] = dict(status.moved)
         self.affinity = Compiled()
         self.usage = Usage((), Figures())
         self.has_changed = False
         self._jobs = status.jobs
 
     def memory(self) -> Memory:
+        moved_s = {sid: at_s for sid, at_s in self.moved_s.items() if self.rests(sid)}
         status = ManagerStatus(
             master=self.env.node,
             nodes=dict(self.nodes),
@@ -64,8 +68,15 @@ class Round:
             maintenance=frozenset(self.maintenance),
             disarm=self.disarm,
             jobs=self._jobs,
+            moved={sid: replace(self._moved[sid], age_s=int(self.now_s - at_s)) for sid, at_s in moved_s.items()},
         )
-        return Memory(status=status, seen_s=self.seen_s, unbalanced=self.unbalanced, groups_wait=self.groups_wait)
+        return Memory(
+            status=status,
+            seen_s=self.seen_s,
+            unbalanced=self.unbalanced,
+            groups_wait=self.groups_wait,
+            moved_s=moved_s,
+        )
 
     def tell(self, kind: Kind, /, **fields: Value) -> None:
         self.env.tell(kind, **fields)
@@ -147,6 +158,18 @@ class Round:
 
     def note(self, sid: str, noted: Noted | None) -> None:
         self.put(sid, replace(self.services[sid], noted=noted))
+
+    # --- moves that balancing made
+
+    def rests(self, sid: str) -> bool:
+        """Whether balancing leaves a service alone, as it has moved it lately."""
+        at_s = self.moved_s.get(sid)
+        return at_s is not None and self.now_s - at_s < self.options.auto_rebalance.rest_s
+
+    def remember_moves(self, sids: Iterable[str], source: str, target: str, why: str) -> None:
+        for sid in sids:
+            self.moved_s[sid] = self.now_s
+            self._moved[sid] = Moved(age_s=0, source=source, target=target, why=why)
 
     # --- figures and rules, read in the middle of the round
 

@@ -6,7 +6,7 @@ Source: shape of ``/etc/pve/ha/manager_status`` and ``/etc/pve/nodes/NODE/lrm_st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -50,9 +50,22 @@ class Disarm:
     state: DisarmState = DisarmState.DISARMING
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moved:
+    """A move that balancing made ``age_s`` seconds before this was written. An age, as no two clocks are compared."""
+
+    age_s: int
+    source: str
+    target: str
+    why: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ManagerStatus:
-    """All that survives a change of the master. ``jobs`` counts the job ids given out."""
+    """All that survives a change of the master. ``jobs`` counts the job ids given out.
+
+    ``moved``: services that balancing moved lately.
+    """
 
     master: str | None = None
     nodes: Mapping[str, NodeState] = field(default_factory=dict)
@@ -60,6 +73,7 @@ class ManagerStatus:
     maintenance: frozenset[str] = frozenset()
     disarm: Disarm | None = None
     jobs: int = 0
+    moved: Mapping[str, Moved] = field(default_factory=dict)
 
     @property
     def is_disarmed(self) -> bool:
@@ -89,6 +103,8 @@ def to_wire(status: ManagerStatus) -> dict[str, Any]:
     }
     if status.master:
         wire["master_node"] = status.master
+    if status.moved:
+        wire["moved"] = {sid: asdict(moved) for sid, moved in sorted(status.moved.items())}
     if status.disarm:
         wire["disarm"] = {"mode": str(status.disarm.mode), "state": str(status.disarm.state)}
     return wire
@@ -118,9 +134,15 @@ def from_wire(wire: Mapping[str, Any]) -> ManagerStatus:
             maintenance=frozenset(n for n, asked in wire.get("node_request", EMPTY).items() if asked["maintenance"]),
             disarm=Disarm(mode=DisarmMode(disarm["mode"]), state=DisarmState(disarm["state"])) if disarm else None,
             jobs=int(wire.get("jobs", 0)),
+            moved={sid: _moved_from_wire(moved) for sid, moved in wire.get("moved", EMPTY).items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as err:
         raise ParseError(f"manager status: {type(err).__name__}: {err}") from err
+
+
+def _moved_from_wire(wire: Mapping[str, Any]) -> Moved:
+    source, target, why = (str(wire.get(key, "")) for key in ("source", "target", "why"))
+    return Moved(age_s=int(wire["age_s"]), source=source, target=target, why=why)
 
 
 def _service_from_wire(sid: str, wire: Mapping[str, Any]) -> Service:

@@ -11,7 +11,7 @@ from hostd.cluster import datacenter
 from hostd.cluster.store import File, Mirror, Store
 from hostd.core.errors import NotFound, ParseError
 from hostd.guests.config import GuestKind, GuestPath, parse_path
-from hostd.ha import config, fencedevices, rules, status
+from hostd.ha import config, fencedevices, rules, spread, status
 from hostd.ha import incidents as incident_book
 from hostd.ha.config import Group, Options, Resource
 from hostd.ha.fencedevices import Devices
@@ -28,6 +28,8 @@ COMMANDS: Final = "ha/crm_commands"
 STATUS: Final = "ha/manager_status"
 DEVICES: Final = "ha/fence.cfg"
 INCIDENTS: Final = "ha/incidents"
+BALANCE: Final = "ha/balance.cfg"
+MOVES: Final = "ha/balance_moves"
 TYPES: Final[Mapping[str, GuestKind]] = {"ct": GuestKind.LXC, "vm": GuestKind.QEMU}
 TYPE_OF: Final[Mapping[GuestKind, str]] = {kind: type for type, kind in TYPES.items()}
 
@@ -167,6 +169,25 @@ def _incident(id: str, file: File | None) -> Incident:
     if file is None:
         raise NotFound(f"no such incident: '{id}'")
     return incident_book.from_wire(_object(file.path, file.data.decode(errors="replace")))
+
+
+def balance_wish(mirror: Mirror) -> spread.Wish:
+    """Which machines are balanced."""
+    return spread.parse(text(mirror, BALANCE).encode())
+
+
+def moves(mirror: Mirror) -> list[spread.Move]:
+    """Moves that balancing of machines made lately, the oldest first. Raises ParseError."""
+    return spread.from_wire(_json(mirror, MOVES))
+
+
+def read_moves(store: Store) -> tuple[list[spread.Move], int]:
+    """The same as the store has it now, with the file's version (0: there is none)."""
+    try:
+        file = store.read(MOVES)
+    except NotFound:
+        return [], 0
+    return spread.from_wire(_object(MOVES, file.data.decode(errors="replace"))), file.version
 
 
 def states(mirror: Mirror) -> dict[int, str]:

@@ -101,7 +101,7 @@ class Usage:
             return sorted(self.online, key=lambda node: (len(self._on[node]), node))
         capacities = self.figures.capacities
         loads = [self._expected(node) for node in self.online]
-        cpus, memory = self.fractions(dict(zip(self.online, loads, strict=True)))
+        cpus, memory = fractions(dict(zip(self.online, loads, strict=True)), capacities)
         rows = []
         for place, (node, load) in enumerate(zip(self.online, loads, strict=True)):
             with_it, capacity = add(load, self._limit(sid, node)), capacities[node]
@@ -113,14 +113,6 @@ class Usage:
             cpus[place], memory[place] = before
         scored = zip(topsis.scores(rows), self.online, strict=True) if rows else ()
         return [node for _, node in sorted(scored, key=lambda each: (-each[0], each[1]))]
-
-    def fractions(self, loads: Mapping[str, Load]) -> tuple[list[float], list[float]]:
-        """Loads of the online nodes as parts of their cores and of their memory, in the order of ``online``."""
-        capacities = self.figures.capacities
-        return (
-            [loads[node].cpus / capacities[node].cpus for node in self.online],
-            [loads[node].memory_bytes / capacities[node].memory_bytes for node in self.online],
-        )
 
     def loads(self) -> dict[str, Load]:
         """What each online node carries, as rebalancing sees it: measured, or with ``static`` the limits."""
@@ -154,3 +146,11 @@ class Usage:
 
 def add(one: Load, other: Load) -> Load:
     return Load(cpus=one.cpus + other.cpus, memory_bytes=one.memory_bytes + other.memory_bytes)
+
+
+def fractions(loads: Mapping[str, Load], capacities: Mapping[str, Capacity]) -> tuple[list[float], list[float]]:
+    """Loads of nodes as parts of their cores and of their memory, in the order of ``loads``."""
+    return (
+        [load.cpus / capacities[node].cpus for node, load in loads.items()],
+        [load.memory_bytes / capacities[node].memory_bytes for node, load in loads.items()],
+    )

@@ -72,10 +72,15 @@ class StorageFile:
         return {id: storage for id, storage in self.storages.items() if storage.type in TYPES}
 
 
+def file_in(mirror: Mirror) -> StorageFile:
+    """The file as this node's copy has it."""
+    file = mirror.get(PATH)
+    return parse_storage_cfg(file.data if file else b"")
+
+
 def from_mirror(mirror: Mirror) -> list[StorageConfig]:
     """Every storage of the cluster, in the order of the file."""
-    file = mirror.get(PATH)
-    return list(parse_storage_cfg(file.data if file else b"").storages.values())
+    return list(file_in(mirror).storages.values())
 
 
 def parse_storage_cfg(data: bytes) -> StorageFile:

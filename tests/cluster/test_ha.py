@@ -3,59 +3,20 @@ switched off. A node has no watchdog here, so that a node that is cut off must e
 
 from __future__ import annotations
 
-import subprocess
 import time
-from collections.abc import Callable
 
 import pytest
 
 from tests.cluster.conftest import Machine, switch_on, wait_for
+from tests.cluster.hacluster import Cluster, cut, power_off
 
 VMID = 100
 SID = f"vm:{VMID}"
 
 
-class Cluster:
-    def __init__(self, machines: list[Machine]) -> None:
-        self.machines = machines
-        first = machines[0]
-        if first.online() == 0:
-            first.run("pvecm", "create", "ha")
-            for other in machines[1:]:
-                token = first.run("pvecm", "token", "create").strip()
-                other.run("pvecm", "join", "-", data=f"{token}\n")
-        wait_for("three members", lambda: all(m.online() == 3 for m in machines), 120)
-
-    def by_name(self, name: str) -> Machine:
-        return next(machine for machine in self.machines if machine.name == name)
-
-    def others(self, *names: str) -> list[Machine]:
-        return [machine for machine in self.machines if machine.name not in names]
-
-    def runs_on(self, *away: str) -> list[str]:
-        """Nodes with a process of the machine; those that are switched off are left out."""
-        script = f"pgrep -f '[g]uest=.*{VMID},' >/dev/null && echo yes || true"
-        return [machine.name for machine in self.others(*away) if machine.shell(script).strip() == "yes"]
-
-    def pid(self, machine: Machine) -> str:
-        return machine.shell(f"pgrep -f '[g]uest=.*{VMID},' | head -1").strip()
-
-    def home(self, asked: Machine) -> str:
-        return asked.shell(f"ls -d /etc/pve/nodes/*/qemu-server/{VMID}.conf").split("/")[4]
-
-    def state(self, asked: Machine) -> str:
-        """What the manager is at with the service."""
-        rows = {row["id"]: row for row in asked.api().get("/cluster/ha/status/current")}
-        return str(rows.get(f"service:{SID}", {}).get("state", ""))
-
-    def settled(self, asked: Machine, node: str, *away: str) -> Callable[[], bool]:
-        """Whether the machine runs on a node, on no other, and the manager knows."""
-        return lambda: self.runs_on(*away) == [node] and self.state(asked) == "started"
-
-
 @pytest.fixture(scope="module")
 def cluster(machines: list[Machine]) -> Cluster:
-    made = Cluster(machines)
+    made = Cluster(machines, SID)
     machines[0].run("qm", "create", str(VMID), "--memory", "64", "--kvm", "0", "--startup", "down=5")
     return made
 
@@ -110,9 +71,7 @@ def test_relocating(cluster: Cluster) -> None:
 def test_a_node_that_is_cut_off_ends_the_machine_before_another_starts_it(cluster: Cluster) -> None:
     lost = cluster.by_name(cluster.home(cluster.machines[0]))
     asked = cluster.others(lost.name)[0]
-    veth = f"hf{lost.port}"
-    subprocess.run(["ip", "link", "set", veth, "down"], check=True)
-    try:
+    with cut(lost):
         began_s = time.monotonic()
         wait_for("it is ended there", lambda: lost.name not in cluster.runs_on(), 110)
         ended_s = time.monotonic() - began_s
@@ -121,10 +80,8 @@ def test_a_node_that_is_cut_off_ends_the_machine_before_another_starts_it(cluste
             assert time.monotonic() - began_s < 300
             time.sleep(1)
         started_s = time.monotonic() - began_s
-    finally:
-        subprocess.run(["ip", "link", "set", veth, "up"], check=True)
     print(f"cut off: ended after {ended_s:.0f} s, started elsewhere after {started_s:.0f} s")
-    wait_for("all are there", lambda: all(m.online() == 3 for m in cluster.machines), 120)
+    cluster.wait_for_all()
     wait_for("it runs once", cluster.settled(asked, there[0]), 120)
     assert cluster.home(lost) == there[0]
 
@@ -132,7 +89,7 @@ def test_a_node_that_is_cut_off_ends_the_machine_before_another_starts_it(cluste
 def test_a_node_that_is_switched_off(cluster: Cluster) -> None:
     lost = cluster.by_name(cluster.home(cluster.machines[0]))
     asked = cluster.others(lost.name)[0]
-    subprocess.run(["lxc-stop", "-n", lost.container, "-k"], check=True)
+    power_off(lost)
     began_s = time.monotonic()
     wait_for("it runs elsewhere", lambda: cluster.runs_on(lost.name) != [], 330)
     print(f"switched off: started elsewhere after {time.monotonic() - began_s:.0f} s")
@@ -140,7 +97,7 @@ def test_a_node_that_is_switched_off(cluster: Cluster) -> None:
     assert there != lost.name
     wait_for("the manager knows", lambda: cluster.state(asked) == "started", 60)
     switch_on(lost)
-    wait_for("all are there", lambda: all(m.online() == 3 for m in cluster.machines), 120)
+    cluster.wait_for_all()
     time.sleep(30)
     assert cluster.runs_on() == [there]
 

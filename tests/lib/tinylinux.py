@@ -147,8 +147,11 @@ def build_iso(
     return target
 
 
-def build_template(work: Path) -> Path:
-    """A container template: busybox with an init that says ``HOLDFAST-CT ready`` and stays."""
+def build_template(work: Path, *, tick: str = "echo $n > /tmp/ticks", begin: str = "") -> Path:
+    """A container template: busybox with an init that says ``HOLDFAST-CT ready`` and stays.
+
+    ``begin``: what it does first; ``tick``: what it does each second, ``$n`` counts.
+    """
     root = work / "template"
     for folder in ("bin", "sbin", "etc", "proc", "sys", "dev", "tmp", "var", "root"):
         (root / folder).mkdir(parents=True, exist_ok=True)
@@ -161,8 +164,8 @@ def build_template(work: Path) -> Path:
     init = root / "sbin/init"
     # SIGPWR is how LXC asks an init to shut down (lxc.signal.halt)
     init.write_text(
-        "#!/bin/sh\ntrap 'exit 0' PWR TERM\necho HOLDFAST-CT ready > /dev/console\n"
-        "n=0\nwhile :; do n=$((n+1)); echo $n > /tmp/ticks; sleep 1; done\n"
+        f"#!/bin/sh\ntrap 'exit 0' PWR TERM\n{begin}\necho HOLDFAST-CT ready > /dev/console\n"
+        f"n=0\nwhile :; do n=$((n+1)); {tick}; sleep 1; done\n"
     )
     init.chmod(0o755)
     target = work / "tiny-ct.tar.gz"

@@ -10,7 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from hostd.ha import incidents
+from hostd.ha.accounts import account
 from hostd.ha.config import parse_nodes
+from hostd.ha.events import Kind
+from hostd.ha.observed import of_event
 from tests.simulation_ha.scenario import Scenario
 
 _MIB = 1 << 20
@@ -79,6 +83,27 @@ def log(text: str) -> str:
     lines: list[str] = []
     Scenario(parse(text), lambda event: lines.extend(_lines(event))).run()
     return "\n".join(lines) + "\n"
+
+
+def accounts(text: str) -> str:
+    """The accounts of the story's incidents, by what its managers told; empty where nothing was lost."""
+    book, homes = incidents.Book(), dict[str, str]()
+
+    def take(event: dict[str, Any]) -> None:
+        nonlocal book
+        if event.get("by") != "crm" or event["event"] not in set(Kind):
+            return
+        told = {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in event.items()}
+        seen = of_event(
+            Kind(event["event"]), told, at_s=event["t"], by=event["on"], home=lambda sid: homes.get(sid, "")
+        )
+        if event["event"] in (Kind.SERVICE_ADDED, Kind.SERVICE_STATE) and "node" in told:
+            homes[told["sid"]] = told["node"]
+        book = incidents.tick(incidents.take(book, seen) if seen else book, event["t"])
+
+    Scenario(parse(text), take).run()
+    found = [line for each in book.incidents.values() for line in (*account(each).lines(), "")]
+    return "\n".join(found)
 
 
 def _lines(event: dict[str, Any]) -> list[str]:

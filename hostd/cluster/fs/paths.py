@@ -25,7 +25,7 @@ LEASES: Final = "priv/lease/"
 GUEST_DIRECTORIES: Final = {"qemu-server": "qemu", "lxc": "lxc"}
 _GUEST: Final = re.compile(r"nodes/([^/]+)/(qemu-server|lxc)/([1-9][0-9]{0,8})\.conf")
 # What the daemons of high availability write every few seconds; it is told, not configured.
-_STATUS: Final = re.compile(r"ha/manager_status|nodes/[^/]+/lrm_status")
+_STATUS: Final = re.compile(r"ha/manager_status|ha/incidents/[^/]+|nodes/[^/]+/lrm_status")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f/]")
 
 

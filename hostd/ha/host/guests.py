@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from hostd.cluster import standing as cluster
+from hostd.cluster.store import Mirror
 from hostd.core.errors import HostError
 from hostd.guests import bulk, roads
 from hostd.guests.bulk import Member, Tasks
@@ -30,7 +31,10 @@ _MOVES: Final = {GuestKind.QEMU: ("qmigrate", "online"), GuestKind.LXC: ("vzmigr
 
 
 class HostGuests:
-    """``is_running``: whether a guest's process is on this node."""
+    """``is_running``: whether a guest's process is on this node.
+
+    ``in_the_way``: why a guest cannot go to a node, "" if it can; asked before it is stopped for a move.
+    """
 
     def __init__(
         self,
@@ -39,12 +43,13 @@ class HostGuests:
         tasks: Tasks,
         tell: Tell,
         *,
+        in_the_way: Callable[[Mirror, GuestPath, str], str],
         is_running: Callable[[Member], bool] = runs,
         moves: Path = MOVES,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._host, self._locks, self._tasks, self._tell = host, locks, tasks, tell
-        self._runs, self._moves, self._sleep = is_running, moves, sleep
+        self._in_the_way, self._runs, self._moves, self._sleep = in_the_way, is_running, moves, sleep
 
     def _where(self, sid: str) -> GuestPath | None:
         return stored.guests(self._host.mirror).get(sid)
@@ -101,9 +106,13 @@ class HostGuests:
         where = self._where(sid)
         if where is None:
             return False
+        if reason := self._in_the_way(self._host.mirror, where, target):
+            log.warning("%s: it is not stopped for a move that would fail: %s", sid, reason)
+            return False
         self._begin_move(sid, target)
         self._tell(Kind.SERVICE_MOVE_START, sid=sid, how=str(how), target=target)
-        if how is Move.RELOCATE and self.is_running(sid):
+        # Containers do not move while they run, whoever asked for it.
+        if (how is Move.RELOCATE or where.kind is GuestKind.LXC) and self.is_running(sid):
             self._tell(Kind.SERVICE_STOP, sid=sid, relocate=True)
             if not self.stop(sid, None):
                 return False

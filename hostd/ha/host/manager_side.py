@@ -15,24 +15,19 @@ from hostd.core.errors import NotFound
 from hostd.core.formats.keyvalue import format_guest
 from hostd.core.formats.sectionconfig import Section
 from hostd.guests import config as files
-from hostd.guests import index
-from hostd.guests.config import GuestPath
 from hostd.ha import files as sections
 from hostd.ha import rules as rule_files
 from hostd.ha import status, stored
 from hostd.ha.budget import MANAGER_LOCK
 from hostd.ha.config import Group, Resource
 from hostd.ha.env import Capacity, Load, Measured, StoreFailed
-from hostd.ha.groups import NEEDED
+from hostd.ha.host import figures
 from hostd.ha.host.side import Side, Surroundings, store_errors
 from hostd.ha.rules import Rule
 from hostd.ha.states import Requested
 from hostd.ha.status import ManagerStatus, Publication
-from hostd.node import samples
 
 _ACTOR: Final = "ha-manager"
-# Of a node that has told no sample yet: so little that others are rather taken.
-_UNKNOWN: Final = Capacity(cpus=1, memory_bytes=1 << 30, version=NEEDED)
 
 
 class Devices(Protocol):
@@ -177,37 +172,13 @@ class ManagerSide(Side):
     # --- figures
 
     def capacities(self) -> Mapping[str, Capacity]:
-        """Of all nodes. Every release that has agents knows rules, so that no version keeps groups."""
-        found = dict.fromkeys(self.members(), _UNKNOWN)
-        for node, value in self.mirror.shared(samples.KEY).items():
-            sample = samples.tables(node, value.data)[0].get("node", {})
-            if node in found and sample:
-                cpus, memory = float(sample.get("maxcpu", 1)), int(sample.get("maxmem", 1 << 30))
-                found[node] = Capacity(cpus=cpus, memory_bytes=memory, version=NEEDED)
-        return found
+        return figures.capacities(self.mirror, self.members())
 
     def limits(self) -> Mapping[str, Load]:
-        return {sid: self._limit(where) for sid, where in stored.guests(self.mirror).items()}
-
-    def _limit(self, where: GuestPath) -> Load:
-        file = self.mirror.get(where.path)
-        if file is None:
-            return Load()
-        summary = index.summarize(where.kind, where.vmid, file.data)
-        return Load(cpus=summary.cpus, memory_bytes=summary.memory)
+        return {sid: figures.limit(self.mirror, where) for sid, where in stored.guests(self.mirror).items()}
 
     def measured(self) -> Sequence[Measured]:
-        """Guests that run where their configuration lies; a sample tells the share of a guest's own processors."""
-        nodes = self.capacities()
-        found = []
-        for node, value in self.mirror.shared(samples.KEY).items():
-            running = samples.tables(node, value.data)[1]
-            for sid, where in stored.guests(self.mirror).items():
-                if where.node == node and (sample := running.get(where.vmid)):
-                    cpus = self._limit(where).cpus or nodes.get(node, _UNKNOWN).cpus
-                    load = Load(cpus=float(sample.get("cpu", 0)) * cpus, memory_bytes=float(sample.get("mem", 0)))
-                    found.append(Measured(sid=sid, node=node, load=load))
-        return sorted(found, key=lambda each: each.sid)
+        return figures.measured(self.mirror, self.members())
 
     # --- lost nodes
 

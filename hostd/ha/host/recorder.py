@@ -23,8 +23,8 @@ from hostd.ha import incidents, stored
 from hostd.ha.events import Kind, Value
 from hostd.ha.host.side import text_of, to_log
 from hostd.ha.incidents import Book, Incident
-from hostd.ha.observed import AgentSeen, LinkSeen, Look, Seen, Signal, changes
-from hostd.ha.states import CrmState, ServiceState
+from hostd.ha.observed import AgentSeen, LinkSeen, Look, Seen, Signal, changes, of_event
+from hostd.ha.states import CrmState
 from hostd.node.host import Host
 from hostd.tasks.client import TaskClient
 
@@ -34,20 +34,14 @@ _ACTOR: Final = "ha-manager"
 _LOOK_S: Final = 1.0
 # An agent writes once a minute at the least.
 _SILENT_S: Final = 90.0
-# An open incident that changes is written again so often; one that is due at once.
+# An open incident that changes is written again so often, an old one seldom; one that is due at once.
 _WRITE_S: Final = 10.0
+_YOUNG_S: Final = 600.0
+_WRITE_OLD_S: Final = 120.0
+# Events between two looks: a round that recovers thousands of services tells four of each.
+_EVENTS: Final = 50_000
 # Tasks for accounts that are begun at one look.
 _AT_ONCE: Final = 3
-
-_HELD: Final[frozenset[str]] = frozenset({ServiceState.FENCE, ServiceState.RECOVERY, ServiceState.ERROR})
-_KEPT: Final = frozenset(
-    {
-        Kind.DAEMON_STATE, Kind.LOCK_ACQUIRED, Kind.CFS_ERROR, Kind.CRM_DISARMED, Kind.CRM_REARMED, Kind.NODE_STATE,
-        Kind.FENCE_TRY, Kind.FENCE_ACK, Kind.FENCE_DONE, Kind.FENCE_ORPHAN, Kind.SERVICE_STATE, Kind.SERVICE_RECOVER,
-        Kind.SERVICE_RECOVER_FAILED, Kind.SERVICE_LOCK_CLEARED, Kind.SERVICE_MOVE, Kind.START_FAILED_RELOCATE,
-        Kind.RELOCATE_EXHAUSTED, Kind.ALL_NODES_TRIED, Kind.MOVE_FAILED, Kind.STOP_FAILED,
-    }
-)  # fmt: skip
 
 Spawn = Callable[[str], object]
 
@@ -86,7 +80,7 @@ class Recorder:
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host, self._spawn, self._wall_s, self._clock_s = host, spawn, wall_s, clock_s
-        self._events: deque[Seen] = deque(maxlen=incidents.HISTORY)
+        self._events: deque[Seen] = deque(maxlen=_EVENTS)
         self._look: Look | None = None
         self._agents: dict[str, _Heard] = {}
         self._homes = _Homes()
@@ -100,22 +94,15 @@ class Recorder:
         """An event of the manager: into the journal as ever, and kept."""
         to_log(kind, **fields)
         told = {key: text_of(value) for key, value in fields.items() if value is not None}
-        if kind not in _KEPT or (kind is Kind.SERVICE_STATE and _HELD.isdisjoint((told["from"], told["to"]))):
-            return
-        sid, node = told.get("sid", ""), told.get("node", "")
-        if kind is Kind.SERVICE_STATE:
-            node = node or self._home(sid)
-            told["node"] = node
-        if kind is Kind.LOCK_ACQUIRED:
-            node = told.get("lock", "").removeprefix("ha_agent_").removesuffix("_lock")
-        self._events.append(self._seen(kind, node, sid, told))
+        seen = of_event(kind, told, at_s=self._wall_s(), by=self._host.node, home=self._home)
+        if seen is not None:
+            self._events.append(seen)
 
     def device(self, node: str, text: str) -> None:
         """What a fence device did about a node."""
-        self._events.append(self._seen(Signal.DEVICE, node, "", {"text": text}))
-
-    def _seen(self, what: str, node: str, sid: str, details: Mapping[str, str]) -> Seen:
-        return Seen(at_s=self._wall_s(), by=self._host.node, what=what, node=node, sid=sid, details=details)
+        self._events.append(
+            Seen(at_s=self._wall_s(), by=self._host.node, what=Signal.DEVICE, node=node, details={"text": text})
+        )
 
     def _home(self, sid: str) -> str:
         """The node that a service was on when the round began, which its change of state does not tell."""
@@ -185,7 +172,7 @@ class Recorder:
     def _health(self) -> Health | None:
         try:
             return self._host.store.health()
-        except HostError:
+        except (HostError, TypeError, KeyError):  # the last two: told by a daemon of another version
             return None
 
     def _agent(self, mirror: Mirror, node: str) -> AgentSeen | None:
@@ -208,7 +195,8 @@ class Recorder:
         for incident in list(self._book.incidents.values()):
             written = self._written.get(incident.id)
             is_new = written is None or written.incident != incident
-            waits = written is not None and self._clock_s() - written.at_s < _WRITE_S
+            rest_s = _WRITE_S if self._wall_s() - incident.begun_s < _YOUNG_S else _WRITE_OLD_S
+            waits = written is not None and self._clock_s() - written.at_s < rest_s
             try:
                 if is_new and (incident.due or not waits):
                     self._write(incident)

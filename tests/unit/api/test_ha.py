@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hostd.api.cluster.ha.movable import in_the_way, machines
 from hostd.cluster.standing import Member, Standing
 from hostd.ha import incidents, stored
 from hostd.ha.events import Kind
@@ -332,10 +333,58 @@ def test_incidents(ha: Site) -> None:
     rows = data(ha.get(f"{HA}/incidents"))
     assert [(row["subject"], row["state"]) for row in rows] == [("vm:101", "closed"), ("beta", "open")]
     one = data(ha.get(f"{HA}/incidents/{rows[1]['incident']}"))
-    assert one["title"] == "node 'beta' was lost at 1970-01-01 00:00:09"
+    assert one["title"] == "node 'beta' was lost at 1970-01-01 00:00:09 UTC"
     assert one["timeline"] == [
         "1970-01-01 00:00:09 alpha: the master sees node 'beta' as unknown, before as online",
     ]
     assert one["seen"][0]["what"] == "node_state"
     assert "no such incident: 'x'" in refused(ha.get(f"{HA}/incidents/x"))
     assert refused(ha.get(f"{HA}/incidents/..%2f..%2fpriv"))
+
+
+def test_balancing(ha: Site) -> None:
+    path, gib = f"{HA}/balance", 1 << 30
+    shown = data(ha.get(path))
+    assert (shown["enable"], shown["services"], shown["guests"], shown["moves"]) == (0, 0, [], [])
+    assert "proposals" not in shown
+    for wrong in ("999", "102"):
+        assert "no such machines" in refused(ha.call("PUT", path, json={"guests": wrong}))
+    ha.store.write("storage.cfg", b"nfs: far\n\tserver s\n\texport /e\n\tpath /mnt/pve/far\n\n")
+    ha.store.write("nodes/alpha/qemu-server/100.conf", b"memory: 2048\nscsi0: far:100/vm-100-disk-0.raw\n")
+    ha.store.write("nodes/alpha/qemu-server/103.conf", b"memory: 2048\nscsi0: local:103/vm-103-disk-0.raw\n")
+    ha.store.write("nodes/alpha/qemu-server/104.conf", b"memory: 2048\nhostpci0: 0000:01:00.0\n")
+    ha.store.write("nodes/alpha/qemu-server/105.conf", b"memory: 2048\nlock: backup\n")
+    data(ha.call("PUT", path, json={"enable": 1, "guests": "100,103,104,105", "digest": shown["digest"]}))
+    assert text(ha, stored.BALANCE) == "enable: 1\nguests: 100,103,104,105\n"
+    assert "changed by other user" in refused(ha.call("PUT", path, json={"enable": 0, "digest": shown["digest"]}))
+    assert [each.sid for each in machines(ha.mirror, {"alpha", "beta"})] == ["vm:100"]
+    homes = stored.guests(ha.mirror)
+    assert in_the_way(ha.mirror, homes["ct:102"], "beta") == ""
+    ha.store.write("nodes/alpha/lxc/102.conf", b"memory: 512\nrootfs: local:102/vm-102-disk-0.raw\n")
+    assert "move them first: 'local:102" in in_the_way(ha.mirror, homes["ct:102"], "beta")
+    assert in_the_way(ha.mirror, homes["vm:103"], "beta") == ""
+    guests = {str(vmid): {"cpu": 1.0, "mem": 4 * gib} for vmid in (100, 103)}
+    for node, running in (("alpha", guests), ("beta", {})):
+        sample = {"node": {"maxcpu": 4, "maxmem": 16 * gib}, "storages": {}, "guests": running}
+        ha.store.hear(node, "sample", json.dumps(sample).encode())
+    shown = data(ha.get(f"{path}?dry-run=1"))
+    assert [(row["node"], row["mem"]) for row in shown["nodes"]] == [("alpha", 0.5), ("beta", 0)]
+    first, second = shown["proposals"]
+    assert (first["about"], first["sid"], first["source"], first["target"]) == ("guests", "vm:100", "alpha", "beta")
+    assert "at most 0.30 is wanted" in first["why"]
+    assert "basic" in second["why"]
+    assert text(ha, stored.BALANCE).startswith("enable: 1")
+
+    ha.store.write("datacenter.cfg", b"crs: ha=dynamic\n")
+    add(ha, "vm:100")
+    assert machines(ha.mirror, {"alpha", "beta"}) == []
+    nodes = {"alpha": "online", "beta": "online"}
+    services = {"vm:100": {"state": "started", "node": "alpha", "uid": "1", "running": 1}}
+    wire = {"master_node": "alpha", "node_status": nodes, "service_status": services}
+    moved = {"vm:100": {"age_s": 60, "source": "beta", "target": "alpha", "why": "so"}}
+    ha.store.write(stored.STATUS, json.dumps(wire).encode())
+    proposal = data(ha.get(f"{path}?dry-run=1"))["proposals"][1]
+    assert (proposal["sid"], proposal["target"]) == ("vm:100", "beta")
+    ha.store.write(stored.STATUS, json.dumps({**wire, "moved": moved}).encode())
+    shown = data(ha.get(path))
+    assert [(row["sid"], row["why"], row["ago"]) for row in shown["moves"]] == [("vm:100", "so", 60)]

@@ -93,14 +93,37 @@ def test_what_may_go_wrong_is_told_with_the_change(ha: Shell) -> None:
     assert ha_manager.suite(lambda: ha.site.store).run(around, args) == 0
     assert isinstance(around.errors, io.StringIO)
     assert "error: cluster: there is one node only" in around.errors.getvalue()
-    assert "one_node" in printed(ha, "preflight")
-    assert "one_node" in printed(ha, "preflight", "--sid", "vm:100")
+    told = printed(ha, "preflight").splitlines()
+    assert told[0] == "error    cluster: there is one node only, so that nothing can be started elsewhere"
+    assert told[1].startswith("         → join a second")
+    assert printed(ha, "preflight", "--sid", "vm:100").splitlines()[:2] == told[:2]
+    assert '"code":"one_node"' in printed(ha, "preflight", "--output-format", "json")
+    assert printed(ha, "preflight", "--quiet") == ""
+    printed(ha, "remove", "vm:100")
+    assert printed(ha, "preflight").startswith("nothing was found")
 
 
 def test_incidents(ha: Shell) -> None:
+    assert printed(ha, "incidents") == "no node was lost, and no service ended in error\n"
     found = incidents.take(incidents.Book(), Seen(at_s=9.0, by="alpha", what="guests_ended", node="beta"))
     (one,) = found.incidents.values()
     ha.site.store.mkdir(stored.INCIDENTS, parents=True)
     ha.site.store.write(stored.incident_path(one.id), json.dumps(incidents.to_wire(one)).encode())
-    assert one.id in printed(ha, "incidents")
-    assert "node 'beta' was lost" in printed(ha, "incident", one.id)
+    assert printed(ha, "incidents") == f"{one.id}  open        node 'beta' was lost at 1970-01-01 00:00:09 UTC\n"
+    lines = printed(ha, "incident", one.id).splitlines()
+    assert lines[0] == "node 'beta' was lost at 1970-01-01 00:00:09 UTC"
+    assert lines[-2] == "what was seen (UTC):"
+
+
+def test_balancing(ha: Shell) -> None:
+    printed(ha, "balance", "set", "--enable", "1", "--guests", "100")
+    assert ha.site.store.read(stored.BALANCE).data == b"enable: 1\nguests: 100\n"
+    settings = [
+        "machines that opted in: 100 (on)", "services of the HA manager: off (option crs)",
+        "node alpha: 0% of its cores, 0% of its memory in use",
+    ]  # fmt: skip
+    assert printed(ha, "balance").splitlines() == settings
+    assert "guests: would move nothing: the imbalance 0.00 is not above 0.30" in printed(ha, "balance", "--dry-run")
+    move = {"sid": "vm:100", "source": "a", "target": "b", "decided_s": 1, "why": "so", "state": "ok", "told": "x"}
+    ha.site.store.write(stored.MOVES, json.dumps({"moves": [move]}).encode())
+    assert printed(ha, "balance").splitlines()[-1] == "moved vm:100 from a to b (ok): so"

@@ -30,7 +30,7 @@ from hostd.ha.host.locks import PATIENCE_S, Locks
 from hostd.ha.host.manager_side import ManagerSide
 from hostd.ha.host.side import Surroundings
 from hostd.ha.host.watchdogs import NoWatchdog
-from hostd.ha.states import AgentState, Code, CrmState, NodeState, Requested, ServiceState, Shutdown
+from hostd.ha.states import AgentState, Code, CrmState, Move, NodeState, Requested, ServiceState, Shutdown
 from hostd.ha.status import ManagerStatus, Publication, Service
 from hostd.node.host import Host
 from tests.unit.cluster.conftest import Daemon
@@ -80,12 +80,14 @@ class Node:
         self.host = Host(node=name, store=store, mirror=mirror, run=no_programs)
         self.locks = Locks(store, mirror, name, boot, clock)
         self.running: set[int] = set()
+        self.obstacle = ""
         self.tasks = RecordedTasks(then=self._act)
         around = Surroundings(
             host=self.host, locks=self.locks, watchdog=NoWatchdog(), tell=self._tell, clock_s=clock
         )  # fmt: skip
         self.guests = HostGuests(
             self.host, self.locks, self.tasks, self._tell, moves=moves / name, sleep=lambda _: None,
+            in_the_way=lambda mirror, where, target: self.obstacle,
             is_running=lambda member: member.vmid in self.running,
         )  # fmt: skip
         self.manager = ManagerSide(around)
@@ -97,12 +99,11 @@ class Node:
     def _act(self, type: str, vmid: int, args: Mapping[str, object]) -> None:
         if type == "qmstart":
             self.running.add(vmid)
-        if type in ("qmstop", "qmshutdown"):
+        if type in ("qmstop", "qmshutdown", "vzshutdown"):
             self.running.discard(vmid)
-        if type in ("qmigrate", "vzmigrate"):
-            kind = "lxc" if type == "vzmigrate" else "qemu-server"
+        if folder := {"qmigrate": "qemu-server", "vzmigrate": "lxc"}.get(type):
             self.host.store.rename(
-                f"nodes/{self.name}/{kind}/{vmid}.conf", f"nodes/{args['target']}/{kind}/{vmid}.conf"
+                f"nodes/{self.name}/{folder}/{vmid}.conf", f"nodes/{args['target']}/{folder}/{vmid}.conf"
             )
 
 
@@ -473,20 +474,24 @@ def test_a_running_guest_waits_for_a_watched_target(site: Site) -> None:
     ]  # fmt: skip
 
 
-def test_a_running_container_moves_by_a_restart(site: Site) -> None:
-    for name in ("alpha", "beta"):
-        site.store.mkdir(f"nodes/{name}/lxc", parents=True)
-    site.store.write("nodes/alpha/lxc/200.conf", b"memory: 512\n")
-    alpha, beta = site.nodes["alpha"], site.nodes["beta"]
-    alpha.running.add(200)
-    beta.agent.take_lock(agent_lock("beta"))
-    beta.agent.publish(Publication(state=AgentState.ACTIVE, watched=True))
+@pytest.mark.parametrize("how", list(Move))
+def test_a_container_is_stopped_to_be_moved_and_not_in_vain(site: Site, how: Move) -> None:
+    site.store.mkdir("nodes/alpha/lxc", parents=True)
+    site.store.mkdir("nodes/beta/lxc", parents=True)
+    site.store.write("nodes/alpha/lxc/200.conf", b"rootfs: far:200/vm-200-disk-0.raw\n")
     site.sync()
-    moved = Job(sid="ct:200", id="1", state=ServiceState.MIGRATE, target="beta", timeout_s=None)
-    assert finish(alpha, moved) is Code.OK
-    assert alpha.tasks.spawned == [("vzmigrate", 200)]
-    assert alpha.tasks.args[-1]["restart"] is True
-    assert site.read("nodes/beta/lxc/200.conf")
+    alpha = site.nodes["alpha"]
+    alpha.running.add(200)
+    alpha.obstacle = "node 'beta' does not have storage far"
+    assert not alpha.guests.move("ct:200", how, "beta")
+    assert alpha.running == {200}
+    assert alpha.tasks.spawned == []
+    alpha.obstacle = ""
+    assert alpha.guests.move("ct:200", how, "beta")
+    assert alpha.tasks.spawned == [("vzshutdown", 200), ("vzmigrate", 200)]
+    assert (alpha.tasks.args[-1]["target"], alpha.tasks.args[-1]["restart"]) == ("beta", False)
+    site.sync()
+    assert alpha.guests.home("ct:200") == "beta"
 
 
 # --- both together

@@ -76,7 +76,7 @@ def test_a_lost_node_from_its_first_sign_to_its_return() -> None:
     assert told.first == "9 s before that link 0 from 'a' to 'b' went down (2 times by now)"
     assert told.well
     text = "\n".join(told.summary)
-    assert "it was fenced 132 s after that: the agent's lock was not renewed" in text
+    assert "it was fenced 132 s after that: its agent's lock was free" in text
     assert "services that it had: 1 (1 started on c)" in text
     assert "it has not come back" in text
     assert not [line for line in told.timeline if "to 'c' went down" in line]

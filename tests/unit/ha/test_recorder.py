@@ -162,6 +162,38 @@ def test_an_agent_that_says_nothing_is_silent_and_starts_of_services_are_not_kep
     ]  # fmt: skip
 
 
+def test_a_node_with_many_services_is_told_once_all_of_them_are_elsewhere() -> None:
+    site, many = Site(), 1000
+    site.master(site.a)
+    status = {"service_status": {f"vm:{n}": {"node": "b"} for n in range(many)}}
+    site.store.write(stored.STATUS, json.dumps(status).encode())
+    node_state(site.a, "online", "unknown")
+    for before, to, node in (("started", "fence", None), ("fence", "recovery", None), ("recovery", "started", "c")):
+        for number in range(many):
+            changed = {"from": before, "to": to}
+            site.a.tell(Kind.SERVICE_STATE, sid=f"vm:{number}", node=node, target=None, **changed)
+    site.pass_s(1)
+    (found,) = site.stored()
+    assert (found.pending, len(found.services)) == (frozenset(), incidents.SERVICES)
+    assert site.begun == [found.id]
+    assert len(json.dumps(incidents.to_wire(found))) < 100_000
+
+
+def test_what_is_tried_for_hours_is_written_seldom() -> None:
+    site = Site()
+    site.master(site.a)
+    node_state(site.a, "online", "unknown")
+    service_state(site.a, "started", "fence")
+    versions = set()
+    for _ in range(120):
+        site.a.tell(Kind.SERVICE_RECOVER_FAILED, sid="vm:100", **{"from": "b"})
+        site.now_s += 10
+        site.a.look()
+        versions.add(site.mirror.glob("ha/incidents/")[0].version)
+    assert 60 <= len(versions) <= 60 + 5 + 2
+    assert site.stored()[0].pending == {"vm:100"}
+
+
 def test_a_service_in_error_is_told_at_once_and_warns() -> None:
     site = Site()
     site.master(site.a)

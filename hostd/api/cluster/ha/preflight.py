@@ -25,8 +25,7 @@ from hostd.ha.preflight import Facts, Fencing, Finding, Guest, Node, Severity
 from hostd.ha.round import compile_rules
 from hostd.ha.status import ManagerStatus
 from hostd.migration import containers, preconditions
-from hostd.storage.config import PATH as STORAGES
-from hostd.storage.config import StorageFile, parse_storage_cfg
+from hostd.storage.config import StorageFile, file_in
 from hostd.tasks import eventlog
 from hostd.tasks.eventlog import Event
 
@@ -137,9 +136,7 @@ def _fencing(ctx: Context) -> Fencing:
 
 
 def _guests(ctx: Context, resources: Mapping[str, Resource], nodes: Sequence[str]) -> dict[str, Guest]:
-    homes = stored.guests(ctx.mirror)
-    file = ctx.mirror.get(STORAGES)
-    storages = parse_storage_cfg(file.data if file else b"")
+    homes, storages = stored.guests(ctx.mirror), file_in(ctx.mirror)
     found = {}
     for sid in resources.keys() & homes.keys():
         guest = guest_files.show(ctx.mirror, homes[sid])

@@ -70,3 +70,18 @@ def test_locks_are_directly_below_their_directory() -> None:
     assert paths.is_lock("priv/lock/storage-x")
     assert not paths.is_lock("priv/lock")
     assert not paths.is_lock("priv/lock/a/b")
+
+
+@pytest.mark.parametrize(
+    ("path", "is_status"),
+    [
+        ("ha/manager_status", True),
+        ("nodes/a/lrm_status", True),
+        ("ha/incidents/20261130T011500-a", True),
+        ("ha/incidents", False),
+        ("ha/resources.cfg", False),
+        ("nodes/a/config", False),
+    ],
+)
+def test_what_daemons_write_all_the_time_has_no_history(path: str, is_status: bool) -> None:
+    assert paths.is_status(path) is is_status
