@@ -360,8 +360,8 @@ def test_balancing(ha: Site) -> None:
     assert [each.sid for each in machines(ha.mirror, {"alpha", "beta"})] == ["vm:100"]
     homes = stored.guests(ha.mirror)
     assert in_the_way(ha.mirror, homes["ct:102"], "beta") == ""
-    ha.store.write("nodes/alpha/lxc/102.conf", b"memory: 512\nrootfs: local:102/vm-102-disk-0.raw\n")
-    assert "move them first: 'local:102" in in_the_way(ha.mirror, homes["ct:102"], "beta")
+    ha.store.write("nodes/alpha/lxc/102.conf", b"memory: 512\nmp0: /srv/data,mp=/data\n")
+    assert "folders or devices of this node: mp0" in in_the_way(ha.mirror, homes["ct:102"], "beta")
     assert in_the_way(ha.mirror, homes["vm:103"], "beta") == ""
     guests = {str(vmid): {"cpu": 1.0, "mem": 4 * gib} for vmid in (100, 103)}
     for node, running in (("alpha", guests), ("beta", {})):

@@ -415,6 +415,12 @@ export const limits: Readonly<Record<string, Limits>> = {
     }
   },
   "POST /nodes/{node}/lxc/{vmid}/migrate": {
+    "bwlimit": {
+      "minimum": 0
+    },
+    "timeout": {
+      "default": 180
+    },
     "vmid": {
       "minimum": 100,
       "maximum": 999999999

@@ -1132,10 +1132,13 @@ export interface Methods {
   };
   "POST /nodes/{node}/lxc/{vmid}/migrate": {
     params: {
+      bwlimit?: number;
       node: string;
       online?: boolean;
       restart?: boolean;
       target: string;
+      "target-storage"?: string;
+      timeout?: number;
       vmid: number;
     };
     returns: string;
