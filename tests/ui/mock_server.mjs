@@ -213,6 +213,32 @@ export function furnish(world) {
     running: true,
     config: { memory: "8192" },
   });
+  const web = world.guests.get(100);
+  web.snapshots = [
+    {
+      name: "installed",
+      description: "right after installation",
+      snaptime: 1_790_000_000,
+      vmstate: 0,
+    },
+    {
+      name: "before-update",
+      description: "",
+      snaptime: 1_790_400_000,
+      vmstate: 1,
+      parent: "installed",
+    },
+    {
+      name: "experiment",
+      description: "the new kernel, which did not boot",
+      snaptime: 1_790_300_000,
+      vmstate: 0,
+      parent: "installed",
+    },
+  ];
+  web.parent = "before-update";
+  web.config.ide2 = "local:iso/debian-13.iso,media=cdrom";
+  web.waiting = { memory: "8192", ide2: null };
   world.addGuest("lxc", 102, "dns", { running: true });
   world.addGuest("lxc", 103, "mail-archive");
   world.addGuest("qemu", 104, "windows-build", { lock: "backup" });

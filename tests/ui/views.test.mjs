@@ -424,6 +424,7 @@ describe("pictures", () => {
     "vm-console": "/vms/100/console",
     "vm-stopped": "/vms/104/console",
     "vm-hardware": "/vms/100/hardware",
+    "vm-snapshots": "/vms/100/snapshots",
     "vm-tasks": "/vms/100/tasks",
     container: "/containers/102",
     "container-console": "/containers/102/console",

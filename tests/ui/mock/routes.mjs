@@ -2,6 +2,8 @@
 // caller) and returns the data, or {data, total}; it throws {status, message, errors}.
 import { randomBytes } from "node:crypto";
 import { ACCESS_ROUTES } from "./access.mjs";
+import { hardwareRoutes } from "./hardware.mjs";
+import { stateRoutes } from "./states.mjs";
 
 const GIB = 1024 ** 3;
 
@@ -99,6 +101,11 @@ function power(kind, verb) {
         throw "start failed: volume 'local-lvm:vm-109-disk-0' does not exist";
       }
       guest.running = verb === "start";
+      for (const [key, value] of Object.entries(guest.waiting ?? {})) {
+        if (value === null) delete guest.config[key];
+        else guest.config[key] = value;
+      }
+      delete guest.waiting;
       guest.startedAt = Math.floor(Date.now() / 1000);
     });
   };
@@ -211,6 +218,8 @@ function guestRoutes(kind, consoleRoutes) {
     [`POST ${base}/status/stop`]: power(kind, "stop"),
     [`POST ${base}/status/shutdown`]: power(kind, "shutdown"),
     [`DELETE ${base}`]: destroy(kind),
+    ...hardwareRoutes(kind),
+    ...stateRoutes(kind),
     ...consoleRoutes,
   };
 }

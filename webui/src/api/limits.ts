@@ -216,6 +216,56 @@ export const limits: Readonly<Record<string, Limits>> = {
       "maximum": 999999999
     }
   },
+  "POST /nodes/{node}/qemu/{vmid}/snapshot": {
+    "snapname": {
+      "maxLength": 40
+    },
+    "vmid": {
+      "minimum": 100,
+      "maximum": 999999999
+    }
+  },
+  "POST /nodes/{node}/qemu/{vmid}/clone": {
+    "bwlimit": {
+      "minimum": 0
+    },
+    "format": {
+      "enum": [
+        "raw",
+        "qcow2",
+        "vmdk"
+      ]
+    },
+    "newid": {
+      "minimum": 100,
+      "maximum": 999999999
+    },
+    "snapname": {
+      "maxLength": 40
+    },
+    "vmid": {
+      "minimum": 100,
+      "maximum": 999999999
+    }
+  },
+  "POST /nodes/{node}/qemu/{vmid}/migrate": {
+    "bwlimit": {
+      "minimum": 0
+    },
+    "migration_type": {
+      "enum": [
+        "secure",
+        "insecure"
+      ]
+    },
+    "vmid": {
+      "minimum": 100,
+      "maximum": 999999999
+    },
+    "with-conntrack-state": {
+      "default": 0
+    }
+  },
   "POST /nodes/{node}/lxc": {
     "arch": {
       "enum": [
@@ -333,6 +383,38 @@ export const limits: Readonly<Record<string, Limits>> = {
     "unprivileged": {
       "default": 1
     },
+    "vmid": {
+      "minimum": 100,
+      "maximum": 999999999
+    }
+  },
+  "POST /nodes/{node}/lxc/{vmid}/snapshot": {
+    "snapname": {
+      "maxLength": 40
+    },
+    "vmid": {
+      "minimum": 100,
+      "maximum": 999999999
+    }
+  },
+  "POST /nodes/{node}/lxc/{vmid}/clone": {
+    "bwlimit": {
+      "minimum": 0,
+      "maximum": 1099511627776
+    },
+    "newid": {
+      "minimum": 100,
+      "maximum": 999999999
+    },
+    "snapname": {
+      "maxLength": 40
+    },
+    "vmid": {
+      "minimum": 100,
+      "maximum": 999999999
+    }
+  },
+  "POST /nodes/{node}/lxc/{vmid}/migrate": {
     "vmid": {
       "minimum": 100,
       "maximum": 999999999

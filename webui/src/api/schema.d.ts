@@ -443,6 +443,216 @@ export interface Methods {
       [key: string]: unknown;
     };
   };
+  "GET /nodes/{node}/qemu/{vmid}/pending": {
+    params: {
+      node: string;
+      vmid: number;
+    };
+    returns: Array<{
+      delete?: Num;
+      key: string;
+      pending?: string;
+      value?: string;
+    }>;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/config": {
+    params: {
+      acpi?: boolean;
+      affinity?: string;
+      agent?: string;
+      "allow-ksm"?: boolean;
+      "amd-sev"?: string;
+      arch?: "x86_64" | "aarch64";
+      args?: string;
+      audio0?: string;
+      autostart?: boolean;
+      background_delay?: number;
+      balloon?: number;
+      bios?: "seabios" | "ovmf";
+      boot?: string;
+      bootdisk?: string;
+      cdrom?: string;
+      cicustom?: string;
+      cipassword?: string;
+      citype?: "configdrive2" | "nocloud" | "opennebula";
+      ciupgrade?: boolean;
+      ciuser?: string;
+      cores?: number;
+      cpu?: string;
+      cpulimit?: number;
+      cpuunits?: number;
+      delete?: string;
+      description?: string;
+      digest?: string;
+      efidisk0?: string;
+      force?: boolean;
+      freeze?: boolean;
+      hookscript?: string;
+      [key: `hostpci${number}`]: string;
+      hotplug?: string;
+      hugepages?: "any" | "2" | "1024";
+      [key: `ide${number}`]: string;
+      "intel-tdx"?: string;
+      [key: `ipconfig${number}`]: string;
+      ivshmem?: string;
+      keephugepages?: boolean;
+      keyboard?: "de" | "de-ch" | "da" | "en-gb" | "en-us" | "es" | "fi" | "fr" | "fr-be" | "fr-ca" | "fr-ch" | "hu" | "is" | "it" | "ja" | "lt" | "mk" | "nl" | "no" | "pl" | "pt" | "pt-br" | "sv" | "sl" | "tr";
+      kvm?: boolean;
+      localtime?: boolean;
+      lock?: "backup" | "clone" | "create" | "migrate" | "rollback" | "snapshot" | "snapshot-delete" | "suspending" | "suspended";
+      machine?: string;
+      memory?: string;
+      migrate_downtime?: number;
+      migrate_speed?: number;
+      name?: string;
+      nameserver?: string;
+      [key: `net${number}`]: string;
+      node: string;
+      numa?: boolean;
+      [key: `numa${number}`]: string;
+      onboot?: boolean;
+      ostype?: "other" | "wxp" | "w2k" | "w2k3" | "w2k8" | "wvista" | "win7" | "win8" | "win10" | "win11" | "l24" | "l26" | "solaris";
+      [key: `parallel${number}`]: string;
+      protection?: boolean;
+      reboot?: boolean;
+      revert?: string;
+      rng0?: string;
+      [key: `sata${number}`]: string;
+      [key: `scsi${number}`]: string;
+      scsihw?: "lsi" | "lsi53c810" | "virtio-scsi-pci" | "virtio-scsi-single" | "megasas" | "pvscsi";
+      searchdomain?: string;
+      [key: `serial${number}`]: string;
+      shares?: number;
+      skiplock?: boolean;
+      smbios1?: string;
+      smp?: number;
+      sockets?: number;
+      spice_enhancements?: string;
+      sshkeys?: string;
+      startdate?: string;
+      startup?: string;
+      tablet?: boolean;
+      tags?: string;
+      tdf?: boolean;
+      template?: boolean;
+      tpmstate0?: string;
+      [key: `unused${number}`]: string;
+      [key: `usb${number}`]: string;
+      vcpus?: number;
+      vga?: string;
+      [key: `virtio${number}`]: string;
+      [key: `virtiofs${number}`]: string;
+      vmgenid?: string;
+      vmid: number;
+      vmstatestorage?: string;
+      watchdog?: string;
+    };
+    returns: string;
+  };
+  "PUT /nodes/{node}/qemu/{vmid}/config": {
+    params: {
+      acpi?: boolean;
+      affinity?: string;
+      agent?: string;
+      "allow-ksm"?: boolean;
+      "amd-sev"?: string;
+      arch?: "x86_64" | "aarch64";
+      args?: string;
+      audio0?: string;
+      autostart?: boolean;
+      balloon?: number;
+      bios?: "seabios" | "ovmf";
+      boot?: string;
+      bootdisk?: string;
+      cdrom?: string;
+      cicustom?: string;
+      cipassword?: string;
+      citype?: "configdrive2" | "nocloud" | "opennebula";
+      ciupgrade?: boolean;
+      ciuser?: string;
+      cores?: number;
+      cpu?: string;
+      cpulimit?: number;
+      cpuunits?: number;
+      delete?: string;
+      description?: string;
+      digest?: string;
+      efidisk0?: string;
+      force?: boolean;
+      freeze?: boolean;
+      hookscript?: string;
+      [key: `hostpci${number}`]: string;
+      hotplug?: string;
+      hugepages?: "any" | "2" | "1024";
+      [key: `ide${number}`]: string;
+      "intel-tdx"?: string;
+      [key: `ipconfig${number}`]: string;
+      ivshmem?: string;
+      keephugepages?: boolean;
+      keyboard?: "de" | "de-ch" | "da" | "en-gb" | "en-us" | "es" | "fi" | "fr" | "fr-be" | "fr-ca" | "fr-ch" | "hu" | "is" | "it" | "ja" | "lt" | "mk" | "nl" | "no" | "pl" | "pt" | "pt-br" | "sv" | "sl" | "tr";
+      kvm?: boolean;
+      localtime?: boolean;
+      lock?: "backup" | "clone" | "create" | "migrate" | "rollback" | "snapshot" | "snapshot-delete" | "suspending" | "suspended";
+      machine?: string;
+      memory?: string;
+      migrate_downtime?: number;
+      migrate_speed?: number;
+      name?: string;
+      nameserver?: string;
+      [key: `net${number}`]: string;
+      node: string;
+      numa?: boolean;
+      [key: `numa${number}`]: string;
+      onboot?: boolean;
+      ostype?: "other" | "wxp" | "w2k" | "w2k3" | "w2k8" | "wvista" | "win7" | "win8" | "win10" | "win11" | "l24" | "l26" | "solaris";
+      [key: `parallel${number}`]: string;
+      protection?: boolean;
+      reboot?: boolean;
+      revert?: string;
+      rng0?: string;
+      [key: `sata${number}`]: string;
+      [key: `scsi${number}`]: string;
+      scsihw?: "lsi" | "lsi53c810" | "virtio-scsi-pci" | "virtio-scsi-single" | "megasas" | "pvscsi";
+      searchdomain?: string;
+      [key: `serial${number}`]: string;
+      shares?: number;
+      skiplock?: boolean;
+      smbios1?: string;
+      smp?: number;
+      sockets?: number;
+      spice_enhancements?: string;
+      sshkeys?: string;
+      startdate?: string;
+      startup?: string;
+      tablet?: boolean;
+      tags?: string;
+      tdf?: boolean;
+      template?: boolean;
+      tpmstate0?: string;
+      [key: `unused${number}`]: string;
+      [key: `usb${number}`]: string;
+      vcpus?: number;
+      vga?: string;
+      [key: `virtio${number}`]: string;
+      [key: `virtiofs${number}`]: string;
+      vmgenid?: string;
+      vmid: number;
+      vmstatestorage?: string;
+      watchdog?: string;
+    };
+    returns: null;
+  };
+  "PUT /nodes/{node}/qemu/{vmid}/resize": {
+    params: {
+      digest?: string;
+      disk: "ide0" | "ide1" | "ide2" | "ide3" | "scsi0" | "scsi1" | "scsi2" | "scsi3" | "scsi4" | "scsi5" | "scsi6" | "scsi7" | "scsi8" | "scsi9" | "scsi10" | "scsi11" | "scsi12" | "scsi13" | "scsi14" | "scsi15" | "scsi16" | "scsi17" | "scsi18" | "scsi19" | "scsi20" | "scsi21" | "scsi22" | "scsi23" | "scsi24" | "scsi25" | "scsi26" | "scsi27" | "scsi28" | "scsi29" | "scsi30" | "virtio0" | "virtio1" | "virtio2" | "virtio3" | "virtio4" | "virtio5" | "virtio6" | "virtio7" | "virtio8" | "virtio9" | "virtio10" | "virtio11" | "virtio12" | "virtio13" | "virtio14" | "virtio15" | "sata0" | "sata1" | "sata2" | "sata3" | "sata4" | "sata5" | "efidisk0" | "tpmstate0";
+      node: string;
+      size: string;
+      skiplock?: boolean;
+      vmid: number;
+    };
+    returns: string;
+  };
   "GET /nodes/{node}/qemu/{vmid}/status/current": {
     params: {
       node: string;
@@ -512,6 +722,115 @@ export interface Methods {
       purge?: boolean;
       skiplock?: boolean;
       vmid: number;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/qemu/{vmid}/snapshot": {
+    params: {
+      node: string;
+      vmid: number;
+    };
+    returns: Array<{
+      description: string;
+      name: string;
+      parent?: string;
+      snaptime?: Num;
+      vmstate?: Bool;
+    }>;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/snapshot": {
+    params: {
+      description?: string;
+      node: string;
+      snapname: string;
+      vmid: number;
+      vmstate?: boolean;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/rollback": {
+    params: {
+      node: string;
+      snapname: string;
+      start?: boolean;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "DELETE /nodes/{node}/qemu/{vmid}/snapshot/{snapname}": {
+    params: {
+      force?: boolean;
+      node: string;
+      snapname: string;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "PUT /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/config": {
+    params: {
+      description?: string;
+      node: string;
+      snapname: string;
+      vmid: number;
+    };
+    returns: null;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/clone": {
+    params: {
+      bwlimit?: number;
+      description?: string;
+      format?: "raw" | "qcow2" | "vmdk";
+      full?: boolean;
+      name?: string;
+      newid: number;
+      node: string;
+      pool?: string;
+      snapname?: string;
+      storage?: string;
+      target?: string;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/qemu/{vmid}/migrate": {
+    params: {
+      node: string;
+      target?: string;
+      vmid: number;
+    };
+    returns: {
+      allowed_nodes?: Array<string>;
+      "has-dbus-vmstate": Bool;
+      local_disks: Array<{
+        cdrom: Bool;
+        is_unused: Bool;
+        size: Num;
+        volid: string;
+      }>;
+      local_resources: Array<string>;
+      "mapped-resource-info": {
+        [key: string]: unknown;
+      };
+      "mapped-resources": Array<string>;
+      not_allowed_nodes?: {
+        [key: string]: unknown;
+      };
+      running: Bool;
+    };
+  };
+  "POST /nodes/{node}/qemu/{vmid}/migrate": {
+    params: {
+      bwlimit?: number;
+      force?: boolean;
+      migration_network?: string;
+      migration_type?: "secure" | "insecure";
+      node: string;
+      online?: boolean;
+      target: string;
+      targetstorage?: string;
+      vmid: number;
+      "with-conntrack-state"?: boolean;
+      "with-local-disks"?: boolean;
     };
     returns: string;
   };
@@ -600,6 +919,70 @@ export interface Methods {
       [key: string]: unknown;
     };
   };
+  "GET /nodes/{node}/lxc/{vmid}/pending": {
+    params: {
+      node: string;
+      vmid: number;
+    };
+    returns: Array<{
+      delete?: Num;
+      key: string;
+      pending?: string;
+      value?: string;
+    }>;
+  };
+  "PUT /nodes/{node}/lxc/{vmid}/config": {
+    params: {
+      arch?: "amd64" | "i386" | "arm64" | "armhf" | "riscv32" | "riscv64";
+      cmode?: "shell" | "console" | "tty";
+      console?: boolean;
+      cores?: number;
+      cpulimit?: number;
+      cpuunits?: number;
+      debug?: boolean;
+      delete?: string;
+      description?: string;
+      [key: `dev${number}`]: string;
+      digest?: string;
+      entrypoint?: string;
+      env?: string;
+      features?: string;
+      hookscript?: string;
+      hostname?: string;
+      lock?: "backup" | "create" | "destroyed" | "disk" | "fstrim" | "migrate" | "mounted" | "rollback" | "snapshot" | "snapshot-delete";
+      memory?: number;
+      [key: `mp${number}`]: string;
+      nameserver?: string;
+      [key: `net${number}`]: string;
+      node: string;
+      onboot?: boolean;
+      ostype?: "debian" | "devuan" | "ubuntu" | "centos" | "fedora" | "opensuse" | "archlinux" | "alpine" | "gentoo" | "nixos" | "unmanaged";
+      protection?: boolean;
+      revert?: string;
+      rootfs?: string;
+      searchdomain?: string;
+      startup?: string;
+      swap?: number;
+      tags?: string;
+      template?: boolean;
+      timezone?: string;
+      tty?: number;
+      unprivileged?: boolean;
+      [key: `unused${number}`]: string;
+      vmid: number;
+    };
+    returns: null;
+  };
+  "PUT /nodes/{node}/lxc/{vmid}/resize": {
+    params: {
+      digest?: string;
+      disk: "rootfs" | "mp0" | "mp1" | "mp2" | "mp3" | "mp4" | "mp5" | "mp6" | "mp7" | "mp8" | "mp9" | "mp10" | "mp11" | "mp12" | "mp13" | "mp14" | "mp15" | "mp16" | "mp17" | "mp18" | "mp19" | "mp20" | "mp21" | "mp22" | "mp23" | "mp24" | "mp25" | "mp26" | "mp27" | "mp28" | "mp29" | "mp30" | "mp31" | "mp32" | "mp33" | "mp34" | "mp35" | "mp36" | "mp37" | "mp38" | "mp39" | "mp40" | "mp41" | "mp42" | "mp43" | "mp44" | "mp45" | "mp46" | "mp47" | "mp48" | "mp49" | "mp50" | "mp51" | "mp52" | "mp53" | "mp54" | "mp55" | "mp56" | "mp57" | "mp58" | "mp59" | "mp60" | "mp61" | "mp62" | "mp63" | "mp64" | "mp65" | "mp66" | "mp67" | "mp68" | "mp69" | "mp70" | "mp71" | "mp72" | "mp73" | "mp74" | "mp75" | "mp76" | "mp77" | "mp78" | "mp79" | "mp80" | "mp81" | "mp82" | "mp83" | "mp84" | "mp85" | "mp86" | "mp87" | "mp88" | "mp89" | "mp90" | "mp91" | "mp92" | "mp93" | "mp94" | "mp95" | "mp96" | "mp97" | "mp98" | "mp99" | "mp100" | "mp101" | "mp102" | "mp103" | "mp104" | "mp105" | "mp106" | "mp107" | "mp108" | "mp109" | "mp110" | "mp111" | "mp112" | "mp113" | "mp114" | "mp115" | "mp116" | "mp117" | "mp118" | "mp119" | "mp120" | "mp121" | "mp122" | "mp123" | "mp124" | "mp125" | "mp126" | "mp127" | "mp128" | "mp129" | "mp130" | "mp131" | "mp132" | "mp133" | "mp134" | "mp135" | "mp136" | "mp137" | "mp138" | "mp139" | "mp140" | "mp141" | "mp142" | "mp143" | "mp144" | "mp145" | "mp146" | "mp147" | "mp148" | "mp149" | "mp150" | "mp151" | "mp152" | "mp153" | "mp154" | "mp155" | "mp156" | "mp157" | "mp158" | "mp159" | "mp160" | "mp161" | "mp162" | "mp163" | "mp164" | "mp165" | "mp166" | "mp167" | "mp168" | "mp169" | "mp170" | "mp171" | "mp172" | "mp173" | "mp174" | "mp175" | "mp176" | "mp177" | "mp178" | "mp179" | "mp180" | "mp181" | "mp182" | "mp183" | "mp184" | "mp185" | "mp186" | "mp187" | "mp188" | "mp189" | "mp190" | "mp191" | "mp192" | "mp193" | "mp194" | "mp195" | "mp196" | "mp197" | "mp198" | "mp199" | "mp200" | "mp201" | "mp202" | "mp203" | "mp204" | "mp205" | "mp206" | "mp207" | "mp208" | "mp209" | "mp210" | "mp211" | "mp212" | "mp213" | "mp214" | "mp215" | "mp216" | "mp217" | "mp218" | "mp219" | "mp220" | "mp221" | "mp222" | "mp223" | "mp224" | "mp225" | "mp226" | "mp227" | "mp228" | "mp229" | "mp230" | "mp231" | "mp232" | "mp233" | "mp234" | "mp235" | "mp236" | "mp237" | "mp238" | "mp239" | "mp240" | "mp241" | "mp242" | "mp243" | "mp244" | "mp245" | "mp246" | "mp247" | "mp248" | "mp249" | "mp250" | "mp251" | "mp252" | "mp253" | "mp254" | "mp255";
+      node: string;
+      size: string;
+      vmid: number;
+    };
+    returns: string;
+  };
   "GET /nodes/{node}/lxc/{vmid}/status/current": {
     params: {
       node: string;
@@ -662,6 +1045,94 @@ export interface Methods {
       force?: boolean;
       node: string;
       purge?: boolean;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/lxc/{vmid}/snapshot": {
+    params: {
+      node: string;
+      vmid: number;
+    };
+    returns: Array<{
+      description: string;
+      name: string;
+      parent?: string;
+      snaptime?: Num;
+    }>;
+  };
+  "POST /nodes/{node}/lxc/{vmid}/snapshot": {
+    params: {
+      description?: string;
+      node: string;
+      snapname: string;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/lxc/{vmid}/snapshot/{snapname}/rollback": {
+    params: {
+      node: string;
+      snapname: string;
+      start?: boolean;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "DELETE /nodes/{node}/lxc/{vmid}/snapshot/{snapname}": {
+    params: {
+      force?: boolean;
+      node: string;
+      snapname: string;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "PUT /nodes/{node}/lxc/{vmid}/snapshot/{snapname}/config": {
+    params: {
+      description?: string;
+      node: string;
+      snapname: string;
+      vmid: number;
+    };
+    returns: null;
+  };
+  "POST /nodes/{node}/lxc/{vmid}/clone": {
+    params: {
+      bwlimit?: number;
+      description?: string;
+      full?: boolean;
+      hostname?: string;
+      newid: number;
+      node: string;
+      pool?: string;
+      snapname?: string;
+      storage?: string;
+      target?: string;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/lxc/{vmid}/migrate": {
+    params: {
+      node: string;
+      target?: string;
+      vmid: number;
+    };
+    returns: {
+      "allowed-nodes"?: Array<string>;
+      "not-allowed-nodes"?: {
+        [key: string]: unknown;
+      };
+      running: Bool;
+    };
+  };
+  "POST /nodes/{node}/lxc/{vmid}/migrate": {
+    params: {
+      node: string;
+      online?: boolean;
+      restart?: boolean;
+      target: string;
       vmid: number;
     };
     returns: string;

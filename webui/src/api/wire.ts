@@ -39,6 +39,8 @@ export class Fields {
   numOrNull = (name: string): number | null => (this.has(name) && this.values[name] !== "" ? this.num(name) : null);
   bool = (name: string): boolean => bool(this.values[name]);
   list = (name: string): string[] => list(this.values[name]);
+  /** For `rows`: the value as it came. */
+  raw = (name: string): unknown => this.values[name];
   sub = (name: string): Fields => new Fields(this.values[name]);
   entries = (): [string, unknown][] => Object.entries(this.values);
 }

@@ -15,6 +15,8 @@ interface Props {
   /** What is wrong but belongs to no field. */
   problems: readonly string[];
   busy: boolean;
+  /** It cannot be sent; `children` say why. */
+  blocked?: boolean;
   submitLabel: string;
   isDanger?: boolean;
   size?: "small" | "medium";
@@ -25,8 +27,8 @@ interface Props {
 
 /** A form in its window. */
 export function FormModal(props: Props) {
-  const { id, title, children, fields, values, errors, problems, busy, submitLabel, isDanger = false } = props;
-  const { size = "medium", onChange, onSubmit, onClose } = props;
+  const { id, title, children, fields, values, errors, problems, busy, submitLabel } = props;
+  const { blocked = false, isDanger = false, size = "medium", onChange, onSubmit, onClose } = props;
   return (
     <Modal isOpen variant={size} onClose={onClose} aria-labelledby={`${id}-title`}>
       <ModalHeader title={title} labelId={`${id}-title`} {...(isDanger && { titleIconVariant: "warning" })} />
@@ -40,7 +42,13 @@ export function FormModal(props: Props) {
         </div>
       </ModalBody>
       <ModalFooter>
-        <Button type="submit" form={id} variant={isDanger ? "danger" : "primary"} isDisabled={busy} isLoading={busy}>
+        <Button
+          type="submit"
+          form={id}
+          variant={isDanger ? "danger" : "primary"}
+          isDisabled={busy || blocked}
+          isLoading={busy}
+        >
           {submitLabel}
         </Button>
         <Button variant="link" onClick={onClose}>

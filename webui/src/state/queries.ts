@@ -3,7 +3,10 @@ import { type QueryClient, queryOptions } from "@tanstack/react-query";
 import { getNextId, getRecentTasks, getResources } from "../api/cluster";
 import { getFactors } from "../api/factors";
 import { type GuestRef, getGuestConfig, getGuestStatus } from "../api/guests";
+import { getPending } from "../api/hardware";
+import { getMigration } from "../api/moves";
 import { getNodeStatus } from "../api/nodes";
+import { getSnapshots } from "../api/snapshots";
 import { type ContentKind, getContent, getStorage, getStorages } from "../api/storage";
 import { getNodeTasks, getTask, getTaskLog, type LogLine, type TaskQuery } from "../api/tasks";
 import { keys } from "./queryKeys";
@@ -55,6 +58,16 @@ export const guestStatusQuery = (guest: GuestRef) =>
 
 export const guestConfigQuery = (guest: GuestRef) =>
   queryOptions({ queryKey: keys.guestConfig(guest), queryFn: () => getGuestConfig(guest), meta: live });
+
+export const pendingQuery = (guest: GuestRef) =>
+  queryOptions({ queryKey: keys.pending(guest), queryFn: () => getPending(guest), meta: live });
+
+/** Tasks of the guest alone change these two. */
+export const snapshotsQuery = (guest: GuestRef) =>
+  queryOptions({ queryKey: keys.snapshots(guest), queryFn: () => getSnapshots(guest) });
+
+export const migrationQuery = (guest: GuestRef) =>
+  queryOptions({ queryKey: keys.migration(guest), queryFn: () => getMigration(guest), staleTime: 0 });
 
 export const storagesQuery = (node: string) =>
   queryOptions({ queryKey: keys.storages(node), queryFn: () => getStorages(node), enabled: node !== "" });

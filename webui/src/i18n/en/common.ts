@@ -1,6 +1,7 @@
 /** Words used all over, the shell, log-in. */
 export const common = {
   product: "Holdfast",
+  add: "Add",
   all: "All",
   cancel: "Cancel",
   create: "Create",
@@ -10,6 +11,7 @@ export const common = {
   no: "No",
   notifications: "Notifications",
   retry: "Try again",
+  save: "Save",
   skip: "Skip to content",
   yes: "Yes",
 
@@ -53,6 +55,7 @@ export const common = {
   "tab.console": "Console",
   "tab.hardware": "Hardware",
   "tab.config": "Configuration",
+  "tab.snapshots": "Snapshots",
   "tab.tasks": "Tasks",
 
   "state.running": "Running",

@@ -1,7 +1,8 @@
 import { account } from "./account";
 import { common } from "./common";
 import { guests } from "./guests";
+import { guestStates } from "./guestStates";
 import { nodes } from "./nodes";
 
 /** The English catalogue; other languages have the same keys. */
-export const en = { ...account, ...common, ...guests, ...nodes } as const;
+export const en = { ...account, ...common, ...guests, ...guestStates, ...nodes } as const;

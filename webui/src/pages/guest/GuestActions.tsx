@@ -1,12 +1,17 @@
 import { ActionList, ActionListGroup, ActionListItem } from "@patternfly/react-core";
 import type { GuestResource } from "../../api/cluster";
+import { nodes } from "../../state/resources";
+import { useResources } from "../common/useResources";
+import { CloneGuestButton } from "./actions/CloneGuestButton";
 import { DeleteGuestButton } from "./actions/DeleteGuestButton";
+import { MoveGuestButton } from "./actions/MoveGuestButton";
 import { ShutdownGuestButton } from "./actions/ShutdownGuestButton";
 import { StartGuestButton } from "./actions/StartGuestButton";
 import { StopGuestButton } from "./actions/StopGuestButton";
 
 /** What can be done with the guest in its present state. */
 export function GuestActions({ guest }: { guest: GuestResource }) {
+  const hasOthers = nodes(useResources().resources).some(({ node }) => node !== guest.node);
   if (!guest.known) return null;
   return (
     <ActionList>
@@ -26,6 +31,14 @@ export function GuestActions({ guest }: { guest: GuestResource }) {
             </ActionListItem>
           </>
         )}
+        {hasOthers && (
+          <ActionListItem>
+            <MoveGuestButton guest={guest} />
+          </ActionListItem>
+        )}
+        <ActionListItem>
+          <CloneGuestButton guest={guest} />
+        </ActionListItem>
         {!guest.running && (
           <ActionListItem>
             <DeleteGuestButton guest={guest} />

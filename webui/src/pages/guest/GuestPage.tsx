@@ -19,6 +19,7 @@ import { ConsoleTab } from "./ConsoleTab";
 import { GuestActions } from "./GuestActions";
 import { GuestSummary } from "./GuestSummary";
 import { HardwareTab } from "./HardwareTab";
+import { SnapshotsTab } from "./SnapshotsTab";
 
 /** A virtual machine or a container. */
 export function GuestPage({ kind }: { kind: GuestKind }) {
@@ -39,6 +40,7 @@ function GuestView({ guest, tab }: { guest: GuestResource; tab: string }) {
     { key: "summary", label: t("tab.summary") },
     { key: "console", label: t("tab.console") },
     { key: "hardware", label: t(guest.kind === "qemu" ? "tab.hardware" : "tab.config") },
+    { key: "snapshots", label: t("tab.snapshots") },
     { key: "tasks", label: t("tab.tasks") },
   ];
   if (!tabs.some(({ key }) => key === tab)) return <NotFoundPage />;
@@ -59,6 +61,7 @@ function GuestView({ guest, tab }: { guest: GuestResource; tab: string }) {
         {tab === "summary" && <GuestSummary guest={guest} />}
         {tab === "console" && <ConsoleTab guest={guest} />}
         {tab === "hardware" && <HardwareTab guest={guest} />}
+        {tab === "snapshots" && <SnapshotsTab guest={guest} />}
         {tab === "tasks" && <NodeTaskList node={guest.node} vmid={guest.vmid} />}
       </PageSection>
     </>

@@ -1,41 +1,43 @@
-import { Card, CardBody, CardTitle } from "@patternfly/react-core";
+import { Alert, Card, CardBody, CardHeader, CardTitle } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import type { GuestResource } from "../../api/cluster";
-import { Facts } from "../../components/Facts";
 import { Failed, Loading } from "../../components/States";
-import { t, tOptional } from "../../i18n";
+import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
 import { configSections, SECTIONS } from "../../state/hardware";
-import { guestConfigQuery } from "../../state/queries";
+import { asWanted } from "../../state/hardwareChange";
+import { guestConfigQuery, pendingQuery } from "../../state/queries";
+import { ConfigTable } from "./hardware/ConfigTable";
+import { sectionActions } from "./hardware/SectionActions";
 
-/** The guest's configuration, as the server holds it, by kind of hardware. */
+/** The guest's configuration, as the server holds it, by kind of hardware; changes that wait stand beside it. */
 export function HardwareTab({ guest }: { guest: GuestResource }) {
-  const { data, error, refetch } = useQuery(guestConfigQuery(guest));
-  if (error && !data) return <Failed text={errorText(error)} onRetry={() => void refetch()} />;
-  if (!data) return <Loading />;
-  const sections = configSections(data);
+  const { data: config, error, refetch } = useQuery(guestConfigQuery(guest));
+  const { data: pending = [] } = useQuery(pendingQuery(guest));
+  if (error && !config) return <Failed text={errorText(error)} onRetry={() => void refetch()} />;
+  if (!config) return <Loading />;
+  const hardware = { guest, config, pending };
+  // An option that is new has no value yet: it stands where it will be.
+  const sections = configSections({ ...asWanted(config, pending), ...config });
   return (
     <div className="hf-stack">
-      {SECTIONS.filter((section) => sections[section].length > 0).map((section) => (
-        <Card isCompact key={section}>
-          <CardTitle component="h2">{t(`hardware.${section}`)}</CardTitle>
-          <CardBody>
-            <Facts
-              facts={sections[section].map(({ key, value }) => ({
-                label: labelOf(key),
-                value: <span className="hf-mono">{value}</span>,
-              }))}
-            />
-          </CardBody>
-        </Card>
-      ))}
+      {pending.length > 0 && <Alert variant="info" isInline title={t("hardware.waits")} />}
+      {SECTIONS.map((section) => {
+        const actions = sectionActions(section, hardware);
+        if (sections[section].length === 0 && !actions) return null;
+        return (
+          <Card isCompact key={section}>
+            <CardHeader {...(actions && { actions: { actions } })}>
+              <CardTitle component="h2">{t(`hardware.${section}`)}</CardTitle>
+            </CardHeader>
+            {sections[section].length > 0 && (
+              <CardBody>
+                <ConfigTable {...hardware} label={t(`hardware.${section}`)} rows={sections[section]} />
+              </CardBody>
+            )}
+          </Card>
+        );
+      })}
     </div>
   );
-}
-
-/** "Network card (net0)", "Memory (MiB)"; the option's own name where the catalogue has no words for it. */
-function labelOf(key: string): string {
-  const words = tOptional(`option.${key.replace(/\d+$/, "")}`);
-  if (!words) return key;
-  return /\d$/.test(key) ? `${words} (${key})` : words;
 }

@@ -1,0 +1,154 @@
+// Changes of a guest's hardware and options, against the mock: made at once, or waiting and shown as such.
+//
+//   node --test tests/ui/hardware.test.mjs
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, test } from "node:test";
+import { launch, logIn, openPage, picture } from "./browser.mjs";
+import { World } from "./mock/world.mjs";
+import { furnish, startMock } from "./mock_server.mjs";
+
+let browser, mock, page;
+before(async () => (browser = await launch()));
+after(() => browser?.close());
+afterEach(async () => {
+  const problems = page.problems;
+  await page.context().close();
+  await mock.stop();
+  assert.deepEqual(problems, [], "the browser reports no error");
+});
+
+async function open(path) {
+  mock = await startMock({ world: furnish(new World()) });
+  page = await openPage(browser);
+  await logIn(page, mock, path);
+}
+
+const dialog = () => page.getByRole("dialog");
+const header = () => page.locator(".hf-header");
+const press = (name) =>
+  dialog().getByRole("button", { name, exact: true }).click();
+const option = (name) => page.getByRole("row").filter({ hasText: name });
+const button = (name) => page.getByRole("button", { name, exact: true });
+const config = (vmid) => mock.world.guests.get(vmid).config;
+
+describe("a machine", () => {
+  test("memory of a running one waits, can be taken back, and comes with the next start", async () => {
+    await open("/vms/101/hardware");
+    await button("Edit processor and memory").click();
+    await dialog().locator("#hardware-memory").fill("8");
+    await press("Save");
+    await dialog()
+      .locator("#hardware-memory-note")
+      .getByText(/minimum value of 16/)
+      .waitFor();
+    await picture(page, "hardware-errors");
+    await dialog().locator("#hardware-memory").fill("4096");
+    await press("Save");
+    await option("Memory").getByText("4096").waitFor();
+    await option("Memory").getByText("Waits").waitFor();
+    assert.equal(await option("Memory").locator("del").innerText(), "8192");
+    await picture(page, "hardware-pending");
+    await button("Take the change of Memory (MiB) back").click();
+    await option("Memory").getByText("Waits").waitFor({ state: "detached" });
+
+    await button("Edit processor and memory").click();
+    await dialog().locator("#hardware-cores").fill("3");
+    await press("Save");
+    await option("Cores").getByText("Waits").waitFor();
+    await button("Stop").click();
+    await press("Stop");
+    await header().getByText("Stopped").waitFor();
+    await option("Cores").getByText("Waits").waitFor({ state: "detached" });
+    assert.equal(String(config(101).cores), "3");
+  });
+
+  test("a disk is added, grown, taken out and thrown away", async () => {
+    await open("/vms/101/hardware");
+    await button("Add disk").click();
+    await dialog()
+      .locator("#hardware-storage option")
+      .first()
+      .waitFor({ state: "attached" });
+    await dialog().locator("#hardware-size").fill("12");
+    await dialog().locator("#hardware-bus").selectOption("virtio");
+    await press("Add");
+    await option("Virtio disk (virtio0)").getByText("size=12G").waitFor();
+    await button("Grow Virtio disk (virtio0)").click();
+    await dialog().getByText("It has 12G now.").waitFor();
+    await dialog().locator("#grow-by").fill("9999");
+    await press("Grow");
+    await dialog().getByText("there is no space for that").waitFor();
+    await dialog().locator("#grow-by").fill("4");
+    await press("Grow");
+    await option("Virtio disk (virtio0)").getByText("size=16G").waitFor();
+    await button("Remove Virtio disk (virtio0)").click();
+    await dialog()
+      .getByText(/data is kept/)
+      .waitFor();
+    await press("Remove");
+    await option("Unused disk (unused0)").waitFor();
+    await button("Remove Unused disk (unused0)").click();
+    await dialog()
+      .getByText(/data on this disk is lost/)
+      .waitFor();
+    await picture(page, "hardware-remove");
+    await press("Remove");
+    await option("Unused disk").waitFor({ state: "detached" });
+  });
+
+  test("a card gets another bridge and keeps its address", async () => {
+    await open("/vms/101/hardware");
+    await button("Edit Network card (net0)").click();
+    await dialog().locator("#hardware-bridge").fill("nowhere");
+    await press("Save");
+    await dialog()
+      .locator("#hardware-bridge-note")
+      .getByText(/does not exist/)
+      .waitFor();
+    await dialog().locator("#hardware-bridge").fill("vmbr1");
+    await dialog().locator("#hardware-tag").fill("42");
+    await dialog().locator("#hardware-model").selectOption("e1000");
+    await press("Save");
+    await option("Network card (net0)").getByText("bridge=vmbr1").waitFor();
+    assert.equal(
+      config(101).net0,
+      "e1000=BC:24:11:0A:0B:0C,bridge=vmbr1,tag=42",
+    );
+    await button("Add network card").click();
+    await press("Add");
+    await option("Network card (net1)").waitFor();
+  });
+
+  test("what waits to be removed says so; options are edited", async () => {
+    await open("/vms/100/hardware");
+    await page.getByText(/Some changes wait/).waitFor();
+    await option("IDE drive (ide2)").getByText("Will be removed").waitFor();
+    await button("Edit options").click();
+    await dialog().getByLabel("Start at boot").check();
+    await dialog().locator("#hardware-tags").fill("");
+    await press("Save");
+    await option("Start at boot").waitFor();
+    assert.equal(config(100).onboot, "1");
+    assert.equal(config(100).tags, undefined);
+  });
+});
+
+describe("a container", () => {
+  test("gets a mount point", async () => {
+    await open("/containers/103/hardware");
+    await button("Add mount point").click();
+    await dialog()
+      .locator("#hardware-storage option")
+      .first()
+      .waitFor({ state: "attached" });
+    await press("Add");
+    await dialog()
+      .locator("#hardware-path-note")
+      .getByText(/must be filled in/)
+      .waitFor();
+    await dialog().locator("#hardware-path").fill("/srv/data");
+    await press("Add");
+    await option("Mount point (mp0)").getByText("mp=/srv/data").waitFor();
+    assert.equal(await button("Remove Root file system").count(), 0);
+  });
+});

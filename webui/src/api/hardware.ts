@@ -1,0 +1,52 @@
+/** Changes of a guest's configuration. What cannot be done while the guest runs stays pending until it starts anew. */
+import { client, type Params } from "./client";
+import type { GuestRef } from "./guests";
+import { rows } from "./wire";
+
+/** An option with a change that waits. `next` null: it will be removed. */
+export interface Pending {
+  key: string;
+  next: string | null;
+}
+
+export async function getPending({ kind, node, vmid }: GuestRef): Promise<Pending[]> {
+  const wire = rows(await client.call(`GET /nodes/{node}/${kind}/{vmid}/pending`, { node, vmid }));
+  return wire
+    .filter((entry) => entry.has("pending") || entry.num("delete") > 0)
+    .map((entry) => ({ key: entry.text("key"), next: entry.has("pending") ? entry.text("pending") : null }));
+}
+
+export interface Change {
+  set?: Readonly<Record<string, string>>;
+  remove?: readonly string[];
+  /** Take pending changes of these options back. */
+  revert?: readonly string[];
+}
+
+/** The id of a task, or null where the server was done at once. Volumes of machines are made by a task. */
+export async function changeConfig({ kind, node, vmid }: GuestRef, change: Change): Promise<string | null> {
+  const { set = {}, remove = [], revert = [] } = change;
+  const params = {
+    node,
+    vmid,
+    ...set,
+    ...(remove.length > 0 && { delete: remove.join(",") }),
+    ...(revert.length > 0 && { revert: revert.join(",") }),
+  };
+  if (kind === "qemu") {
+    return client.call(
+      "POST /nodes/{node}/qemu/{vmid}/config",
+      params as Params<"POST /nodes/{node}/qemu/{vmid}/config">,
+    );
+  }
+  await client.call("PUT /nodes/{node}/lxc/{vmid}/config", params as Params<"PUT /nodes/{node}/lxc/{vmid}/config">);
+  return null;
+}
+
+/** `gib` more. */
+export function growDisk({ kind, node, vmid }: GuestRef, disk: string, gib: number): Promise<string> {
+  const params = { node, vmid, disk, size: `+${gib}G` };
+  return kind === "qemu"
+    ? client.call("PUT /nodes/{node}/qemu/{vmid}/resize", params as Params<"PUT /nodes/{node}/qemu/{vmid}/resize">)
+    : client.call("PUT /nodes/{node}/lxc/{vmid}/resize", params as Params<"PUT /nodes/{node}/lxc/{vmid}/resize">);
+}

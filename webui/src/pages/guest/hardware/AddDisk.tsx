@@ -1,0 +1,57 @@
+import { useQuery } from "@tanstack/react-query";
+import type { Field, Values } from "../../../components/FieldForm";
+import { t } from "../../../i18n";
+import { storagesFor } from "../../../state/createGuest";
+import { bytes } from "../../../state/format";
+import { freeKey } from "../../../state/hardwareChange";
+import { storagesQuery } from "../../../state/queries";
+import { ChangeModal } from "./ChangeModal";
+import type { Hardware } from "./types";
+
+const BUSES = ["scsi", "virtio", "sata", "ide"] as const;
+
+/** A new disk of a machine, or a mount point of a container. */
+export default function AddDisk({ guest, config, pending, onClose }: Hardware & { onClose: () => void }) {
+  const isVm = guest.kind === "qemu";
+  const found = useQuery(storagesQuery(guest.node)).data ?? [];
+  const storages = storagesFor(found, isVm ? "images" : "rootdir").map(({ storage, availableBytes }) => ({
+    value: storage,
+    label: t("storage.withFree", { storage, free: bytes(availableBytes) }),
+  }));
+  const buses = BUSES.filter((bus) => freeKey(config, pending, bus) !== null);
+  const fields: Field[] = [
+    {
+      kind: "select",
+      name: "storage",
+      label: t("create.storage"),
+      options: storages,
+      empty: t(isVm ? "createVm.noStorage" : "createCt.noStorage"),
+      required: true,
+    },
+    { kind: "number", name: "size", label: t("create.diskSize"), unit: t("unit.gib"), min: 1, required: true },
+    isVm
+      ? {
+          kind: "select",
+          name: "bus",
+          label: t("hardware.bus"),
+          options: buses.map((bus) => ({ value: bus, label: t(`option.${bus}`) })),
+        }
+      : { kind: "text", name: "path", label: t("hardware.mountedAt"), placeholder: "/srv", required: true },
+  ];
+  const change = ({ storage = "", size = "", bus = "", path = "" }: Values) => {
+    const key = freeKey(config, pending, isVm ? bus : "mp") ?? "";
+    return { set: { [key]: isVm ? `${storage}:${size}` : `${storage}:${size},mp=${path}` } };
+  };
+  return (
+    <ChangeModal
+      guest={guest}
+      title={t(isVm ? "hardware.addDisk" : "hardware.addMount")}
+      submitLabel={t("add")}
+      fields={() => fields}
+      values={{ storage: storages[0]?.value ?? "", size: "32", bus: buses[0] ?? "", path: "" }}
+      fieldOf={(option) => (option.startsWith("mp") ? "path" : "size")}
+      change={change}
+      onClose={onClose}
+    />
+  );
+}
