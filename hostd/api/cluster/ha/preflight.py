@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hostd.api.cluster.ha.common import AUDIT, CONFIG_ID, SID, node_names, resource_id
@@ -19,6 +19,7 @@ from hostd.guests import config as guest_files
 from hostd.guests.config import GuestKind
 from hostd.ha import fencedevices, preflight, rules, stored
 from hostd.ha.config import Resource
+from hostd.ha.host import figures
 from hostd.ha.host.devices import FOLDER
 from hostd.ha.overview import OLD_S
 from hostd.ha.preflight import Facts, Fencing, Finding, Guest, Node, Severity
@@ -123,8 +124,14 @@ def _nodes(ctx: Context, status: ManagerStatus) -> dict[str, Node]:
             agent=said.publication is not None and now_s - said.written_s <= OLD_S,
             watchdog=said.watchdog,
             maintenance=name in status.maintenance,
+            free_bytes=_free(ctx, name),
         )
     return found
+
+
+def _free(ctx: Context, node: str) -> float | None:
+    sample = ctx.samples.node(node)
+    return float(sample["maxmem"]) - float(sample["mem"]) if {"maxmem", "mem"} <= sample.keys() else None
 
 
 def _fencing(ctx: Context) -> Fencing:
@@ -141,7 +148,8 @@ def _guests(ctx: Context, resources: Mapping[str, Resource], nodes: Sequence[str
     for sid in resources.keys() & homes.keys():
         guest = guest_files.show(ctx.mirror, homes[sid])
         others = [node for node in nodes if node != guest.where.node]
-        found[sid] = _guest(guest, storages, others)
+        memory = figures.limit(ctx.mirror, homes[sid]).memory_bytes
+        found[sid] = replace(_guest(guest, storages, others), memory_bytes=memory)
     return found
 
 
