@@ -38,15 +38,21 @@ class Member:
 
 
 def member(vmid: int, kind: GuestKind, config: Mapping[str, str]) -> Member:
-    """Of a guest's configuration; ``startup: 2,up=30`` is an order without its name."""
-    values = propstring.parse(config.get("startup", ""), default_key="order")
-    return Member(
-        vmid=vmid,
-        kind=kind,
-        order=int(values.get("order", _LAST)),
-        up_s=int(values.get("up", 0)),
-        down_s=int(values["down"]) if "down" in values else None,
-    )
+    """Of a guest's configuration; ``startup: 2,up=30`` is an order without its name.
+
+    A line that cannot be read (somebody wrote it by hand) counts as none: the other guests must not wait for it.
+    """
+    try:
+        values = propstring.parse(config.get("startup", ""), default_key="order")
+        return Member(
+            vmid=vmid,
+            kind=kind,
+            order=int(values.get("order", _LAST)),
+            up_s=int(values.get("up", 0)),
+            down_s=int(values["down"]) if "down" in values else None,
+        )
+    except (HostError, ValueError):
+        return Member(vmid=vmid, kind=kind)
 
 
 def in_order(members: Iterable[Member], *, reverse: bool = False) -> list[list[Member]]:

@@ -55,6 +55,12 @@ def test_who_starts_with_the_node() -> None:
     assert ids(bulk.in_order(bulk.wanted(CONFIGS, only=[103]))) == [[103]]
 
 
+def test_a_startup_line_that_nobody_can_read_holds_no_other_guest_up() -> None:
+    for text in ("order=first", "order=1,order=2", "up=", "=", "2,3"):
+        broken = {**CONFIGS, 106: (GuestKind.QEMU, {"startup": text})}
+        assert ids(bulk.in_order(bulk.wanted(broken, only=[102, 106]))) == [[102], [106]]
+
+
 def test_starting_waits_as_told() -> None:
     waits: list[float] = []
     tasks, log = Tasks(refuse=100), ListLog()
