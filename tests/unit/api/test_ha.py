@@ -274,13 +274,17 @@ def test_a_guest_is_removed_from_it_with_purge_alone(ha: Site) -> None:
     assert data(ha.get(f"{HA}/resources")) == []
 
 
-def test_a_new_guest_is_looked_after_once_it_is_made(ha: Site) -> None:
+def test_a_new_guest_is_looked_after_once_it_is_made(ha: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[Event] = []
+    monkeypatch.setattr(eventlog, "append", events.append)
     data(ha.call("POST", "/nodes/alpha/qemu", json={"vmid": 200, "start": 1, "ha-managed": 1}))
     made, added = ha.tasks.spawned
     assert (made["type"], made["args"]["start"]) == ("qmcreate", False)
     assert added["type"] == "haadd"
     assert added["args"]["state"] == "started"
     assert added["args"]["sid"] == "vm:200"
+    assert [event.msg for event in events if "the agent of node 'beta' says nothing" in event.msg]
+    assert not [event.msg for event in events if event.msg.startswith("vm:200")]
 
 
 def test_before_a_node_is_lost(ha: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -79,6 +79,21 @@ def warn(ctx: Context, version: int, *, sids: Collection[str] = (), rule: str = 
     except HostError as err:
         log.warning("high availability could not be checked: %s", err)
         return
+    _to_log(ctx, found)
+
+
+def warn_of_new(ctx: Context, sid: str) -> None:
+    """The same for a guest of this node that is not made yet: what its configuration will say is not known."""
+    try:
+        known = facts(ctx)
+    except HostError as err:
+        log.warning("high availability could not be checked: %s", err)
+        return
+    resources = {**known.resources, sid: Resource(sid=sid, node=ctx.node)}
+    _to_log(ctx, preflight.about(preflight.check(replace(known, resources=resources)), {sid}))
+
+
+def _to_log(ctx: Context, found: Iterable[Finding]) -> None:
     for each in found:
         if each.severity is not Severity.INFO:
             log.warning("%s: %s", each.severity, each.line())
