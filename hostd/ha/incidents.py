@@ -42,6 +42,17 @@ _EVERYWHERE: Final = frozenset(
 )  # fmt: skip
 
 
+# Tried or told again and again: these count up, everything else has its place in the order of events.
+_REPEATED: Final = frozenset(
+    {
+        Kind.SERVICE_RECOVER_FAILED, Kind.CFS_ERROR, Kind.FENCE_ORPHAN, Kind.ALL_NODES_TRIED, Signal.DEVICE,
+        Signal.LINK_UP, Signal.LINK_LOSES, Signal.LINK_WELL,
+    }
+)  # fmt: skip
+# A link that flaps must leave room for decisions.
+_LINKS: Final = frozenset({Signal.LINK_DOWN, Signal.LINK_UP, Signal.LINK_LOSES, Signal.LINK_WELL})
+
+
 class About(StrEnum):
     NODE = "node"
     SERVICE = "service"
@@ -171,11 +182,11 @@ def _with(incident: Incident, seen: Seen) -> Incident:
 
 def _counted(incident: Incident, seen: Seen) -> Incident:
     """The same again counts up: what is tried every round would leave no room for anything else."""
-    for place, entry in enumerate(incident.entries):
+    for place, entry in enumerate(incident.entries if seen.what in _REPEATED else ()):
         if entry.seen.what == seen.what and entry.seen.says == seen.says:
             again = replace(entry, times=entry.times + 1, last_s=seen.at_s)
             return replace(incident, entries=(*incident.entries[:place], again, *incident.entries[place + 1 :]))
-    if len(incident.entries) >= ENTRIES:
+    if len(incident.entries) >= (ENTRIES // 2 if seen.what in _LINKS else ENTRIES):
         return replace(incident, left_out=incident.left_out + 1)
     return replace(incident, entries=(*incident.entries, Entry(seen=seen, last_s=seen.at_s)))
 

@@ -204,6 +204,14 @@ def test_everything_is_bounded() -> None:
     assert account(only(again)).timeline[-1].endswith("(49 times, last at 2023-11-14 22:14:09)")
 
 
+def test_what_comes_back_twice_is_told_twice_and_a_flapping_link_leaves_room() -> None:
+    twice = only(book_of(*LOST, *(seen(t, Signal.MEMBER_BACK, "b") for t in (5, 50))))
+    assert [entry.times for entry in twice.entries if entry.seen.what == Signal.MEMBER_BACK] == [1, 1]
+    flaps = (seen(t, Signal.LINK_DOWN, "b", link="0", downs=str(t)) for t in range(1, 200))
+    told = account(only(book_of(*LOST, *flaps, *FENCED)))
+    assert [line for line in told.timeline if "it must be off before any" in line]
+
+
 def test_an_incident_is_stored_and_read() -> None:
     for book in (book_of(*LOST), book_of(*LOST, *FENCED, *FENCED[2:3])):
         found = only(book)
