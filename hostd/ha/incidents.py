@@ -109,6 +109,9 @@ def take(book: Book, seen: Seen) -> Book:
     """One more observation."""
     history = (*book.history[-HISTORY + 1 :], seen)
     found = dict(book.incidents)
+    if (known := _told_late(book, seen)) is not None:
+        late = _with(known, seen)
+        return Book(incidents={**found, known.id: replace(late, due=late.due or not known.is_open)}, history=history)
     begun = _begun(seen)
     if begun and not any(each.is_open and each.subject == begun[1] for each in found.values()):
         made = _made(*begun, seen, [each for each in history if seen.at_s - each.at_s < HISTORY_S])
@@ -118,6 +121,17 @@ def take(book: Book, seen: Seen) -> Book:
             if incident.is_open and _concerns(incident, seen):
                 found[id] = _with(incident, seen)
     return Book(incidents=_kept(found) if begun else found, history=history)
+
+
+def _told_late(book: Book, seen: Seen) -> Incident | None:
+    """The incident in which a node ended its guests: it says so once its agent has its lock again, maybe late."""
+    if seen.what != Signal.GUESTS_ENDED:
+        return None
+    for each in reversed(list(book.incidents.values())):
+        is_then = each.begun_s - OFFLINE_S <= seen.at_s <= (seen.at_s if each.closed_s is None else each.closed_s)
+        if each.about is About.NODE and each.subject == seen.node and is_then:
+            return each
+    return None
 
 
 def _begun(seen: Seen) -> tuple[About, str] | None:

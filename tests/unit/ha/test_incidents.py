@@ -155,6 +155,17 @@ def test_guests_that_a_node_ended_itself() -> None:
     assert not incidents.tick(book_of(ended), T0 + 62 + RETURN_S).incidents[late.id].is_open
 
 
+def test_what_is_told_after_the_incident_is_closed_belongs_to_it() -> None:
+    book = incidents.tick(book_of(*LOST, *FENCED, node_state(140, "b", "unknown", "online")), T0 + 140 + RETURN_S)
+    found = only(book)
+    assert not found.is_open
+    book = incidents.take(incidents.told(book, found.id), seen(62, Signal.GUESTS_ENDED, "b", guests="vm:100"))
+    assert [each.id for each in book.due] == [found.id]
+    assert [line for line in account(only(book)).summary if "it had ended these guests itself" in line]
+    later = incidents.take(book, seen(9000, Signal.GUESTS_ENDED, "b", guests="vm:100"))
+    assert len(later.incidents) == 2
+
+
 def test_a_service_in_error() -> None:
     book = book_of(
         seen(-3, Signal.MEMBER_LOST, "z"),
