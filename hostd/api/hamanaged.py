@@ -5,6 +5,7 @@ What would start, stop or move such a guest tells the manager instead, by a task
 
 from __future__ import annotations
 
+from hostd.api.cluster.ha import preflight
 from hostd.api.context import Context
 from hostd.core.errors import Conflict, Denied
 from hostd.ha import files, stored
@@ -66,7 +67,9 @@ def require_allowed(ctx: Context, managed: bool) -> None:
 
 def add_after(ctx: Context, upid: str, type: str, vmid: int, *, start: bool) -> None:
     """Have a guest looked after once the task ``upid`` has made it."""
-    ctx.spawn("haadd", str(vmid), sid=f"{type}:{vmid}", after=upid, state="started" if start else "stopped")
+    sid = f"{type}:{vmid}"
+    ctx.spawn("haadd", str(vmid), sid=sid, after=upid, state="started" if start else "stopped")
+    preflight.warn_of_new(ctx, sid)
 
 
 def release(ctx: Context, vmid: int, *, purge: bool) -> None:

@@ -63,8 +63,9 @@ class Seen:
         return self.sid, self.node, self.by, self.what, self.details
 
     def to_wire(self) -> dict[str, Any]:
-        wire = {"t": round(self.at_s, 1), "by": self.by, "what": str(self.what), "node": self.node, "sid": self.sid}
-        return {key: value for key, value in {**wire, "details": dict(self.details)}.items() if value}
+        wire = {"t": round(self.at_s, 1), "by": self.by, "what": str(self.what)}
+        more = {"node": self.node, "sid": self.sid, "details": dict(self.details)}
+        return wire | {key: value for key, value in more.items() if value}
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Seen:

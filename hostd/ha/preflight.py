@@ -59,12 +59,16 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """``agent``: its agent has published lately. ``watchdog``: what resets it, "" for nothing."""
+    """``agent``: its agent has published lately. ``watchdog``: what resets it, "" for nothing.
+
+    ``free_bytes``: memory that nothing uses now; None where that is not known.
+    """
 
     online: bool
     agent: bool = True
     watchdog: str = ""
     maintenance: bool = False
+    free_bytes: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +76,13 @@ class Guest:
     """What a service's guest needs of its node. ``local``: volumes that only one node sees, by name.
 
     ``missing``: node → storages that it does not have. ``devices``: keys of devices and folders of one node.
+    ``memory_bytes``: what it may use.
     """
 
     local: Sequence[str] = ()
     missing: Mapping[str, Sequence[str]] = field(default_factory=dict)
     devices: Sequence[str] = ()
+    memory_bytes: float = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +118,15 @@ def check(facts: Facts) -> list[Finding]:
     wanted = [sid for sid, each in facts.resources.items() if each.requested is not Requested.IGNORED]
     if not wanted:
         return []
-    found = [*_standing(facts), *_votes(facts), *_links(facts), *_nodes(facts), *_devices(facts), *_rules(facts)]
+    found = [
+        *_standing(facts),
+        *_votes(facts),
+        *_links(facts),
+        *_nodes(facts),
+        *_devices(facts),
+        *_rules(facts),
+        *_room(facts),
+    ]
     for sid in wanted:
         found += _service(facts, sid)
     return sorted(found, key=lambda each: (_ORDER.index(each.severity), each.subject, each.code))
@@ -353,6 +367,31 @@ def _rules(facts: Facts) -> Iterator[Finding]:
             f"rule '{each[0]}' is not followed: {each[1].replace('_', ' ')}",
             "change or disable one of the rules that contradict each other",
         )
+
+
+def _room(facts: Facts) -> Iterator[Finding]:
+    """Whether the others have memory for what a node would leave behind."""
+    for lost in sorted(facts.nodes):
+        needed = sum(
+            facts.guests[sid].memory_bytes
+            for sid, resource in facts.resources.items()
+            if resource.node == lost and resource.requested is Requested.STARTED and sid in facts.guests
+        )
+        others = [node for name, node in facts.nodes.items() if name != lost and node.online and not node.maintenance]
+        free = [node.free_bytes for node in others if node.free_bytes is not None]
+        if others and len(free) == len(others) and needed > sum(free):
+            yield _say(
+                Severity.WARNING,
+                f"node:{lost}",
+                "no_room",
+                f"if node '{lost}' is lost, its services may use {_gib(needed)} of memory, and the others have "
+                f"{_gib(sum(free))} free",
+                "give the others more memory, or have fewer guests there",
+            )
+
+
+def _gib(count: float) -> str:
+    return f"{count / (1 << 30):.1f} GiB"
 
 
 def allowed(facts: Facts, sid: str) -> list[str]:

@@ -269,6 +269,8 @@ class Vm:
             if time.monotonic() > end:
                 return False
             time.sleep(0.2)
+        if self._process is not None:  # what started it in the tree ends a moment later
+            self._process.wait(10)
         return True
 
     def power_down(self, timeout_s: float) -> bool:
@@ -281,7 +283,7 @@ class Vm:
         if self.alive():
             os.kill(self.pid, signal.SIGKILL)
             self.wait_end(10)
-        if self._process is not None:
+        elif self._process is not None:
             self._process.wait(10)
 
 

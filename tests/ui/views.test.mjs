@@ -429,6 +429,9 @@ describe("pictures", () => {
     container: "/containers/102",
     "container-console": "/containers/102/console",
     storage: "/nodes/pve1/storage/local",
+    users: "/access",
+    roles: "/access/roles",
+    permissions: "/access/permissions",
     "not-found": "/nope",
   };
   for (const size of ["wide", "phone"]) {

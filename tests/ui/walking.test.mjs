@@ -148,6 +148,40 @@ test("the overview shows it running", async () => {
   await row.getByRole("link", { name: `walk-${vmid}` }).click();
 });
 
+const button = (name) => page.getByRole("button", { name, exact: true });
+const option = (name) => page.getByRole("row").filter({ hasText: name });
+
+test("more memory waits while it runs, and can be taken back", async () => {
+  await page.goto(`${target.url}/#/vms/${vmid}/hardware`);
+  await button("Edit processor and memory").click();
+  await page.locator("#hardware-memory").fill("320");
+  await button("Save").click();
+  await option("Memory").getByText("Waits").waitFor({ timeout: TASK_MS });
+  await picture(page, "hardware-waits");
+  await button("Take the change of Memory (MiB) back").click();
+  await option("Memory").getByText("Waits").waitFor({ state: "detached" });
+});
+
+test("a disk is plugged in while it runs, taken out and thrown away", async () => {
+  const disk = "SCSI disk (scsi1)";
+  await button("Add disk").click();
+  const form = page.getByRole("dialog");
+  await form
+    .locator("#hardware-storage option")
+    .first()
+    .waitFor({ state: "attached" });
+  await form.locator("#hardware-size").fill("1");
+  await form.getByRole("button", { name: "Add", exact: true }).click();
+  await option(disk).getByText("size=1G").waitFor({ timeout: TASK_MS });
+  await button(`Remove ${disk}`).click();
+  await form.getByRole("button", { name: "Remove", exact: true }).click();
+  await option("Unused disk").waitFor({ timeout: TASK_MS });
+  await button("Remove Unused disk (unused0)").click();
+  await form.getByRole("button", { name: "Remove", exact: true }).click();
+  await option("Unused disk").waitFor({ state: "detached", timeout: TASK_MS });
+  await page.goto(`${target.url}/#/vms/${vmid}`);
+});
+
 test("stop it, after a warning", async () => {
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   const dialog = page.getByRole("dialog");

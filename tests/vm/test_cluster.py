@@ -76,8 +76,9 @@ class Load:
         self.count = 0
         self.running: dict[int, list[Writer]] = {}
         rack.hosts[1].ssh("mkdir /etc/pve/load")
-        for number, host in rack.hosts.items():
-            api = api_of(host, number)
+        # Logged in once, while nothing else goes on: PAM's hash takes a starved host longer than a log-in may.
+        self.apis = {number: api_of(host, number) for number, host in rack.hosts.items()}
+        for number, api in self.apis.items():
             api.wait(api.post(f"/nodes/{racks.name(number)}/qemu", vmid=100 + number, memory=64), 300)
 
     def start(self, hosts: Sequence[int]) -> None:
@@ -86,7 +87,7 @@ class Load:
             host = self.rack.hosts[number]
             self.running[number] = [
                 MountWriter(host, f"load/writer{number}", first),
-                ApiWriter(api_of(host, number), 100 + number, first),
+                ApiWriter(self.apis[number], 100 + number, first),
             ]
 
     def wait_for_progress(self, hosts: Sequence[int], writes: int = 5) -> None:

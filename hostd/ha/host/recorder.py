@@ -156,7 +156,7 @@ class Recorder:
         mirror = self._host.mirror
         standing = mirror.members()
         names = [member.name for member in standing.members] if standing else [self._host.node]
-        health, before = self._health(), self._look
+        health, before = self._health() if standing else None, self._look
         if health is None:
             votes, links = (before.votes, before.links) if before else (None, None)
         else:

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { ACCESS_ROUTES } from "./access.mjs";
 import { hardwareRoutes } from "./hardware.mjs";
+import { PEOPLE_ROUTES } from "./people.mjs";
 import { stateRoutes } from "./states.mjs";
 
 const GIB = 1024 ** 3;
@@ -226,6 +227,7 @@ function guestRoutes(kind, consoleRoutes) {
 
 export const ROUTES = {
   ...ACCESS_ROUTES,
+  ...PEOPLE_ROUTES,
   "GET /version": () => ({
     version: "9.2.0",
     release: "9.2",

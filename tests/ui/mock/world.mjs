@@ -1,6 +1,7 @@
 // TEST CODE. A pretend cluster in memory for the web UI's tests: answers have the wire shapes of the API, values are
 // made up here. Nothing of it is shipped or used outside tests/ui.
 import { makeUsers } from "./access.mjs";
+import { makePeople } from "./people.mjs";
 
 const GIB = 1024 ** 3;
 const hex = (value) => value.toString(16).toUpperCase().padStart(8, "0");
@@ -16,6 +17,7 @@ export class World {
     this.tasks = [];
     this.pid = 4000;
     this.users = makeUsers();
+    this.people = makePeople();
     this.realms = [
       {
         realm: "pam",

@@ -14,7 +14,7 @@ from hostd.ha.events import Kind
 from hostd.ha.observed import Seen
 from hostd.tasks import eventlog
 from hostd.tasks.eventlog import Event
-from tests.unit.api.conftest import Site
+from tests.unit.api.conftest import FixedSamples, Site
 
 HA = "/cluster/ha"
 MEMBERS = tuple(Member(name, place, "", online) for place, (name, online) in enumerate(
@@ -274,13 +274,17 @@ def test_a_guest_is_removed_from_it_with_purge_alone(ha: Site) -> None:
     assert data(ha.get(f"{HA}/resources")) == []
 
 
-def test_a_new_guest_is_looked_after_once_it_is_made(ha: Site) -> None:
+def test_a_new_guest_is_looked_after_once_it_is_made(ha: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[Event] = []
+    monkeypatch.setattr(eventlog, "append", events.append)
     data(ha.call("POST", "/nodes/alpha/qemu", json={"vmid": 200, "start": 1, "ha-managed": 1}))
     made, added = ha.tasks.spawned
     assert (made["type"], made["args"]["start"]) == ("qmcreate", False)
     assert added["type"] == "haadd"
     assert added["args"]["state"] == "started"
     assert added["args"]["sid"] == "vm:200"
+    assert [event.msg for event in events if "the agent of node 'beta' says nothing" in event.msg]
+    assert not [event.msg for event in events if event.msg.startswith("vm:200")]
 
 
 def test_before_a_node_is_lost(ha: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,6 +308,10 @@ def test_before_a_node_is_lost(ha: Site, monkeypatch: pytest.MonkeyPatch) -> Non
     told = [event.msg for event in events]
     assert [msg for msg in told if msg.startswith("vm:100: 'vm:100' may be recovered on node 'gamma'")]
     assert all(event.user == "root@pam" and event.pri in (3, 4) for event in events)
+    ha.samples.node_values.update(mem=1 << 30, maxmem=2 << 30)
+    ha.samples.others["beta"] = FixedSamples(node_values={"mem": 0, "maxmem": 256 << 20})
+    room = next(row for row in data(ha.get(f"{HA}/preflight")) if row["code"] == "no_room")
+    assert room["subject"] == "node:alpha"
     events.clear()
     rule = {"type": "node-affinity", "resources": "ct:102", "nodes": "alpha", "strict": 1}
     data(ha.call("POST", f"{HA}/rules", json={"rule": "home", **rule}))

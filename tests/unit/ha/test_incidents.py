@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hostd.core.errors import ParseError
 from hostd.ha import accounts, incidents
@@ -252,3 +254,30 @@ def test_what_changed(after: Look, told: list[str]) -> None:
     assert [each.what for each in found] == told
     assert all(each.at_s == (9.0 if each.what == "guests_ended" else 5.0) for each in found)
     assert changes(after, after, at_s=6.0, by="a") == []
+
+
+_WORDS = st.sampled_from(["started", "fence", "recovery", "error", "online", "unknown", "maintenance", "master", ""])
+_SEEN = st.builds(
+    Seen,
+    at_s=st.floats(0, 2e9),
+    by=st.sampled_from(["a", "b"]),
+    what=st.sampled_from([*Signal, *Kind, "of_tomorrow"]),
+    node=st.sampled_from(["", "a", "b", "c"]),
+    sid=st.sampled_from(["", "vm:1", "ct:2"]),
+    details=st.dictionaries(st.sampled_from(["from", "to", "node", "lock", "mode", "link", "guests"]), _WORDS),
+)
+
+
+@given(st.lists(_SEEN, max_size=60))
+def test_whatever_is_seen_can_be_kept_stored_and_told(observations: list[Seen]) -> None:
+    book = Book()
+    for each in observations:
+        book = incidents.tick(incidents.take(book, each), each.at_s)
+        if book.due:
+            book = incidents.told(book, book.due[0].id)
+    for incident in book.incidents.values():
+        assert incidents.from_wire(json.loads(json.dumps(incidents.to_wire(incident)))).subject == incident.subject
+        assert account(incident).lines()
+        assert accounts.row(incident)["incident"] == incident.id
+    again = incidents.merged(book, [incidents.from_wire(incidents.to_wire(each)) for each in book.incidents.values()])
+    assert set(again.incidents) == set(book.incidents)

@@ -100,6 +100,13 @@ SHOWN: dict[str, tuple[Facts, str, Severity]] = {
         facts(STRICT.format("a,b"), nodes={**dict.fromkeys(NODES, WELL), "b": replace(WELL, maintenance=True)}),
         "vm:101", Severity.WARNING,
     ),
+    "no_room": (
+        facts(
+            nodes={name: replace(WELL, free_bytes=float(free)) for name, free in (("a", 9), ("b", 4), ("c", 5))},
+            guests={"vm:101": Guest(memory_bytes=6), "vm:102": Guest(memory_bytes=4)},
+        ),
+        "node:a", Severity.WARNING,
+    ),
     "local_disks": (facts(guests={"vm:101": Guest(local=["local:1/vm-101-disk-0.raw"])}), "vm:101", Severity.ERROR),
     "no_storage": (facts(guests={"vm:101": Guest(missing={"b": ["nfs"]})}), "vm:101", Severity.ERROR),
     "local_devices": (facts(guests={"vm:101": Guest(devices=["hostpci0"])}), "vm:101", Severity.WARNING),
@@ -140,6 +147,15 @@ def test_a_bad_loss_is_graver() -> None:
 def test_volumes_do_not_matter_where_a_guest_cannot_go_anyway() -> None:
     known = facts(STRICT.format("a"), guests={"vm:101": Guest(local=["local:1/x"], devices=["usb0"])})
     assert [each.code for each in check(known)] == ["nowhere_else"]
+
+
+def test_room_is_judged_only_where_it_is_known_and_needed() -> None:
+    guests = {"vm:101": Guest(memory_bytes=6), "vm:102": Guest(memory_bytes=4)}
+    known = {name: replace(WELL, free_bytes=5.0) for name in NODES}
+    assert check(facts(nodes=known, guests=guests)) == []
+    assert check(facts(nodes={**known, "b": WELL}, guests={"vm:101": Guest(memory_bytes=99)})) == []
+    stopped = {sid: replace(resource(sid), requested=Requested.STOPPED) for sid in guests}
+    assert check(facts(nodes=known, guests={"vm:101": Guest(memory_bytes=99)}, resources=stopped)) == []
 
 
 def test_the_gravest_is_first_and_others_services_are_left_out() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from hostd.cluster.health import Health, Link
 from hostd.cluster.standing import Member, Standing
-from hostd.cluster.store import MemoryStore
+from hostd.cluster.store import MemoryStore, Mirror, Store
 from hostd.core.errors import NotFound, Unavailable
 from hostd.ha import incidents, stored, tasks
 from hostd.ha.events import Kind
@@ -17,6 +19,7 @@ from hostd.ha.host.recorder import Recorder, spawner
 from hostd.ha.observed import Signal
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
+from tests.unit.cluster.conftest import Daemon
 
 NODES = ("a", "b", "c")
 T0 = 1_700_000_000
@@ -234,3 +237,30 @@ def test_the_task_of_an_account() -> None:
 
     spawner(Tasks(), "root@pam")("x")
     assert calls == [("haincident", "x", "root@pam", {"incident": "x"})]
+
+
+def test_over_the_real_store(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("the daemon lets only root write: run as root")
+    daemon = Daemon(tmp_path)
+    daemon.start()
+    store, mirror = Store(daemon.socket), Mirror(daemon.socket, values=True)
+    mirror.start()
+    try:
+        mirror.wait_ready(10)
+        begun: list[str] = []
+        host = Host(node="a", store=store, mirror=mirror, run=None)  # type: ignore[arg-type]
+        recorder = Recorder(host, begun.append, lambda: T0, lambda: 0.0)
+        recorder.tell(Kind.DAEMON_STATE, **{"from": "slave", "to": "master"})
+        service_state(recorder, "started", "error", node="a")
+        recorder.look()
+        recorder.look()
+        assert begun == ["20231114T221320-vm-100"]
+        assert [each.subject for each in stored.incidents(mirror)] == ["vm:100"]
+        log = ListLog()
+        tasks.tell_incident(host, log, incident=begun[0])
+        assert "service 'vm:100' is in error" in log.lines[0]
+    finally:
+        mirror.stop()
+        store.close()
+        daemon.stop()

@@ -16,6 +16,33 @@ export const limits: Readonly<Record<string, Limits>> = {
       "maxLength": 64
     }
   },
+  "POST /access/users": {
+    "comment": {
+      "maxLength": 2048
+    },
+    "email": {
+      "maxLength": 254
+    },
+    "enable": {
+      "default": 1
+    },
+    "expire": {
+      "minimum": 0
+    },
+    "firstname": {
+      "maxLength": 1024
+    },
+    "lastname": {
+      "maxLength": 1024
+    },
+    "password": {
+      "minLength": 8,
+      "maxLength": 64
+    },
+    "userid": {
+      "maxLength": 64
+    }
+  },
   "POST /nodes/{node}/qemu": {
     "acpi": {
       "default": 1

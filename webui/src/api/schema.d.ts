@@ -82,6 +82,153 @@ export interface Methods {
     };
     returns: null;
   };
+  "GET /access/users": {
+    params: {
+      enabled?: boolean;
+      full?: boolean;
+    };
+    returns: Array<{
+      comment?: string;
+      email?: string;
+      enable?: Bool;
+      expire?: Num;
+      firstname?: string;
+      groups?: string;
+      keys?: string;
+      lastname?: string;
+      "realm-type"?: string;
+      "tfa-locked-until"?: Num;
+      tokens?: Array<{
+        comment?: string;
+        expire?: Num;
+        privsep?: Bool;
+        tokenid: string;
+      }>;
+      "totp-locked"?: Bool;
+      userid: string;
+    }>;
+  };
+  "POST /access/users": {
+    params: {
+      comment?: string;
+      email?: string;
+      enable?: boolean;
+      expire?: number;
+      firstname?: string;
+      groups?: string;
+      keys?: string;
+      lastname?: string;
+      password?: string;
+      userid: string;
+    };
+    returns: null;
+  };
+  "PUT /access/users/{userid}": {
+    params: {
+      append?: boolean;
+      comment?: string;
+      email?: string;
+      enable?: boolean;
+      expire?: number;
+      firstname?: string;
+      groups?: string;
+      keys?: string;
+      lastname?: string;
+      userid: string;
+    };
+    returns: null;
+  };
+  "DELETE /access/users/{userid}": {
+    params: {
+      userid: string;
+    };
+    returns: null;
+  };
+  "GET /access/users/{userid}/token": {
+    params: {
+      userid: string;
+    };
+    returns: Array<{
+      comment?: string;
+      expire?: Num;
+      privsep?: Bool;
+      tokenid: string;
+    }>;
+  };
+  "POST /access/users/{userid}/token/{tokenid}": {
+    params: {
+      comment?: string;
+      expire?: number;
+      privsep?: boolean;
+      tokenid: string;
+      userid: string;
+    };
+    returns: {
+      "full-tokenid": string;
+      info: {
+        [key: string]: unknown;
+      };
+      value: string;
+    };
+  };
+  "DELETE /access/users/{userid}/token/{tokenid}": {
+    params: {
+      tokenid: string;
+      userid: string;
+    };
+    returns: null;
+  };
+  "GET /access/roles": {
+    params: Record<never, never>;
+    returns: Array<{
+      privs?: string;
+      roleid: string;
+      special?: Bool;
+    }>;
+  };
+  "POST /access/roles": {
+    params: {
+      privs?: string;
+      roleid: string;
+    };
+    returns: null;
+  };
+  "DELETE /access/roles/{roleid}": {
+    params: {
+      roleid: string;
+    };
+    returns: null;
+  };
+  "GET /access/acl": {
+    params: Record<never, never>;
+    returns: Array<{
+      path: string;
+      propagate?: Bool;
+      roleid: string;
+      type: string;
+      ugid: string;
+    }>;
+  };
+  "PUT /access/acl": {
+    params: {
+      delete?: boolean;
+      groups?: string;
+      path: string;
+      propagate?: boolean;
+      roles: string;
+      tokens?: string;
+      users?: string;
+    };
+    returns: null;
+  };
+  "GET /access/groups": {
+    params: Record<never, never>;
+    returns: Array<{
+      comment?: string;
+      groupid: string;
+      users?: string;
+    }>;
+  };
   "GET /cluster/resources": {
     params: {
       type?: "vm" | "storage" | "node" | "sdn";

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useState } from "react";
 import { Route, Routes } from "react-router";
 import { Failed, Loading } from "../components/States";
 import { useApp } from "../state/app";
@@ -12,6 +12,8 @@ import { NotFoundPage } from "./notfound/NotFoundPage";
 import { Shell } from "./shell/Shell";
 import { StoragePage } from "./storage/StoragePage";
 import { TaskPage } from "./tasks/TaskPage";
+
+const AccessPage = lazy(() => import("./access/AccessPage"));
 
 /** The log-in page or the shell with its pages, as the session says. */
 export function Root() {
@@ -40,6 +42,14 @@ export function Root() {
         <Route path="nodes/:node/storage/:storage" element={<StoragePage />} />
         <Route path="vms/:vmid/:tab?" element={<GuestPage kind="qemu" />} />
         <Route path="containers/:vmid/:tab?" element={<GuestPage kind="lxc" />} />
+        <Route
+          path="access/:tab?"
+          element={
+            <Suspense fallback={<Loading />}>
+              <AccessPage />
+            </Suspense>
+          }
+        />
         <Route path="tasks/:upid" element={<TaskPage />} />
         <Route path="*" element={<NotFoundPage />} />
       </Route>

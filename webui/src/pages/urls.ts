@@ -13,6 +13,7 @@ export const urls = {
     `/${kind === "qemu" ? "vms" : "containers"}/${vmid}${tab && `/${tab}`}`,
   storage: (node: string, storage: string) =>
     `/nodes/${encodeURIComponent(node)}/storage/${encodeURIComponent(storage)}`,
+  access: (tab = "") => `/access${tab && `/${tab}`}`,
   task: (upid: string) => `/tasks/${encodeURIComponent(upid)}`,
 };
 

@@ -6,6 +6,7 @@ import { type GuestRef, getGuestConfig, getGuestStatus } from "../api/guests";
 import { getPending } from "../api/hardware";
 import { getMigration } from "../api/moves";
 import { getNodeStatus } from "../api/nodes";
+import { getGrants, getGroups, getRoles, getUsers } from "../api/people";
 import { getSnapshots } from "../api/snapshots";
 import { type ContentKind, getContent, getStorage, getStorages } from "../api/storage";
 import { getNodeTasks, getTask, getTaskLog, type LogLine, type TaskQuery } from "../api/tasks";
@@ -31,6 +32,12 @@ export const nextIdQuery = () => queryOptions({ queryKey: keys.nextId, queryFn: 
 
 export const factorsQuery = (user: string) =>
   queryOptions({ queryKey: keys.factors(user), queryFn: () => getFactors(user), staleTime: 0 });
+
+/** Changed by people alone: asked for anew after each change made here, and when a view opens. */
+export const usersQuery = () => queryOptions({ queryKey: keys.users, queryFn: getUsers });
+export const groupsQuery = () => queryOptions({ queryKey: keys.groups, queryFn: getGroups });
+export const rolesQuery = () => queryOptions({ queryKey: keys.roles, queryFn: getRoles });
+export const grantsQuery = () => queryOptions({ queryKey: keys.grants, queryFn: getGrants });
 
 export const nodeStatusQuery = (node: string) =>
   queryOptions({ queryKey: keys.nodeStatus(node), queryFn: () => getNodeStatus(node), meta: live });

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hostd.api.cluster.ha.common import AUDIT, CONFIG_ID, SID, node_names, resource_id
@@ -19,6 +19,7 @@ from hostd.guests import config as guest_files
 from hostd.guests.config import GuestKind
 from hostd.ha import fencedevices, preflight, rules, stored
 from hostd.ha.config import Resource
+from hostd.ha.host import figures
 from hostd.ha.host.devices import FOLDER
 from hostd.ha.overview import OLD_S
 from hostd.ha.preflight import Facts, Fencing, Finding, Guest, Node, Severity
@@ -78,6 +79,21 @@ def warn(ctx: Context, version: int, *, sids: Collection[str] = (), rule: str = 
     except HostError as err:
         log.warning("high availability could not be checked: %s", err)
         return
+    _to_log(ctx, found)
+
+
+def warn_of_new(ctx: Context, sid: str) -> None:
+    """The same for a guest of this node that is not made yet: what its configuration will say is not known."""
+    try:
+        known = facts(ctx)
+    except HostError as err:
+        log.warning("high availability could not be checked: %s", err)
+        return
+    resources = {**known.resources, sid: Resource(sid=sid, node=ctx.node)}
+    _to_log(ctx, preflight.about(preflight.check(replace(known, resources=resources)), {sid}))
+
+
+def _to_log(ctx: Context, found: Iterable[Finding]) -> None:
     for each in found:
         if each.severity is not Severity.INFO:
             log.warning("%s: %s", each.severity, each.line())
@@ -123,8 +139,14 @@ def _nodes(ctx: Context, status: ManagerStatus) -> dict[str, Node]:
             agent=said.publication is not None and now_s - said.written_s <= OLD_S,
             watchdog=said.watchdog,
             maintenance=name in status.maintenance,
+            free_bytes=_free(ctx, name),
         )
     return found
+
+
+def _free(ctx: Context, node: str) -> float | None:
+    sample = ctx.samples.node(node)
+    return float(sample["maxmem"]) - float(sample["mem"]) if {"maxmem", "mem"} <= sample.keys() else None
 
 
 def _fencing(ctx: Context) -> Fencing:
@@ -141,7 +163,8 @@ def _guests(ctx: Context, resources: Mapping[str, Resource], nodes: Sequence[str
     for sid in resources.keys() & homes.keys():
         guest = guest_files.show(ctx.mirror, homes[sid])
         others = [node for node in nodes if node != guest.where.node]
-        found[sid] = _guest(guest, storages, others)
+        memory = figures.limit(ctx.mirror, homes[sid]).memory_bytes
+        found[sid] = replace(_guest(guest, storages, others), memory_bytes=memory)
     return found
 
 

@@ -8,7 +8,7 @@ export const guestStates = {
   "snapshot.stem": "before-change",
   "snapshot.taken": "Taken",
   "snapshot.memory": "Memory",
-  "snapshot.description": "Description",
+  "snapshot.description": "Notes",
   "snapshot.actions": "Actions",
   "snapshot.take": "Take snapshot",
   "snapshot.takeTitle": "Take a snapshot",

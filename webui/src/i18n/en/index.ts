@@ -3,6 +3,7 @@ import { common } from "./common";
 import { guests } from "./guests";
 import { guestStates } from "./guestStates";
 import { nodes } from "./nodes";
+import { people } from "./people";
 
 /** The English catalogue; other languages have the same keys. */
-export const en = { ...account, ...common, ...guests, ...guestStates, ...nodes } as const;
+export const en = { ...account, ...common, ...guests, ...guestStates, ...nodes, ...people } as const;

@@ -1,4 +1,6 @@
-import { Gallery, PageSection, Title } from "@patternfly/react-core";
+import { Button, Gallery, PageSection, Title } from "@patternfly/react-core";
+import UsersIcon from "@patternfly/react-icons/dist/esm/icons/users-icon";
+import { Link } from "react-router";
 import { Failed, Loading } from "../../components/States";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
@@ -6,6 +8,7 @@ import { guests, nodes } from "../../state/resources";
 import { GuestList } from "../common/GuestList";
 import { PageHeader } from "../common/PageHeader";
 import { useResources } from "../common/useResources";
+import { urls } from "../urls";
 import { NodeCard } from "./NodeCard";
 
 /** The overview: how the nodes are, and all guests. */
@@ -13,7 +16,19 @@ export function DatacenterPage() {
   const { resources, loaded, error, retry } = useResources();
   return (
     <>
-      <PageHeader above={[]} title={t("datacenter")} />
+      <PageHeader
+        above={[]}
+        title={t("datacenter")}
+        actions={
+          <Button
+            variant="secondary"
+            icon={<UsersIcon />}
+            component={(props: object) => <Link {...props} to={urls.access()} />}
+          >
+            {t("access")}
+          </Button>
+        }
+      />
       {!loaded && (
         <PageSection isFilled>{error ? <Failed text={errorText(error)} onRetry={retry} /> : <Loading />}</PageSection>
       )}

@@ -22,10 +22,10 @@ export function ConfigTable({ label, rows, ...hardware }: Props) {
           const present = key in hardware.config;
           return (
             <Tr key={key}>
-              <Td dataLabel="" width={25} className="hf-option">
+              <Td width={25} className="hf-option">
                 {optionLabel(key)}
               </Td>
-              <Td dataLabel="" modifier="breakWord">
+              <Td modifier="breakWord">
                 {present && (waits ? <del className="hf-mono">{value}</del> : <span className="hf-mono">{value}</span>)}
                 {waits && (
                   <div className="hf-pending">
@@ -36,7 +36,7 @@ export function ConfigTable({ label, rows, ...hardware }: Props) {
                   </div>
                 )}
               </Td>
-              <Td dataLabel="" isActionCell className="hf-row-action">
+              <Td isActionCell className="hf-row-action">
                 {waits ? (
                   <RevertButton guest={hardware.guest} option={key} />
                 ) : (

@@ -1,0 +1,36 @@
+import { PageSection } from "@patternfly/react-core";
+import { useParams } from "react-router";
+import { t } from "../../i18n";
+import { PageHeader } from "../common/PageHeader";
+import { RouteTabs } from "../common/RouteTabs";
+import { NotFoundPage } from "../notfound/NotFoundPage";
+import { urls } from "../urls";
+import { GrantsTab } from "./GrantsTab";
+import { RolesTab } from "./RolesTab";
+import { TokensTab } from "./TokensTab";
+import { UsersTab } from "./UsersTab";
+
+const VIEWS = { users: UsersTab, tokens: TokensTab, roles: RolesTab, permissions: GrantsTab } as const;
+type Tab = keyof typeof VIEWS;
+
+const isTab = (name: string): name is Tab => name in VIEWS;
+
+/** Who may log in, and what everybody may do. */
+export default function AccessPage() {
+  const { tab = "users" } = useParams();
+  if (!isTab(tab)) return <NotFoundPage />;
+  const View = VIEWS[tab];
+  const tabs = (Object.keys(VIEWS) as Tab[]).map((key) => ({ key, label: t(`access.${key}`) }));
+  return (
+    <>
+      <PageHeader
+        above={[{ label: t("datacenter"), to: urls.datacenter }]}
+        title={t("access")}
+        tabs={<RouteTabs tabs={tabs} active={tab} urlOf={urls.access} />}
+      />
+      <PageSection isFilled>
+        <View />
+      </PageSection>
+    </>
+  );
+}
