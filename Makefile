@@ -152,7 +152,7 @@ MOVES = connection_stays or local_disks
 .PHONY: test-migration
 test-migration: host-dev tools ## Real hosts from which running guests move away: with disks, interrupted, killed on either side (12 min)
 	@$(BUILD) kernel
-	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_migration.py tests/cluster/test_container_moves.py
+	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_migration.py tests/cluster/test_moved_containers.py
 
 .PHONY: test-ha
 test-ha: host-dev tools ## Three real hosts with guests that are looked after: killed, cut off, lost, frozen, moved (25 min)

@@ -4,6 +4,7 @@ test works on throw-away copies (qcow2 overlays) of that installation.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -82,6 +83,7 @@ class Host:
     def __init__(self, lab: Lab, vm: Vm) -> None:
         self.lab, self.vm = lab, vm
         self.web_port, self.ssh_port = (f.host for f in vm.spec.forwards)
+        self._link = lab.folder / f"ssh-{self.ssh_port}-{vm.pid}"  # one connection for all commands, see `ssh`
 
     @property
     def console(self) -> str:
@@ -101,15 +103,30 @@ class Host:
         return [
             "ssh", "-q", "-i", str(self.lab.key), "-p", str(self.ssh_port), "-o", "BatchMode=yes",
             "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=60",
-            "root@127.0.0.1", command,
+            "-o", f"ControlPath={self._link}", "root@127.0.0.1", command,
         ]  # fmt: skip
 
     def ssh(self, command: str, *, timeout_s: float = 300, check: bool = True) -> str:
         """Run a shell line as root on the host; its standard output. Fails with its errors unless ``check`` is off."""
+        self._connect()
         argv = self.ssh_argv(command)
         done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, check=False)
         assert done.returncode == 0 or not check, f"{command}: code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def _connect(self) -> None:
+        """Have a connection that commands share: a log-in takes an emulated host seconds of all that it has.
+
+        It ends by itself soon after the host. Where it cannot be made each command makes its own, or fails.
+        """
+        *argv, target, _ = self.ssh_argv("")
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        if subprocess.run([*argv, "-O", "check", target], **quiet, check=False).returncode == 0:
+            return
+        self._link.unlink(missing_ok=True)
+        alive = ["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=12"]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run([*argv, *alive, "-M", "-N", "-f", target], **quiet, check=False, timeout=90)
 
     def wait_for_ssh(self, limit_s: float = 300) -> None:
         end = time.monotonic() + limit_s
@@ -274,4 +291,4 @@ def until(check: Callable[[], bool], limit_s: float, what: str) -> None:
     end = time.monotonic() + limit_s
     while not check():
         assert time.monotonic() < end, f"not within {limit_s} s: {what}"
-        time.sleep(0.5)
+        time.sleep(1)

@@ -129,7 +129,7 @@ class Appliance:
         near.unlink(missing_ok=True)
         far = f"{sockets.folder(vmid)}/{display.serial_socket_name(0)}"
         *argv, _ = self.host.ssh_argv("")
-        tunnel = subprocess.Popen([*argv[:1], "-N", "-L", f"{near}:{far}", *argv[1:]])
+        tunnel = subprocess.Popen([argv[0], "-o", "ControlPath=none", "-N", "-L", f"{near}:{far}", *argv[1:]])
         try:
             end_s = time.monotonic() + 60
             while not near.exists():

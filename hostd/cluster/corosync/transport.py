@@ -148,7 +148,7 @@ class CorosyncTransport:
         # One look at both: a dispatch that finds nothing costs several of them. libqb sends a byte for each event.
         ready = dict(self._epoll.poll(0))
         if not ready and not self._lost:
-            return ()
+            return []
         events: list[Event] = []
         try:
             if self._cpg.fd in ready:

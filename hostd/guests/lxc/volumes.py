@@ -18,6 +18,11 @@ _MKFS_S = 300
 _OF_FILE_SYSTEMS = frozenset(("discard", "lazytime", "acl", "noacl"))
 
 
+# lxc-usernsexec says of a program that a signal ended (no memory left, above all) that it ended well; a shell between
+# the two makes 128 and more of it.
+_WITH_CODE = ("sh", "-c", '"$@"; exit $?', "sh")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """Where a volume is. ``kind``: ``image`` (a file), ``block`` (a device) or ``folder``."""
@@ -60,7 +65,7 @@ def as_container_argv(unprivileged: bool) -> list[str]:
     if not unprivileged:
         return []
     maps = [word for kind in "ug" for word in ("-m", f"{kind}:0:{FIRST_ID}:{ID_COUNT}")]
-    return ["lxc-usernsexec", *maps, "--"]
+    return ["lxc-usernsexec", *maps, "--", *_WITH_CODE]
 
 
 def format_volume(run: Run, source: Source, *, unprivileged: bool) -> None:

@@ -13,6 +13,7 @@ from hostd.cluster import locks
 from hostd.cluster.store import MemoryStore
 from hostd.core.errors import HostError, NotFound, Unavailable
 from hostd.core.run import Arg, Result
+from hostd.core.run import Run as RealRun
 from hostd.core.undo import Undo
 from hostd.guests.config import GuestKind, GuestPath, StoredGuest, from_file
 from hostd.guests.lxc import lifecycle, runtime_config, volumes
@@ -40,9 +41,12 @@ class Killed(BaseException):
 
 
 class World:
-    """Nodes alpha and beta with one store. ``left``: the source is killed after so many changes of the world."""
+    """Nodes alpha and beta with one store. ``left``: the source is killed after so many changes of the world.
 
-    def __init__(self, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ``programs``: what starts programs on both; by default nothing does.
+    """
+
+    def __init__(self, work: Path, monkeypatch: pytest.MonkeyPatch, programs: RealRun | None = None) -> None:
         self.work, self._patch, self.left = work, monkeypatch, 0
         world = self
 
@@ -68,7 +72,7 @@ class World:
         self.store = Store("alpha")
         answers = {"qemu-img info": '{"virtual-size": 4096, "format": "raw"}', "ip": "[]"}
         self.hosts = {
-            name: Host(node=name, store=self.store, mirror=self.store.mirror(), run=Run(answers))
+            name: Host(node=name, store=self.store, mirror=self.store.mirror(), run=programs or Run(answers))
             for name in ("alpha", "beta")
         }
         self.engines = {"alpha": FakeEngine(up={100}), "beta": FakeEngine()}

@@ -380,7 +380,7 @@ def test_archives_are_known_by_their_first_bytes() -> None:
 def test_unpacking_is_done_by_the_containers_root() -> None:
     argv = archive.extract_argv("/t", "--zstd", unprivileged=True)
     assert argv[:6] == ["lxc-usernsexec", "-m", "u:0:100000:65536", "-m", "g:0:100000:65536", "--"]
-    assert argv[6] == "tar"
+    assert argv[argv.index("sh") + 4] == "tar"
     assert "./dev/*" in argv
     assert archive.extract_argv("/t", "", unprivileged=False)[0] == "tar"
 
