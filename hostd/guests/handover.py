@@ -15,6 +15,7 @@ from typing import Final
 from hostd.core.formats.keyvalue import GuestFile, GuestSection
 
 LOCK: Final = "migrate"
+FOLDER: Final = "/run/hostd/migration"
 SECTION: Final = "special:migration"
 _VOLUME: Final = "volume"
 _PREFIXES: Final = ("", "file=", "volume=")
@@ -29,6 +30,11 @@ class Handover:
     paused: bool = False
     restart: bool = False
     moved: Mapping[str, str] = field(default_factory=dict)
+
+
+def folder(vmid: int) -> str:
+    """Where the sockets of a guest's move are, on the source and on the target."""
+    return f"{FOLDER}/{vmid}"
 
 
 def told(file: GuestFile) -> Handover | None:

@@ -25,7 +25,7 @@ from hostd.guests import config as files
 from hostd.guests import handover
 from hostd.guests.config import GuestKind, GuestPath
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu import lifecycle, live_move, sockets, tpm
+from hostd.guests.qemu import lifecycle, sockets, tpm
 from hostd.guests.qemu.handover import settle
 from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.refusals import refuse
@@ -53,12 +53,12 @@ Answer = dict[str, Any]
 
 def session_path(vmid: int) -> str:
     """What streams of a move are checked against: root's alone, beside the folder of its sockets."""
-    return f"{live_move.folder(vmid)}.json"
+    return f"{handover.folder(vmid)}.json"
 
 
 def socket_of(stream: Stream, vmid: int) -> str:
     """Where a stream goes on this node."""
-    return LIBVIRT_SOCKET if stream is Stream.LIBVIRT else f"{live_move.folder(vmid)}/{stream}"
+    return LIBVIRT_SOCKET if stream is Stream.LIBVIRT else f"{handover.folder(vmid)}/{stream}"
 
 
 def require_session(vmid: int, token: str | None) -> None:
@@ -131,7 +131,7 @@ class Incoming:
             raise Conflict(f"a guest of id {self._vmid} runs on node '{self._host.node}'")
         leftovers.note(Side.INCOMING, self._vmid, [])
         token = secrets.token_hex(32)
-        _make_folder(live_move.folder(self._vmid))
+        _make_folder(handover.folder(self._vmid))
         durable.replace(session_path(self._vmid), json.dumps({"token": token}).encode(), mode=0o600)
         return {"token": token, "addresses": own_addresses(self._host.run)}
 

@@ -20,13 +20,13 @@ from hostd.core import files as durable
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath, StoredGuest
-from hostd.guests.handover import told
+from hostd.guests.handover import folder, told
 from hostd.guests.hooks import Phase, run_hook
 from hostd.guests.lxc import handover as containers
 from hostd.guests.lxc import lifecycle, ownership
 from hostd.guests.lxc.engine import Engine, SystemdEngine
 from hostd.guests.qemu import handover as machine_moves
-from hostd.guests.qemu import live_move, sockets, tpm
+from hostd.guests.qemu import sockets, tpm
 from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.volumes import all_volumes
 from hostd.guests.volumes import catalog_of, free_volumes
@@ -103,7 +103,7 @@ def clear(host: Host, log: TaskLog, vmid: int, machines: Machines, engine: Engin
     if own is None:
         sockets.remove(vmid)
         tpm.end(host.run, vmid)
-    shutil.rmtree(live_move.folder(vmid), ignore_errors=True)
+    shutil.rmtree(folder(vmid), ignore_errors=True)
     kept = _volumes(own) if own is not None else set()
     for side in Side:
         rows = noted(side, vmid)

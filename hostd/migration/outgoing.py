@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hostd.core.errors import Conflict, HostError
+from hostd.guests import handover
 from hostd.guests.config import GuestKind
-from hostd.guests.qemu import live_move, sockets
+from hostd.guests.qemu import sockets
 from hostd.migration import wire
 from hostd.migration.pump import Pace, join
 from hostd.migration.wire import Stream
@@ -109,10 +110,10 @@ class Target:
 
     def place(self, stream: Stream) -> str:
         """The socket here that leads to the target."""
-        return f"{live_move.folder(self._vmid)}/{stream}"
+        return f"{handover.folder(self._vmid)}/{stream}"
 
     def _listen(self) -> None:
-        folder = live_move.folder(self._vmid)
+        folder = handover.folder(self._vmid)
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder, mode=0o755)
         self._stack.callback(shutil.rmtree, folder, ignore_errors=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
 from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
-from hostd.guests.handover import completed, told, unmarked
+from hostd.guests.handover import completed, folder, told, unmarked
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
 
@@ -19,6 +21,7 @@ def settle(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
     if move is None:
         return guest
     vmid, comes = guest.where.vmid, move.target == host.node
+    shutil.rmtree(folder(vmid), ignore_errors=True)
     saved = files.save(host.store, guest, completed(guest.file) if comes else unmarked(guest.file))
     if comes:
         log.info(f"CT {vmid} belongs to this node now")

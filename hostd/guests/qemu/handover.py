@@ -9,8 +9,7 @@ from typing import Final
 from hostd.core.errors import HostError
 from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
-from hostd.guests.handover import completed, told, unmarked
-from hostd.guests.qemu import live_move
+from hostd.guests.handover import completed, folder, told, unmarked
 from hostd.guests.qemu.machines import Machines, MachineState
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
@@ -34,7 +33,7 @@ def settle(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines) -> 
     # First the machine, then the file: it goes on even where the store takes no writes, and the mark is settled later.
     if not move.paused and machines.state(vmid) is MachineState.PAUSED:
         _resume(machines, vmid)
-    shutil.rmtree(live_move.folder(vmid), ignore_errors=True)
+    shutil.rmtree(folder(vmid), ignore_errors=True)
     saved = files.save(host.store, guest, completed(guest.file) if comes else unmarked(guest.file))
     if comes:
         log.info(f"VM {vmid} belongs to this node now")

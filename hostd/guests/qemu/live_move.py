@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-FOLDER: Final = "/run/hostd/migration"
-
-
-def folder(vmid: int) -> str:
-    """Where the sockets of a machine's move are, on the source and on the target."""
-    return f"{FOLDER}/{vmid}"
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,8 @@ from hostd.cluster.store import MemoryStore
 from hostd.core.errors import Conflict, Denied, HostError, NotFound, Unavailable
 from hostd.daemons import incoming as daemon
 from hostd.daemons.incoming import Greeting
+from hostd.guests import handover
 from hostd.guests.config import GuestKind
-from hostd.guests.qemu import live_move
 from hostd.migration import incoming, wire
 from hostd.migration.outgoing import address_in
 from hostd.migration.wire import Stream
@@ -46,7 +46,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    monkeypatch.setattr(live_move, "FOLDER", str(tmp_path))
+    monkeypatch.setattr(handover, "FOLDER", str(tmp_path))
     monkeypatch.setattr(wire.time, "time", lambda: NOW_S)
     return Site()
 

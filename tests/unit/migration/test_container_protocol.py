@@ -15,10 +15,11 @@ from hostd.core.errors import HostError, NotFound, Unavailable
 from hostd.core.run import Arg, Result
 from hostd.core.run import Run as RealRun
 from hostd.core.undo import Undo
+from hostd.guests import handover
 from hostd.guests.config import GuestKind, GuestPath, StoredGuest, from_file
 from hostd.guests.lxc import lifecycle, runtime_config, volumes
 from hostd.guests.lxc.ownership import all_volumes
-from hostd.guests.qemu import live_move, sockets
+from hostd.guests.qemu import sockets
 from hostd.guests.volumes import catalog_of
 from hostd.migration import containers, incoming, leftovers
 from hostd.migration.incoming_containers import IncomingContainer
@@ -94,7 +95,7 @@ class World:
         self._patch.setattr(locks, "DIRECTORY", f"{place}/locks")
         self._patch.setattr(leftovers, "FOLDER", f"{place}/notes")
         self._patch.setattr(sockets, "FOLDER", f"{place}/sockets")
-        self._patch.setattr(live_move, "FOLDER", f"{place}/m")
+        self._patch.setattr(handover, "FOLDER", f"{place}/m")
         self._patch.setattr(runtime_config, "folder", lambda vmid: f"{place}/lxc/{vmid}")
 
     @contextlib.contextmanager

@@ -15,7 +15,7 @@ from hostd.core.formats.keyvalue import QEMU_PENDING, format_guest, parse_guest
 from hostd.core.run import Arg, Result
 from hostd.guests import handover
 from hostd.guests.handover import Handover
-from hostd.guests.qemu import live_move, sockets
+from hostd.guests.qemu import sockets
 from hostd.guests.qemu.machines import MachineState
 from hostd.migration import incoming, leftovers
 from hostd.migration.incoming import Incoming
@@ -83,7 +83,7 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     monkeypatch.setattr(locks, "DIRECTORY", str(tmp_path / "locks"))
     monkeypatch.setattr(leftovers, "FOLDER", str(tmp_path / "notes"))
     monkeypatch.setattr(sockets, "FOLDER", str(tmp_path / "sockets"))
-    monkeypatch.setattr(live_move, "FOLDER", str(tmp_path / "moves"))
+    monkeypatch.setattr(handover, "FOLDER", str(tmp_path / "moves"))
     monkeypatch.setattr(incoming, "_TRY_S", 0.0)
     return Target(tmp_path)
 

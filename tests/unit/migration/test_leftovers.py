@@ -12,7 +12,7 @@ from hostd.core.formats.keyvalue import QEMU_PENDING, format_guest, parse_guest
 from hostd.guests import config as files
 from hostd.guests import handover
 from hostd.guests.handover import Handover
-from hostd.guests.qemu import live_move, sockets
+from hostd.guests.qemu import sockets
 from hostd.guests.qemu.machines import MachineState
 from hostd.migration import leftovers
 from hostd.migration.leftovers import Side, stem
@@ -54,7 +54,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
     monkeypatch.setattr(locks, "DIRECTORY", str(tmp_path / "locks"))
     monkeypatch.setattr(leftovers, "FOLDER", str(tmp_path / "notes"))
     monkeypatch.setattr(sockets, "FOLDER", str(tmp_path / "sockets"))
-    monkeypatch.setattr(live_move, "FOLDER", str(tmp_path / "moves"))
+    monkeypatch.setattr(handover, "FOLDER", str(tmp_path / "moves"))
     return Node(tmp_path)
 
 
