@@ -56,7 +56,6 @@ function AddGrant() {
   return (
     <AccessForm
       label={t("grant.add")}
-      title={t("grant.add")}
       submitLabel={t("add")}
       values={{ path: "/", holder: holders[0]?.value ?? "", role: roles[0]?.id ?? "", propagate: "1" }}
       fieldOf={(name) => (name === "roles" ? "role" : /^(users|groups|tokens)$/.test(name) ? "holder" : name)}

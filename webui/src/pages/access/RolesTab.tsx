@@ -60,7 +60,6 @@ function AddRole({ known }: { known: readonly Role[] }) {
   return (
     <AccessForm
       label={t("role.add")}
-      title={t("role.add")}
       submitLabel={t("add")}
       values={{ id: "" }}
       fieldOf={(name) => (name === "roleid" ? "id" : name)}

@@ -59,7 +59,6 @@ function AddToken({ users, onMade }: { users: readonly string[]; onMade: (secret
   return (
     <AccessForm
       label={t("token.add")}
-      title={t("token.add")}
       submitLabel={t("add")}
       values={{ user: users[0] ?? "", name: "", comment: "", separate: "1" }}
       fieldOf={(name) => (name === "tokenid" ? "name" : name === "userid" ? "user" : name)}

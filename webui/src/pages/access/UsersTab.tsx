@@ -81,7 +81,6 @@ function AddUser() {
   return (
     <AccessForm
       label={t("user.add")}
-      title={t("user.add")}
       submitLabel={t("add")}
       values={{ id: "", password: "", comment: "", email: "" }}
       fieldOf={(name) => (name === "userid" ? "id" : name)}

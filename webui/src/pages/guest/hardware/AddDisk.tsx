@@ -47,7 +47,7 @@ export default function AddDisk({ guest, config, pending, onClose }: Hardware & 
       guest={guest}
       title={t(isVm ? "hardware.addDisk" : "hardware.addMount")}
       submitLabel={t("add")}
-      fields={() => fields}
+      fields={fields}
       values={{ storage: storages[0]?.value ?? "", size: "32", bus: buses[0] ?? "", path: "" }}
       fieldOf={(option) => (option.startsWith("mp") ? "path" : "size")}
       change={change}

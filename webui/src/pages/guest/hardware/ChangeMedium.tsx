@@ -27,7 +27,7 @@ export default function ChangeMedium({ guest, option, medium, onClose }: Props) 
       guest={guest}
       title={optionLabel(option)}
       submitLabel={t("save")}
-      fields={() => fields}
+      fields={fields}
       values={{ medium }}
       fieldOf={() => "medium"}
       change={(values) => (values["medium"] === medium ? {} : { set: { [option]: `${values["medium"]},media=cdrom` } })}

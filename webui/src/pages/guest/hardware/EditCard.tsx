@@ -32,7 +32,7 @@ export default function EditCard({ guest, config, pending, option, onClose }: Pr
       guest={guest}
       title={option ? optionLabel(option) : t("hardware.addCard")}
       submitLabel={t(option ? "save" : "add")}
-      fields={() => fields}
+      fields={fields}
       values={{ model: card.model, bridge: card.bridge, tag: card.tag }}
       fieldOf={() => "bridge"}
       change={({ model = "", bridge = "", tag = "" }) => {

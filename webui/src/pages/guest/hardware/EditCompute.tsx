@@ -36,7 +36,7 @@ export default function EditCompute({ guest, config, pending, onClose }: Hardwar
       guest={guest}
       title={t("hardware.compute")}
       submitLabel={t("save")}
-      fields={() => fields}
+      fields={fields}
       values={before}
       change={(values) => changeOf(before, values)}
       onClose={onClose}

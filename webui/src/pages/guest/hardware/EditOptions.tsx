@@ -27,7 +27,7 @@ export default function EditOptions({ guest, config, pending, onClose }: Hardwar
       guest={guest}
       title={t("hardware.options")}
       submitLabel={t("save")}
-      fields={() => fields}
+      fields={fields}
       values={before}
       change={(values) => changeOf(before, values)}
       onClose={onClose}

@@ -1,0 +1,52 @@
+import { type ReactNode, useState } from "react";
+import type { Field, Values } from "../../components/FieldForm";
+import { FormModal } from "../../components/FormModal";
+import { placeErrors } from "../../state/formErrors";
+import { useFormOrder } from "../../state/useFormOrder";
+
+interface Props {
+  /** Prefix of the fields' ids. */
+  id: string;
+  title: string;
+  submitLabel: string;
+  /** Stands above the fields. */
+  children?: ReactNode;
+  fields: readonly Field[];
+  /** What the form begins with. */
+  values: Values;
+  /** The field of a parameter where the two have different names. */
+  fieldOf?: (name: string) => string;
+  order: (values: Values) => Promise<void>;
+  onClose: () => void;
+}
+
+/** A form over values that exist; it closes once the server has taken the order. */
+export function EditModal({ id, title, submitLabel, children, fields, order, onClose, ...props }: Props) {
+  const fieldOf = props.fieldOf ?? ((name: string) => name);
+  const form = useFormOrder({ place: (errors, shown) => placeErrors(errors, shown, fieldOf) });
+  const [edited, setEdited] = useState<Values>({});
+  const values = { ...props.values, ...edited };
+  const submit = async () => {
+    if (await form.send(fields, values, () => order(values))) onClose();
+  };
+  return (
+    <FormModal
+      id={id}
+      title={title}
+      fields={fields}
+      values={values}
+      errors={form.errors}
+      problems={form.problems}
+      busy={form.busy}
+      submitLabel={submitLabel}
+      onChange={(name, value) => {
+        form.changed(name);
+        setEdited({ ...edited, [name]: value });
+      }}
+      onSubmit={() => void submit()}
+      onClose={onClose}
+    >
+      {children}
+    </FormModal>
+  );
+}
