@@ -2,34 +2,13 @@
 //
 //   node --test tests/ui/hardware.test.mjs
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
-import { launch, logIn, openPage, picture } from "./browser.mjs";
-import { World } from "./mock/world.mjs";
-import { furnish, startMock } from "./mock_server.mjs";
+import { describe, test } from "node:test";
+import { picture } from "./browser.mjs";
+import { onMock } from "./mocked.mjs";
 
-let browser, mock, page;
-before(async () => (browser = await launch()));
-after(() => browser?.close());
-afterEach(async () => {
-  const problems = page.problems;
-  await page.context().close();
-  await mock.stop();
-  assert.deepEqual(problems, [], "the browser reports no error");
-});
+const { at, open, dialog, header, press, button, row: option } = onMock();
 
-async function open(path) {
-  mock = await startMock({ world: furnish(new World()) });
-  page = await openPage(browser);
-  await logIn(page, mock, path);
-}
-
-const dialog = () => page.getByRole("dialog");
-const header = () => page.locator(".hf-header");
-const press = (name) =>
-  dialog().getByRole("button", { name, exact: true }).click();
-const option = (name) => page.getByRole("row").filter({ hasText: name });
-const button = (name) => page.getByRole("button", { name, exact: true });
-const config = (vmid) => mock.world.guests.get(vmid).config;
+const config = (vmid) => at.mock.world.guests.get(vmid).config;
 
 describe("a machine", () => {
   test("memory of a running one waits, can be taken back, and comes with the next start", async () => {
@@ -41,13 +20,13 @@ describe("a machine", () => {
       .locator("#hardware-memory-note")
       .getByText(/minimum value of 16/)
       .waitFor();
-    await picture(page, "hardware-errors");
+    await picture(at.page, "hardware-errors");
     await dialog().locator("#hardware-memory").fill("4096");
     await press("Save");
     await option("Memory").getByText("4096").waitFor();
     await option("Memory").getByText("Waits").waitFor();
     assert.equal(await option("Memory").locator("del").innerText(), "8192");
-    await picture(page, "hardware-pending");
+    await picture(at.page, "hardware-pending");
     await button("Take the change of Memory (MiB) back").click();
     await option("Memory").getByText("Waits").waitFor({ state: "detached" });
 
@@ -91,7 +70,7 @@ describe("a machine", () => {
     await dialog()
       .getByText(/data on this disk is lost/)
       .waitFor();
-    await picture(page, "hardware-remove");
+    await picture(at.page, "hardware-remove");
     await press("Remove");
     await option("Unused disk").waitFor({ state: "detached" });
   });
@@ -121,7 +100,7 @@ describe("a machine", () => {
 
   test("what waits to be removed says so; options are edited", async () => {
     await open("/vms/100/hardware");
-    await page.getByText(/Some changes wait/).waitFor();
+    await at.page.getByText(/Some changes wait/).waitFor();
     await option("IDE drive (ide2)").getByText("Will be removed").waitFor();
     await button("Edit options").click();
     await dialog().getByLabel("Start at boot").check();

@@ -2,44 +2,26 @@
 //
 //   node --test tests/ui/states.test.mjs
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
-import { launch, logIn, openPage, picture } from "./browser.mjs";
+import { describe, test } from "node:test";
+import { picture } from "./browser.mjs";
 import { World } from "./mock/world.mjs";
-import { furnish, startMock } from "./mock_server.mjs";
+import { furnish } from "./mock_server.mjs";
+import { onMock } from "./mocked.mjs";
 
-let browser, mock, page;
-before(async () => (browser = await launch()));
-after(() => browser?.close());
-afterEach(async () => {
-  const problems = page.problems;
-  await page.context().close();
-  await mock.stop();
-  assert.deepEqual(problems, [], "the browser reports no error");
-});
+const { at, open, dialog, header, press, row } = onMock();
 
-async function open(path, world = furnish(new World())) {
-  mock = await startMock({ world });
-  page = await openPage(browser);
-  await logIn(page, mock, path);
-}
-
-const dialog = () => page.getByRole("dialog");
-const header = () => page.locator(".hf-header");
-const press = (name) =>
-  dialog().getByRole("button", { name, exact: true }).click();
-const row = (name) => page.getByRole("row").filter({ hasText: name });
 const names = async () => {
-  const cells = page.locator(
+  const cells = at.page.locator(
     "table[aria-label=Snapshots] tbody td:first-child",
   );
   return (await cells.allInnerTexts()).map((text) =>
     text.replace("└", "").trim(),
   );
 };
-async function names_are(expected) {
+async function showsNames(expected) {
   for (let i = 0; i < 100; i++) {
     if (JSON.stringify(await names()) === JSON.stringify(expected)) return;
-    await page.waitForTimeout(100);
+    await at.page.waitForTimeout(100);
   }
   assert.deepEqual(await names(), expected);
 }
@@ -47,8 +29,8 @@ async function names_are(expected) {
 describe("snapshots", () => {
   test("one is taken, described, gone back to and deleted", async () => {
     await open("/vms/101/snapshots");
-    await page.getByText("No snapshots yet").waitFor();
-    await page
+    await at.page.getByText("No snapshots yet").waitFor();
+    await at.page
       .getByRole("button", { name: "Take snapshot", exact: true })
       .click();
     const name = dialog().locator("#snapshot-snapname");
@@ -62,7 +44,7 @@ describe("snapshots", () => {
       .locator("#snapshot-snapname-note")
       .getByText(/invalid configuration ID/)
       .waitFor();
-    await picture(page, "snapshot-errors");
+    await picture(at.page, "snapshot-errors");
     await name.fill("first");
     await dialog().getByLabel("Keep the memory as well").check();
     assert.equal(
@@ -73,13 +55,13 @@ describe("snapshots", () => {
     );
     await press("Take snapshot");
     await dialog().waitFor({ state: "detached" });
-    await names_are(["first", "Now"]);
-    await page
+    await showsNames(["first", "Now"]);
+    await at.page
       .getByRole("button", { name: "Take snapshot", exact: true })
       .click();
     await dialog().locator("#snapshot-snapname").fill("second");
     await press("Take snapshot");
-    await names_are(["first", "second", "Now"]);
+    await showsNames(["first", "second", "Now"]);
 
     await row("second").getByRole("button", { name: "Describe" }).click();
     await dialog().locator("#describe-description").fill("after the update");
@@ -93,25 +75,25 @@ describe("snapshots", () => {
     await dialog()
       .getByText(/goes on from the memory/)
       .waitFor();
-    await picture(page, "snapshot-rollback");
+    await picture(at.page, "snapshot-rollback");
     await press("Roll back");
-    await names_are(["first", "second", "Now"]);
+    await showsNames(["first", "second", "Now"]);
     await header().getByText("Stopped").waitFor();
 
     await row("first").getByRole("button", { name: "Delete" }).click();
     await press("Delete");
-    await names_are(["second", "Now"]);
+    await showsNames(["second", "Now"]);
   });
 
   test("a container's has no memory, and the next free name is offered", async () => {
     await open("/containers/102/snapshots");
-    await page
+    await at.page
       .getByRole("button", { name: "Take snapshot", exact: true })
       .click();
     assert.equal(await dialog().getByRole("checkbox").count(), 0);
     await press("Take snapshot");
-    await names_are(["before-change", "Now"]);
-    await page
+    await showsNames(["before-change", "Now"]);
+    await at.page
       .getByRole("button", { name: "Take snapshot", exact: true })
       .click();
     const name = dialog().locator("#snapshot-snapname");
@@ -122,16 +104,16 @@ describe("snapshots", () => {
 describe("clones", () => {
   test("refusals stand at their fields; the copy is shown", async () => {
     await open("/vms/101");
-    await page.getByRole("button", { name: "Clone", exact: true }).click();
+    await at.page.getByRole("button", { name: "Clone", exact: true }).click();
     while ((await dialog().locator("#clone-vmid").inputValue()) === "")
-      await page.waitForTimeout(50);
+      await at.page.waitForTimeout(50);
     await dialog().locator("#clone-name").fill("not_a_name");
     await press("Clone");
     await dialog()
       .locator("#clone-name-note")
       .getByText(/valid DNS name/)
       .waitFor();
-    await picture(page, "clone-errors");
+    await picture(at.page, "clone-errors");
     await dialog().locator("#clone-name").fill("the-copy");
     await press("Clone");
     await header().getByText("(the-copy)").waitFor();
@@ -148,7 +130,7 @@ describe("moves", () => {
 
   test("what stands in the way is said before the button works; the view follows", async () => {
     await open("/vms/100", two());
-    await page.getByRole("button", { name: "Move", exact: true }).click();
+    await at.page.getByRole("button", { name: "Move", exact: true }).click();
     await dialog()
       .getByText(/moves while it runs/)
       .waitFor();
@@ -159,14 +141,14 @@ describe("moves", () => {
       .getByText(/pve3 does not have what the guest's disks are on: local-lvm/)
       .waitFor();
     assert.equal(await go.isDisabled(), true);
-    await picture(page, "move-refused");
+    await picture(at.page, "move-refused");
     await dialog().locator("#move-target").selectOption("pve2");
     await go.click();
-    await page
+    await at.page
       .getByLabel("Breadcrumb")
       .getByRole("link", { name: "pve2" })
       .waitFor();
-    assert.deepEqual(mock.world.moved, {
+    assert.deepEqual(at.mock.world.moved, {
       target: "pve2",
       online: "1",
       "with-local-disks": "1",
@@ -177,7 +159,7 @@ describe("moves", () => {
     const world = two();
     world.guests.get(100).config.hostpci0 = "0000:01:00.0";
     await open("/vms/100", world);
-    await page.getByRole("button", { name: "Move", exact: true }).click();
+    await at.page.getByRole("button", { name: "Move", exact: true }).click();
     await dialog()
       .getByText("It uses devices of this node: hostpci0")
       .waitFor();
@@ -187,22 +169,22 @@ describe("moves", () => {
 
   test("a running container says that it is started again", async () => {
     await open("/containers/102", two());
-    await page.getByRole("button", { name: "Move", exact: true }).click();
+    await at.page.getByRole("button", { name: "Move", exact: true }).click();
     await dialog()
       .getByText(/shut down, moved, and started again/)
       .waitFor();
     await press("Move");
-    await page
+    await at.page
       .getByLabel("Breadcrumb")
       .getByRole("link", { name: "pve2" })
       .waitFor();
-    assert.deepEqual(mock.world.moved, { target: "pve2", restart: "1" });
+    assert.deepEqual(at.mock.world.moved, { target: "pve2", restart: "1" });
   });
 
   test("alone there is nowhere to go", async () => {
     await open("/vms/100");
-    await page.getByRole("button", { name: "Clone", exact: true }).waitFor();
-    const moves = page.getByRole("button", { name: "Move", exact: true });
+    await at.page.getByRole("button", { name: "Clone", exact: true }).waitFor();
+    const moves = at.page.getByRole("button", { name: "Move", exact: true });
     assert.equal(await moves.count(), 0);
   });
 });

@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 
-from hostd.cluster import locks
 from hostd.cluster.store import MemoryStore
 from hostd.core.errors import Conflict, HostError
 from hostd.core.formats.keyvalue import QEMU_PENDING, format_guest, parse_guest
 from hostd.core.run import Arg, Result
 from hostd.guests import handover
 from hostd.guests.handover import Handover
-from hostd.guests.qemu import sockets
 from hostd.guests.qemu.machines import MachineState
 from hostd.migration import incoming, leftovers
 from hostd.migration.incoming import Incoming
@@ -79,13 +77,9 @@ class Target:
 
 
 @pytest.fixture
-def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
-    monkeypatch.setattr(locks, "DIRECTORY", str(tmp_path / "locks"))
-    monkeypatch.setattr(leftovers, "FOLDER", str(tmp_path / "notes"))
-    monkeypatch.setattr(sockets, "FOLDER", str(tmp_path / "sockets"))
-    monkeypatch.setattr(handover, "FOLDER", str(tmp_path / "moves"))
+def target(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     monkeypatch.setattr(incoming, "_TRY_S", 0.0)
-    return Target(tmp_path)
+    return Target(own_folders)
 
 
 def test_only_a_machine_that_says_so_comes(target: Target) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from hostd.cluster import locks
 from hostd.cluster.store import MemoryStore
 from hostd.core.errors import CommandFailed, Conflict, HostError
 from hostd.core.formats.keyvalue import LXC_PENDING, format_guest, parse_guest
@@ -17,7 +16,6 @@ from hostd.core.run import Arg, Result
 from hostd.guests import handover
 from hostd.guests.handover import Handover
 from hostd.guests.lxc import trees
-from hostd.guests.qemu import sockets
 from hostd.migration import incoming, leftovers
 from hostd.migration.incoming_containers import IncomingContainer
 from hostd.migration.leftovers import Side
@@ -92,13 +90,9 @@ class Target:
 
 
 @pytest.fixture
-def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
-    monkeypatch.setattr(locks, "DIRECTORY", str(tmp_path / "locks"))
-    monkeypatch.setattr(leftovers, "FOLDER", str(tmp_path / "notes"))
-    monkeypatch.setattr(sockets, "FOLDER", str(tmp_path / "sockets"))
-    monkeypatch.setattr(handover, "FOLDER", str(tmp_path / "moves"))
+def target(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     monkeypatch.setattr(incoming, "_TRY_S", 0.0)
-    return Target(tmp_path)
+    return Target(own_folders)
 
 
 def test_one_that_does_not_come_leaves_nothing(target: Target) -> None:

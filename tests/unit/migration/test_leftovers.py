@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hostd.cluster import locks
 from hostd.cluster.store import MemoryStore
 from hostd.core.formats.keyvalue import QEMU_PENDING, format_guest, parse_guest
 from hostd.guests import config as files
 from hostd.guests import handover
 from hostd.guests.handover import Handover
-from hostd.guests.qemu import sockets
 from hostd.guests.qemu.machines import MachineState
 from hostd.migration import leftovers
 from hostd.migration.leftovers import Side, stem
@@ -50,12 +48,8 @@ class Node:
 
 
 @pytest.fixture
-def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
-    monkeypatch.setattr(locks, "DIRECTORY", str(tmp_path / "locks"))
-    monkeypatch.setattr(leftovers, "FOLDER", str(tmp_path / "notes"))
-    monkeypatch.setattr(sockets, "FOLDER", str(tmp_path / "sockets"))
-    monkeypatch.setattr(handover, "FOLDER", str(tmp_path / "moves"))
-    return Node(tmp_path)
+def node(own_folders: Path) -> Node:
+    return Node(own_folders)
 
 
 def made(*numbers: int) -> list[VolumeId]:

@@ -16,33 +16,6 @@ export const limits: Readonly<Record<string, Limits>> = {
       "maxLength": 64
     }
   },
-  "POST /access/users": {
-    "comment": {
-      "maxLength": 2048
-    },
-    "email": {
-      "maxLength": 254
-    },
-    "enable": {
-      "default": 1
-    },
-    "expire": {
-      "minimum": 0
-    },
-    "firstname": {
-      "maxLength": 1024
-    },
-    "lastname": {
-      "maxLength": 1024
-    },
-    "password": {
-      "minLength": 8,
-      "maxLength": 64
-    },
-    "userid": {
-      "maxLength": 64
-    }
-  },
   "POST /nodes/{node}/qemu": {
     "acpi": {
       "default": 1
@@ -275,24 +248,6 @@ export const limits: Readonly<Record<string, Limits>> = {
       "maximum": 999999999
     }
   },
-  "POST /nodes/{node}/qemu/{vmid}/migrate": {
-    "bwlimit": {
-      "minimum": 0
-    },
-    "migration_type": {
-      "enum": [
-        "secure",
-        "insecure"
-      ]
-    },
-    "vmid": {
-      "minimum": 100,
-      "maximum": 999999999
-    },
-    "with-conntrack-state": {
-      "default": 0
-    }
-  },
   "POST /nodes/{node}/lxc": {
     "arch": {
       "enum": [
@@ -415,15 +370,6 @@ export const limits: Readonly<Record<string, Limits>> = {
       "maximum": 999999999
     }
   },
-  "POST /nodes/{node}/lxc/{vmid}/snapshot": {
-    "snapname": {
-      "maxLength": 40
-    },
-    "vmid": {
-      "minimum": 100,
-      "maximum": 999999999
-    }
-  },
   "POST /nodes/{node}/lxc/{vmid}/clone": {
     "bwlimit": {
       "minimum": 0,
@@ -435,18 +381,6 @@ export const limits: Readonly<Record<string, Limits>> = {
     },
     "snapname": {
       "maxLength": 40
-    },
-    "vmid": {
-      "minimum": 100,
-      "maximum": 999999999
-    }
-  },
-  "POST /nodes/{node}/lxc/{vmid}/migrate": {
-    "bwlimit": {
-      "minimum": 0
-    },
-    "timeout": {
-      "default": 180
     },
     "vmid": {
       "minimum": 100,

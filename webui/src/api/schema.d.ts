@@ -144,17 +144,6 @@ export interface Methods {
     };
     returns: null;
   };
-  "GET /access/users/{userid}/token": {
-    params: {
-      userid: string;
-    };
-    returns: Array<{
-      comment?: string;
-      expire?: Num;
-      privsep?: Bool;
-      tokenid: string;
-    }>;
-  };
   "POST /access/users/{userid}/token/{tokenid}": {
     params: {
       comment?: string;
@@ -695,99 +684,6 @@ export interface Methods {
       watchdog?: string;
     };
     returns: string;
-  };
-  "PUT /nodes/{node}/qemu/{vmid}/config": {
-    params: {
-      acpi?: boolean;
-      affinity?: string;
-      agent?: string;
-      "allow-ksm"?: boolean;
-      "amd-sev"?: string;
-      arch?: "x86_64" | "aarch64";
-      args?: string;
-      audio0?: string;
-      autostart?: boolean;
-      balloon?: number;
-      bios?: "seabios" | "ovmf";
-      boot?: string;
-      bootdisk?: string;
-      cdrom?: string;
-      cicustom?: string;
-      cipassword?: string;
-      citype?: "configdrive2" | "nocloud" | "opennebula";
-      ciupgrade?: boolean;
-      ciuser?: string;
-      cores?: number;
-      cpu?: string;
-      cpulimit?: number;
-      cpuunits?: number;
-      delete?: string;
-      description?: string;
-      digest?: string;
-      efidisk0?: string;
-      force?: boolean;
-      freeze?: boolean;
-      hookscript?: string;
-      [key: `hostpci${number}`]: string;
-      hotplug?: string;
-      hugepages?: "any" | "2" | "1024";
-      [key: `ide${number}`]: string;
-      "intel-tdx"?: string;
-      [key: `ipconfig${number}`]: string;
-      ivshmem?: string;
-      keephugepages?: boolean;
-      keyboard?: "de" | "de-ch" | "da" | "en-gb" | "en-us" | "es" | "fi" | "fr" | "fr-be" | "fr-ca" | "fr-ch" | "hu" | "is" | "it" | "ja" | "lt" | "mk" | "nl" | "no" | "pl" | "pt" | "pt-br" | "sv" | "sl" | "tr";
-      kvm?: boolean;
-      localtime?: boolean;
-      lock?: "backup" | "clone" | "create" | "migrate" | "rollback" | "snapshot" | "snapshot-delete" | "suspending" | "suspended";
-      machine?: string;
-      memory?: string;
-      migrate_downtime?: number;
-      migrate_speed?: number;
-      name?: string;
-      nameserver?: string;
-      [key: `net${number}`]: string;
-      node: string;
-      numa?: boolean;
-      [key: `numa${number}`]: string;
-      onboot?: boolean;
-      ostype?: "other" | "wxp" | "w2k" | "w2k3" | "w2k8" | "wvista" | "win7" | "win8" | "win10" | "win11" | "l24" | "l26" | "solaris";
-      [key: `parallel${number}`]: string;
-      protection?: boolean;
-      reboot?: boolean;
-      revert?: string;
-      rng0?: string;
-      [key: `sata${number}`]: string;
-      [key: `scsi${number}`]: string;
-      scsihw?: "lsi" | "lsi53c810" | "virtio-scsi-pci" | "virtio-scsi-single" | "megasas" | "pvscsi";
-      searchdomain?: string;
-      [key: `serial${number}`]: string;
-      shares?: number;
-      skiplock?: boolean;
-      smbios1?: string;
-      smp?: number;
-      sockets?: number;
-      spice_enhancements?: string;
-      sshkeys?: string;
-      startdate?: string;
-      startup?: string;
-      tablet?: boolean;
-      tags?: string;
-      tdf?: boolean;
-      template?: boolean;
-      tpmstate0?: string;
-      [key: `unused${number}`]: string;
-      [key: `usb${number}`]: string;
-      vcpus?: number;
-      vga?: string;
-      [key: `virtio${number}`]: string;
-      [key: `virtiofs${number}`]: string;
-      vmgenid?: string;
-      vmid: number;
-      vmstatestorage?: string;
-      watchdog?: string;
-    };
-    returns: null;
   };
   "PUT /nodes/{node}/qemu/{vmid}/resize": {
     params: {

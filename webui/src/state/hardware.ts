@@ -40,11 +40,16 @@ export interface DiskRef {
   size: string;
 }
 
+/** What a disk's or drive's line names: a volume, a path, "none"; empty where it names nothing. */
+export function sourceOf(parts: ReadonlyMap<string, string>): string {
+  return parts.get("") ?? parts.get("file") ?? parts.get("volume") ?? "";
+}
+
 /** The volumes that go away with the guest: no removable media, no bind mounts. */
 export function ownedDisks(config: GuestConfig): DiskRef[] {
   return configSections(config).disks.flatMap(({ key, value }) => {
     const parts = parsePropertyString(value);
-    const volid = parts.get("") ?? parts.get("file") ?? parts.get("volume") ?? "";
+    const volid = sourceOf(parts);
     const owned = volid.includes(":") && !volid.startsWith("/") && parts.get("media") !== "cdrom";
     return owned ? [{ key, volid, size: parts.get("size") ?? "" }] : [];
   });

@@ -1,8 +1,7 @@
-import { Button } from "@patternfly/react-core";
 import PlusIcon from "@patternfly/react-icons/dist/esm/icons/plus-icon";
-import { useState } from "react";
 import type { Field, Values } from "../../components/FieldForm";
 import { EditModal } from "../common/EditModal";
+import { OpenButton } from "../common/OpenButton";
 import { useAccessChange } from "./useAccessChange";
 
 interface Props {
@@ -17,22 +16,18 @@ interface Props {
 
 /** A button, and the form that it opens. */
 export function AccessForm({ label, order, ...form }: Props) {
-  const [open, setOpen] = useState(false);
   const change = useAccessChange();
   return (
-    <>
-      <Button icon={<PlusIcon />} onClick={() => setOpen(true)}>
-        {label}
-      </Button>
-      {open && (
+    <OpenButton icon={<PlusIcon />} label={label}>
+      {(onClose) => (
         <EditModal
           id="access"
           title={label}
           {...form}
           order={(values) => change(() => order(values))}
-          onClose={() => setOpen(false)}
+          onClose={onClose}
         />
       )}
-    </>
+    </OpenButton>
   );
 }

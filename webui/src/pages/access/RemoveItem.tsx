@@ -2,7 +2,7 @@ import { Button } from "@patternfly/react-core";
 import TrashIcon from "@patternfly/react-icons/dist/esm/icons/trash-icon";
 import type { ReactNode } from "react";
 import { t } from "../../i18n";
-import { ConfirmedAction } from "../guest/actions/ConfirmedAction";
+import { ConfirmedAction } from "../common/ConfirmedAction";
 import { useAccessChange } from "./useAccessChange";
 
 interface Props {

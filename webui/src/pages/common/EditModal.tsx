@@ -9,8 +9,9 @@ interface Props {
   id: string;
   title: string;
   submitLabel: string;
+  size?: "small" | "medium";
   /** Stands above the fields. */
-  children?: ReactNode;
+  children?: ReactNode | ((values: Values) => ReactNode);
   fields: readonly Field[];
   /** What the form begins with. */
   values: Values;
@@ -21,7 +22,17 @@ interface Props {
 }
 
 /** A form over values that exist; it closes once the server has taken the order. */
-export function EditModal({ id, title, submitLabel, children, fields, order, onClose, ...props }: Props) {
+export function EditModal({
+  id,
+  title,
+  submitLabel,
+  size = "medium",
+  children,
+  fields,
+  order,
+  onClose,
+  ...props
+}: Props) {
   const fieldOf = props.fieldOf ?? ((name: string) => name);
   const form = useFormOrder({ place: (errors, shown) => placeErrors(errors, shown, fieldOf) });
   const [edited, setEdited] = useState<Values>({});
@@ -32,6 +43,7 @@ export function EditModal({ id, title, submitLabel, children, fields, order, onC
   return (
     <FormModal
       id={id}
+      size={size}
       title={title}
       fields={fields}
       values={values}
@@ -46,7 +58,7 @@ export function EditModal({ id, title, submitLabel, children, fields, order, onC
       onSubmit={() => void submit()}
       onClose={onClose}
     >
-      {children}
+      {typeof children === "function" ? children(values) : children}
     </FormModal>
   );
 }

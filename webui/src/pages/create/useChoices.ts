@@ -2,12 +2,11 @@ import { useQueries, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { ContentKind } from "../../api/storage";
 import type { Option } from "../../components/FieldForm";
-import { t } from "../../i18n";
 import { storagesFor } from "../../state/createGuest";
-import { bytes } from "../../state/format";
 import { contentQuery, nextIdQuery, storagesQuery } from "../../state/queries";
 import { nodes } from "../../state/resources";
 import { useResources } from "../common/useResources";
+import { useStorageOptions } from "../common/useStorageOptions";
 
 /** What the create forms offer: nodes that are online, storages for disks, files of one content kind. */
 export function useChoices(node: string, diskContent: ContentKind, fileContent: ContentKind) {
@@ -15,10 +14,7 @@ export function useChoices(node: string, diskContent: ContentKind, fileContent: 
   const holders = storagesFor(storages, fileContent);
   const lists = useQueries({ queries: holders.map(({ storage }) => contentQuery(node, storage, fileContent)) });
   return {
-    disks: storagesFor(storages, diskContent).map(({ storage, availableBytes }) => ({
-      value: storage,
-      label: t("storage.withFree", { storage, free: bytes(availableBytes) }),
-    })),
+    disks: useStorageOptions(node, diskContent),
     files: lists
       .flatMap((list) => list.data ?? [])
       .map(({ volid }): Option => ({ value: volid, label: volid }))

@@ -1,4 +1,3 @@
-import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 import type { GuestResource } from "../../../api/cluster";
 import { limits } from "../../../api/limits";
@@ -7,9 +6,7 @@ import { FormModal } from "../../../components/FormModal";
 import { t } from "../../../i18n";
 import { useApp } from "../../../state/app";
 import { cloneGuest, placeCloneErrors } from "../../../state/cloneGuest";
-import { storagesFor } from "../../../state/createGuest";
-import { bytes } from "../../../state/format";
-import { storagesQuery } from "../../../state/queries";
+import { useStorageOptions } from "../../common/useStorageOptions";
 import { useFormOrder } from "../../../state/useFormOrder";
 import { useFormValues } from "../../create/useChoices";
 import { urls } from "../../urls";
@@ -20,10 +17,7 @@ export default function CloneGuest({ guest, onClose }: { guest: GuestResource; o
   const navigate = useNavigate();
   const order = useFormOrder({ place: placeCloneErrors });
   const form = useFormValues();
-  const storages = storagesFor(
-    useQuery(storagesQuery(guest.node)).data ?? [],
-    guest.kind === "qemu" ? "images" : "rootdir",
-  );
+  const storages = useStorageOptions(guest.node, guest.kind === "qemu" ? "images" : "rootdir");
   const linked = guest.template && form.edited["full"] !== "1";
   const values = {
     vmid: form.vmid,
@@ -51,13 +45,7 @@ export default function CloneGuest({ guest, onClose }: { guest: GuestResource; o
       kind: "select",
       name: "storage",
       label: t("clone.storage"),
-      options: [
-        { value: "", label: t("clone.sameStorage") },
-        ...storages.map(({ storage, availableBytes }) => ({
-          value: storage,
-          label: t("storage.withFree", { storage, free: bytes(availableBytes) }),
-        })),
-      ],
+      options: [{ value: "", label: t("clone.sameStorage") }, ...storages],
       wide: true,
     });
   }

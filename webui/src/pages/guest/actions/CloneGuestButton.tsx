@@ -1,23 +1,15 @@
-import { Button } from "@patternfly/react-core";
 import CloneIcon from "@patternfly/react-icons/dist/esm/icons/clone-icon";
-import { lazy, Suspense, useState } from "react";
+import { lazy } from "react";
 import type { GuestResource } from "../../../api/cluster";
 import { t } from "../../../i18n";
+import { OpenButton } from "../../common/OpenButton";
 
 const CloneGuest = lazy(() => import("./CloneGuest"));
 
 export function CloneGuestButton({ guest }: { guest: GuestResource }) {
-  const [open, setOpen] = useState(false);
   return (
-    <>
-      <Button variant="secondary" icon={<CloneIcon />} isDisabled={guest.lock !== null} onClick={() => setOpen(true)}>
-        {t("clone")}
-      </Button>
-      {open && (
-        <Suspense>
-          <CloneGuest guest={guest} onClose={() => setOpen(false)} />
-        </Suspense>
-      )}
-    </>
+    <OpenButton variant="secondary" icon={<CloneIcon />} label={t("clone")} isDisabled={guest.lock !== null}>
+      {(onClose) => <CloneGuest guest={guest} onClose={onClose} />}
+    </OpenButton>
   );
 }

@@ -8,7 +8,7 @@ import { t } from "../../../i18n";
 import { ownedDisks } from "../../../state/hardware";
 import { guestConfigQuery } from "../../../state/queries";
 import { urls } from "../../urls";
-import { ConfirmedAction } from "./ConfirmedAction";
+import { ConfirmedAction } from "../../common/ConfirmedAction";
 
 /** Removes the guest with its disks, after naming them and having its id typed. */
 export function DeleteGuestButton({ guest }: { guest: GuestResource }) {

@@ -8,10 +8,9 @@ import { Loading } from "../../../components/States";
 import { t } from "../../../i18n";
 import { useApp } from "../../../state/app";
 import { errorText } from "../../../state/errorText";
-import { bytes } from "../../../state/format";
-import { migrationQuery, storagesQuery } from "../../../state/queries";
+import { migrationQuery } from "../../../state/queries";
 import { nodes } from "../../../state/resources";
-import { storagesFor } from "../../../state/createGuest";
+import { useStorageOptions } from "../../common/useStorageOptions";
 import { useFormOrder } from "../../../state/useFormOrder";
 import { useResources } from "../../common/useResources";
 import { MovePreconditions } from "./MovePreconditions";
@@ -25,10 +24,7 @@ export default function MoveGuest({ guest, onClose }: { guest: GuestResource; on
   const [edited, setEdited] = useState<Record<string, string>>({});
   const able = others.filter(({ node, online }) => online && report?.allowed.includes(node));
   const target = edited["target"] ?? able[0]?.node ?? others[0]?.node ?? "";
-  const storages = storagesFor(
-    useQuery(storagesQuery(target)).data ?? [],
-    guest.kind === "qemu" ? "images" : "rootdir",
-  );
+  const storages = useStorageOptions(target, guest.kind === "qemu" ? "images" : "rootdir");
   const copies = (report?.localDisks.length ?? 0) > 0;
   const values = { target, storage: edited["storage"] ?? "" };
   const fields: Field[] = [
@@ -49,13 +45,7 @@ export default function MoveGuest({ guest, onClose }: { guest: GuestResource; on
       kind: "select",
       name: "storage",
       label: t("move.storage"),
-      options: [
-        { value: "", label: t("move.sameStorage") },
-        ...storages.map(({ storage, availableBytes }) => ({
-          value: storage,
-          label: t("storage.withFree", { storage, free: bytes(availableBytes) }),
-        })),
-      ],
+      options: [{ value: "", label: t("move.sameStorage") }, ...storages],
       wide: true,
     });
   }

@@ -3,7 +3,7 @@ import PowerOffIcon from "@patternfly/react-icons/dist/esm/icons/power-off-icon"
 import type { GuestResource } from "../../../api/cluster";
 import { shutdownGuest } from "../../../api/guests";
 import { t } from "../../../i18n";
-import { ConfirmedAction } from "./ConfirmedAction";
+import { ConfirmedAction } from "../../common/ConfirmedAction";
 
 /** Asks the guest's system to end by itself. */
 export function ShutdownGuestButton({ guest }: { guest: GuestResource }) {

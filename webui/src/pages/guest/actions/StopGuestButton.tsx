@@ -3,7 +3,7 @@ import StopIcon from "@patternfly/react-icons/dist/esm/icons/stop-icon";
 import type { GuestResource } from "../../../api/cluster";
 import { stopGuest } from "../../../api/guests";
 import { t } from "../../../i18n";
-import { ConfirmedAction } from "./ConfirmedAction";
+import { ConfirmedAction } from "../../common/ConfirmedAction";
 
 /** Cuts the guest's power. */
 export function StopGuestButton({ guest }: { guest: GuestResource }) {

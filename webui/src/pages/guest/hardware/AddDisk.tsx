@@ -1,10 +1,7 @@
-import { useQuery } from "@tanstack/react-query";
 import type { Field, Values } from "../../../components/FieldForm";
 import { t } from "../../../i18n";
-import { storagesFor } from "../../../state/createGuest";
-import { bytes } from "../../../state/format";
 import { freeKey } from "../../../state/hardwareChange";
-import { storagesQuery } from "../../../state/queries";
+import { useStorageOptions } from "../../common/useStorageOptions";
 import { ChangeModal } from "./ChangeModal";
 import type { Hardware } from "./types";
 
@@ -13,11 +10,7 @@ const BUSES = ["scsi", "virtio", "sata", "ide"] as const;
 /** A new disk of a machine, or a mount point of a container. */
 export default function AddDisk({ guest, config, pending, onClose }: Hardware & { onClose: () => void }) {
   const isVm = guest.kind === "qemu";
-  const found = useQuery(storagesQuery(guest.node)).data ?? [];
-  const storages = storagesFor(found, isVm ? "images" : "rootdir").map(({ storage, availableBytes }) => ({
-    value: storage,
-    label: t("storage.withFree", { storage, free: bytes(availableBytes) }),
-  }));
+  const storages = useStorageOptions(guest.node, isVm ? "images" : "rootdir");
   const buses = BUSES.filter((bus) => freeKey(config, pending, bus) !== null);
   const fields: Field[] = [
     {

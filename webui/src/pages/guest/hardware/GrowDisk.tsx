@@ -1,10 +1,8 @@
-import { useState } from "react";
 import { growDisk } from "../../../api/hardware";
 import type { Field } from "../../../components/FieldForm";
-import { FormModal } from "../../../components/FormModal";
 import { t } from "../../../i18n";
 import { useApp } from "../../../state/app";
-import { useFormOrder } from "../../../state/useFormOrder";
+import { EditModal } from "../../common/EditModal";
 import { optionLabel } from "./optionLabel";
 import type { Hardware } from "./types";
 
@@ -18,8 +16,6 @@ interface Props extends Hardware {
 /** Disks can grow, never shrink. */
 export default function GrowDisk({ guest, option, size, onClose }: Props) {
   const { watchTask } = useApp();
-  const form = useFormOrder({ place: (errors) => ({ fields: { by: Object.values(errors).join(" ") }, others: [] }) });
-  const [by, setBy] = useState("8");
   const fields: Field[] = [
     {
       kind: "number",
@@ -32,28 +28,19 @@ export default function GrowDisk({ guest, option, size, onClose }: Props) {
       wide: true,
     },
   ];
-  const submit = async () => {
-    if (await form.send(fields, { by }, async () => watchTask(await growDisk(guest, option, Number(by))))) onClose();
-  };
   return (
-    <FormModal
+    <EditModal
       id="grow"
       size="small"
       title={t("hardware.grow", { option: optionLabel(option) })}
-      fields={fields}
-      values={{ by }}
-      errors={form.errors}
-      problems={form.problems}
-      busy={form.busy}
       submitLabel={t("hardware.growSubmit")}
-      onChange={(name, value) => {
-        form.changed(name);
-        setBy(value);
-      }}
-      onSubmit={() => void submit()}
+      fields={fields}
+      values={{ by: "8" }}
+      fieldOf={() => "by"}
+      order={async ({ by }) => watchTask(await growDisk(guest, option, Number(by)))}
       onClose={onClose}
     >
       {size && <p>{t("hardware.sizeNow", { size })}</p>}
-    </FormModal>
+    </EditModal>
   );
 }

@@ -3,7 +3,7 @@ import TrashIcon from "@patternfly/react-icons/dist/esm/icons/trash-icon";
 import type { GuestResource } from "../../../api/cluster";
 import { t } from "../../../i18n";
 import { useConfigChange } from "../../../state/useConfigChange";
-import { ConfirmedAction } from "../actions/ConfirmedAction";
+import { ConfirmedAction } from "../../common/ConfirmedAction";
 import { optionLabel } from "./optionLabel";
 
 interface Props {

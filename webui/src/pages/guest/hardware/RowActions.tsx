@@ -4,8 +4,9 @@ import EditIcon from "@patternfly/react-icons/dist/esm/icons/edit-icon";
 import ExpandAltIcon from "@patternfly/react-icons/dist/esm/icons/expand-alt-icon";
 import { lazy } from "react";
 import { t } from "../../../i18n";
+import { sourceOf } from "../../../state/hardware";
 import { parsePropertyString } from "../../../state/propertyString";
-import { OpenButton } from "./OpenButton";
+import { OpenButton } from "../../common/OpenButton";
 import { optionLabel } from "./optionLabel";
 import { RemoveButton } from "./RemoveButton";
 import type { Hardware } from "./types";
@@ -27,7 +28,7 @@ export function RowActions({ option, value, ...hardware }: Props) {
   const isDisk = DISK.test(option);
   if (!isCard && !isDisk && !option.startsWith("unused")) return null;
   const parts = parsePropertyString(value);
-  const source = parts.get("") ?? parts.get("file") ?? parts.get("volume") ?? "";
+  const source = sourceOf(parts);
   const isDrive = parts.get("media") === "cdrom";
   const label = optionLabel(option);
   const isDisabled = hardware.guest.lock !== null;
@@ -35,7 +36,12 @@ export function RowActions({ option, value, ...hardware }: Props) {
     <ActionList isIconList>
       {isCard && (
         <ActionListItem>
-          <OpenButton isPlain icon={<EditIcon />} label={t("hardware.edit", { option: label })} isDisabled={isDisabled}>
+          <OpenButton
+            variant="plain"
+            icon={<EditIcon />}
+            label={t("hardware.edit", { option: label })}
+            isDisabled={isDisabled}
+          >
             {(onClose) => <EditCard {...hardware} option={option} onClose={onClose} />}
           </OpenButton>
         </ActionListItem>
@@ -43,7 +49,7 @@ export function RowActions({ option, value, ...hardware }: Props) {
       {isDrive && (
         <ActionListItem>
           <OpenButton
-            isPlain
+            variant="plain"
             icon={<CompactDiscIcon />}
             label={t("hardware.changeMedium", { option: label })}
             isDisabled={isDisabled}
@@ -55,7 +61,7 @@ export function RowActions({ option, value, ...hardware }: Props) {
       {isDisk && !isDrive && source.includes(":") && (
         <ActionListItem>
           <OpenButton
-            isPlain
+            variant="plain"
             icon={<ExpandAltIcon />}
             label={t("hardware.grow", { option: label })}
             isDisabled={isDisabled}

@@ -3,7 +3,7 @@ import PlusIcon from "@patternfly/react-icons/dist/esm/icons/plus-icon";
 import { lazy, type ReactNode } from "react";
 import { t } from "../../../i18n";
 import type { Section } from "../../../state/hardware";
-import { OpenButton } from "./OpenButton";
+import { OpenButton } from "../../common/OpenButton";
 import type { Hardware } from "./types";
 
 const AddDisk = lazy(() => import("./AddDisk"));
@@ -19,13 +19,14 @@ export function sectionActions(section: Section, hardware: Hardware): ReactNode 
   switch (section) {
     case "compute":
       return (
-        <OpenButton icon={icon} label={t("hardware.editCompute")} isDisabled={isDisabled}>
+        <OpenButton variant="link" icon={icon} label={t("hardware.editCompute")} isDisabled={isDisabled}>
           {(onClose) => <EditCompute {...hardware} onClose={onClose} />}
         </OpenButton>
       );
     case "disks":
       return (
         <OpenButton
+          variant="link"
           icon={icon}
           label={t(guest.kind === "qemu" ? "hardware.addDisk" : "hardware.addMount")}
           isDisabled={isDisabled}
@@ -35,13 +36,13 @@ export function sectionActions(section: Section, hardware: Hardware): ReactNode 
       );
     case "network":
       return (
-        <OpenButton icon={icon} label={t("hardware.addCard")} isDisabled={isDisabled}>
+        <OpenButton variant="link" icon={icon} label={t("hardware.addCard")} isDisabled={isDisabled}>
           {(onClose) => <EditCard {...hardware} onClose={onClose} />}
         </OpenButton>
       );
     case "options":
       return (
-        <OpenButton icon={icon} label={t("hardware.editOptions")} isDisabled={isDisabled}>
+        <OpenButton variant="link" icon={icon} label={t("hardware.editOptions")} isDisabled={isDisabled}>
           {(onClose) => <EditOptions {...hardware} onClose={onClose} />}
         </OpenButton>
       );

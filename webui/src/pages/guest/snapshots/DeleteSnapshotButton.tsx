@@ -3,7 +3,7 @@ import TrashIcon from "@patternfly/react-icons/dist/esm/icons/trash-icon";
 import type { GuestResource } from "../../../api/cluster";
 import { deleteSnapshot, type Snapshot } from "../../../api/snapshots";
 import { t } from "../../../i18n";
-import { ConfirmedAction } from "../actions/ConfirmedAction";
+import { ConfirmedAction } from "../../common/ConfirmedAction";
 
 /** Gives a snapshot up; the guest itself and other snapshots stay as they are. */
 export function DeleteSnapshotButton({ guest, snapshot }: { guest: GuestResource; snapshot: Snapshot }) {

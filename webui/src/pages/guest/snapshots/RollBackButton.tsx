@@ -4,7 +4,7 @@ import type { GuestResource } from "../../../api/cluster";
 import { rollBack, type Snapshot } from "../../../api/snapshots";
 import { t } from "../../../i18n";
 import { dateTime } from "../../../state/format";
-import { ConfirmedAction } from "../actions/ConfirmedAction";
+import { ConfirmedAction } from "../../common/ConfirmedAction";
 
 /** Back to a snapshot; what was written since then is lost. */
 export function RollBackButton({ guest, snapshot }: { guest: GuestResource; snapshot: Snapshot }) {

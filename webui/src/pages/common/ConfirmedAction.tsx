@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from "react";
-import { ConfirmModal } from "../../../components/ConfirmModal";
-import { useTaskAction } from "../../../state/useTaskAction";
+import { ConfirmModal } from "../../components/ConfirmModal";
+import { useTaskAction } from "../../state/useTaskAction";
 
 interface Props {
   button: (open: () => void) => ReactNode;
