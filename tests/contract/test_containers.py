@@ -32,7 +32,7 @@ from hostd.guests.lxc.facts import hierarchies
 from hostd.guests.lxc.sampling import ContainerSampler
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
-from tests.lib import tinylinux
+from tests.lib import required, tinylinux
 
 ROOT = Path(__file__).resolve().parents[2]
 VMID = 999_900_001
@@ -41,10 +41,8 @@ PROGRAMS = ("lxc-start", "lxc-usernsexec", "mkfs.ext4", "setpriv", "unshare", "o
 
 def missing() -> str:
     """What this machine lacks for running containers, or ""."""
-    if os.geteuid() != 0:
-        return "only root can start containers"
-    if absent := [name for name in PROGRAMS if not shutil.which(name)]:
-        return f"not installed: {', '.join(absent)}"
+    if reason := required.lack(PROGRAMS, "start containers"):
+        return reason
     if not os.path.exists("/dev/loop-control"):
         return "no loop devices"
     if not os.access("/sys/fs/cgroup", os.W_OK):
@@ -143,11 +141,8 @@ class ForkedEngine:
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    reason = missing()
-    if reason and "containers" in os.environ.get("REQUIRE", "").split(","):
-        pytest.fail(f"required but not here: {reason}")
-    if reason:
-        pytest.skip(reason)
+    if reason := missing():
+        required.missing("containers", reason)
     monkeypatch.setattr(locks, "DIRECTORY", str(tmp_path / "locks"))
     monkeypatch.setattr(running, "FOLDER", str(tmp_path / "run"))
     monkeypatch.setattr(start_log, "FOLDER", str(tmp_path / "log"))

@@ -38,16 +38,13 @@ from hostd.guests.qemu.sampling import MachineSampler
 from hostd.node import kvm_probe
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
-from tests.lib import nokvm
+from tests.lib import nokvm, required
 
 DAEMONS = {"virtlogd": "/run/libvirt/virtlogd-sock", "libvirtd": "/run/libvirt/libvirt-sock"}
 START_S = 60
 
 
-def missing(reason: str) -> None:
-    if "libvirt" in os.environ.get("REQUIRE", "").split(","):
-        pytest.fail(f"required but not here: {reason}")
-    pytest.skip(reason)
+missing = partial(required.missing, "libvirt")
 
 
 def wait_until(what: str, ready: Callable[[], bool], timeout_s: float = START_S) -> None:

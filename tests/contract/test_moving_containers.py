@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from hostd.core.run import run
 from hostd.migration import containers
+from tests.lib import required
 from tests.unit.migration.test_container_protocol import Joined, World, move
 
 PROGRAMS = ("qemu-img", "qemu-nbd", "setpriv", "unshare", "tar", "zstd")
@@ -17,13 +17,8 @@ PROGRAMS = ("qemu-img", "qemu-nbd", "setpriv", "unshare", "tar", "zstd")
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    why = "" if os.geteuid() == 0 else "only root can mount"
-    absent = [name for name in PROGRAMS if not shutil.which(name)]
-    why = why or (f"not installed: {', '.join(absent)}" if absent else "")
-    if why and "containers" in os.environ.get("REQUIRE", "").split(","):
-        pytest.fail(why)
-    if why:
-        pytest.skip(why)
+    if why := required.lack(PROGRAMS, "mount"):
+        required.missing("containers", why)
     monkeypatch.setattr(containers, "Target", Joined)
     made = World(tmp_path, monkeypatch, run)
     monkeypatch.setattr(Joined, "world", made, raising=False)

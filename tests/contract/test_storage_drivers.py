@@ -25,15 +25,10 @@ from hostd.storage.copying import copy
 from hostd.storage.drivers import DRIVERS
 from hostd.storage.interface import Driver, Feature, Files, Snapshots, State, Templates, VolumeSpec, has_feature
 from hostd.storage.volume import VolumeId
+from tests.lib.required import missing
 
 MIB = 1024**2
 NAME = "hfcontract"
-
-
-def missing(what: str, reason: str) -> None:
-    if what in os.environ.get("REQUIRE", "").split(","):
-        pytest.fail(f"required but not here: {reason}")
-    pytest.skip(reason)
 
 
 def section(driver: Driver) -> str:

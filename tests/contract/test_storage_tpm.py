@@ -12,8 +12,9 @@ import pytest
 
 from hostd.guests.qemu.plan import TPM_BYTES
 from hostd.storage.interface import Driver, Feature, Snapshots, VolumeSpec, has_feature
-from tests.contract.test_storage_drivers import driver, missing
+from tests.contract.test_storage_drivers import driver
 from tests.lib import tpmunit
+from tests.lib.required import missing
 
 __all__ = ["driver"]
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import stat
 import subprocess
@@ -19,20 +18,17 @@ from hostd.core.errors import HostError
 from hostd.core.run import run
 from hostd.guests.lxc import isolated, trees
 from hostd.guests.lxc.volumes import Source, format_volume, mount_argv
+from tests.lib import required
 
 PROGRAMS = ("mkfs.ext4", "setpriv", "unshare", "tar", "zstd")
 
 
 @pytest.fixture(autouse=True)
 def able() -> None:
-    why = "" if os.geteuid() == 0 else "only root can mount"
-    absent = [name for name in PROGRAMS if not shutil.which(name)]
-    why = why or (f"not installed: {', '.join(absent)}" if absent else "")
+    why = required.lack(PROGRAMS, "mount")
     why = why or ("" if os.path.exists("/dev/loop-control") else "no loop devices")
-    if why and "containers" in os.environ.get("REQUIRE", "").split(","):
-        pytest.fail(why)
     if why:
-        pytest.skip(why)
+        required.missing("containers", why)
 
 
 def fill(folder: Path) -> None:
