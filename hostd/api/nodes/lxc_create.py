@@ -9,7 +9,7 @@ from hostd.api.context import Context
 from hostd.api.endpoint import ALL, UPID, endpoint
 from hostd.api.nodes import guest_params as shared
 from hostd.api.nodes.lxc import require_plan
-from hostd.core.errors import Conflict, Denied, Invalid
+from hostd.core.errors import Denied, Invalid
 from hostd.core.kinds import BOOLEAN, NODE, STORAGE_ID, STRING, VMID
 from hostd.core.schema import Kind, param
 from hostd.guests import config as files
@@ -17,8 +17,7 @@ from hostd.guests.config import GuestKind
 from hostd.guests.lxc import plan
 from hostd.guests.lxc.config import OPTIONS
 from hostd.guests.lxc.inside.accounts import check_keys
-from hostd.guests.volumes import catalog_of
-from hostd.storage.volume import Content, VolumeId
+from hostd.storage.volume import VolumeId
 
 _PASSWORD = Kind(min_length=5, pattern=r"[^\x00-\x1f\x7f]*")
 
@@ -99,7 +98,7 @@ def _create(ctx: Context, p: CreateParams) -> str:
         raise Invalid({"rootfs": "a new container needs a new volume: '<storage>:<GiB>'"})
     if wrong := check_keys(p.ssh_public_keys):
         raise Invalid({"ssh-public-keys": wrong})
-    shared.require_volume(ctx, VolumeId.parse(p.ostemplate))
+    shared.require_volume(ctx, VolumeId.parse(p.ostemplate), content="vztmpl")
     secrets = {"password": p.password, "ssh_keys": p.ssh_public_keys}
     return ctx.spawn("vzcreate", str(p.vmid), template=p.ostemplate, values=values, **_common(p), **secrets)
 
@@ -109,7 +108,8 @@ def _restore(ctx: Context, p: CreateParams) -> str:
     if p.password or p.ssh_public_keys:
         name = "password" if p.password else "ssh-public-keys"
         raise Invalid({name: "a restored container has the accounts of its backup"})
-    _require_backup(ctx, VolumeId.parse(p.ostemplate))
+    # A backup holds all of a guest's files: it is for who manages its storage, or may back its guest up.
+    shared.require_volume(ctx, VolumeId.parse(p.ostemplate), content="backup")
     shared.require_storage(ctx, p.storage, "Datastore.AllocateSpace")
     values = shared.given_options(p)
     planned = require_plan(ctx, p.vmid, values, unprivileged=bool(p.unprivileged))
@@ -124,15 +124,3 @@ def _restore(ctx: Context, p: CreateParams) -> str:
 
 def _common(p: CreateParams) -> dict[str, object]:
     return {"vmid": p.vmid, "start": p.start and not p.ha_managed, "pool": p.pool or ""}
-
-
-def _require_backup(ctx: Context, volume: VolumeId) -> None:
-    """A backup holds all of a guest's files: it is for who manages its storage, or may back its guest up."""
-    parsed = catalog_of(ctx.host).driver(volume.storage).parse(volume.name)
-    if parsed.content is not Content.BACKUP:
-        raise Conflict(f"'{volume}' is no backup")
-    if ctx.may(f"/storage/{volume.storage}", "Datastore.Allocate"):
-        return
-    shared.require_volume(ctx, volume)
-    if parsed.vmid is None or not ctx.may(f"/vms/{parsed.vmid}", "VM.Backup"):
-        raise Denied(f"Permission check failed (/vms/{parsed.vmid or ''}, VM.Backup)")

@@ -205,8 +205,36 @@ def test_who_may_restore(here: Any) -> None:
     assert here.call("POST", call, "keeper@pve", data={"vmid": 300, **over}).status_code == 403
     assert here.call("POST", call, "stranger@pve", data={"vmid": 100, **over}).status_code == 403
     refused = here.call("POST", call, "stranger@pve", data={"vmid": 300, **over})
-    assert "VM.Backup" in refused.status
+    assert "missing privileges to access 'local:vzdump-lxc-100-" in refused.status
     assert len(here.tasks.spawned) == 1
+
+
+NEIGHBOUR = b"""user:joe@pve:1:
+role:space:Datastore.AllocateSpace Datastore.Audit:
+acl:1:/storage/local:joe@pve:space:
+acl:1:/vms/100:joe@pve:PVEVMAdmin:
+"""
+
+
+def test_a_guests_volume_is_its_own(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Space on a storage does not open the disks of others that lie there; who configures both guests may share."""
+    monkeypatch.setattr(guest_params, "wait_for", lambda *_: None)
+    here.store.write("user.cfg", NEIGHBOUR)
+    put = "/nodes/alpha/lxc/100/config"
+    for values in (
+        {"mp1": "local:200/vm-200-disk-0.raw,mp=/x"},
+        {"mp1": "local:200/base-200-disk-0.raw,mp=/x"},
+        {"unused0": "local:200/vm-200-disk-0.raw"},
+    ):
+        answer = here.call("PUT", put, "joe@pve", data=values)
+        assert answer.status_code == 403, values
+        assert "missing privileges to access 'local:" in answer.status
+    assert here.call("PUT", put, "joe@pve", data={"mp1": "local:iso/x.iso,mp=/x"}).status_code == 500
+    assert not here.tasks.spawned
+    assert here.call("PUT", put, "joe@pve", data={"mp1": "local:100/vm-100-disk-3.raw,mp=/x"}).status_code == 200
+    here.store.write("user.cfg", NEIGHBOUR + b"acl:1:/vms/200:joe@pve:PVEVMAdmin:\n")
+    assert here.call("PUT", put, "joe@pve", data={"unused0": "local:200/vm-200-disk-0.raw"}).status_code == 200
+    assert len(here.tasks.spawned) == 2
 
 
 def test_a_change_is_written_at_once(here: Any) -> None:
