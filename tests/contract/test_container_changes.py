@@ -174,6 +174,23 @@ def test_mounting_by_hand_follows_no_link_out(host: Host, template: str, tmp_pat
     lifecycle.destroy(host, log, VMID, engine=engine)
 
 
+def test_a_device_node_on_a_volume_opens_nothing(host: Host, template: str, tmp_path: Path) -> None:
+    """Where an unprivileged container got it from does not matter: from a privileged one, by the host's root."""
+    log, engine = made(host, template, tmp_path, rootfs="local:0", mp0="local:0,mp=/data")
+    for place in ("disk-0.subvol/root/zero", "disk-1.subvol/zero"):
+        path = tmp_path / f"vz/images/{VMID}/subvol-{VMID}-{place}"
+        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 5))
+        os.chown(path, 100_000, 100_000)
+    lifecycle.start(host, log, VMID, engine=engine)
+    for path in ("/root/zero", "/data/zero"):
+        done = run(lifecycle.exec_argv(host, VMID, ["/bin/sh", "-c", f"exec < {path}"]), check=False)
+        assert done.code, path
+        assert "ermission denied" in done.stderr
+    assert inside(host, "/bin/sh", "-c", "exec < /dev/zero && echo opened") == "opened\n"
+    lifecycle.stop(host, log, VMID, engine=engine)
+    lifecycle.destroy(host, log, VMID, engine=engine)
+
+
 @pytest.mark.parametrize("rootfs", ["local:0.05", "local:0"])
 def test_a_copy_is_somebody_else(host: Host, tmp_path: Path, rootfs: str) -> None:
     tinylinux.build_template(tmp_path)

@@ -16,7 +16,7 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.run import Result
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.lxc import archive, build, identities, isolated, launch, lifecycle, runtime_config, volumes
+from hostd.guests.lxc import archive, build, identities, isolated, launch, lifecycle, mounts, runtime_config, volumes
 from hostd.guests.lxc import create as creation
 from hostd.guests.lxc.create import NewContainer, create
 from hostd.guests.lxc.engine import SystemdEngine
@@ -364,6 +364,11 @@ def test_mount_commands() -> None:
     block = Source(path="/dev/pve/a", kind="block")
     assert volumes.mount_argv(block, "/t", []) == ["mount", "-t", "ext4", "/dev/pve/a", "/t"]
     folder = Source(path="/tank/a", kind="folder")
+    mine = mounts.parse_mount("mp0", "local:100/vm-100-disk-1.raw,mp=/d,mountoptions=noatime,ro=1")
+    assert volumes.mount_options(mine, unprivileged=True) == ["nodev", "noatime", "ro"]
+    assert volumes.mount_options(mine, unprivileged=False) == ["noatime", "ro"]
+    given = mounts.parse_mount("mp1", "/dev/dri,mp=/dev/dri")
+    assert volumes.mount_options(given, unprivileged=True) == []
     options = ["nodev", "discard", "acl", "ro"]
     assert volumes.mount_argv(folder, "/t", options) == ["mount", "-o", "bind,nodev,ro", "/tank/a", "/t"]
 
