@@ -306,6 +306,8 @@ def test_changes_that_are_refused(host: Host) -> None:
 def test_removal(host: Host, tmp_path: Path) -> None:
     made(host, mp0="local:1,mp=/data")
     (tmp_path / "lxc/100/rootfs").mkdir()
+    (tmp_path / "lxc/100/apparmor").mkdir()
+    (tmp_path / "lxc/100/apparmor/lxc-100_<-var-lib-lxc>").write_text("profile")  # as LXC leaves it
     stray = tmp_path / "vz/images/100/vm-100-disk-9.raw"
     stray.write_bytes(b"")
     engine = FakeEngine(up={100})
