@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from hostd.tasks.log import ListLog
 from tests.contract.test_containers import VMID, ForkedEngine, inside, loops_below, mounts_of_container
 from tests.contract.test_containers import host as host
 from tests.contract.test_containers import template as template
-from tests.lib import tinylinux
+from tests.lib import linkgames, tinylinux
 
 COPY = VMID + 1
 
@@ -142,6 +143,24 @@ def test_files_go_in_and_out(host: Host, template: str, tmp_path: Path) -> None:
     with pytest.raises(HostError):
         transfer.push(pid, str(source), f"/proc/1/root{secret}", Ownership(), unprivileged=True)
     lifecycle.stop(host, log, VMID, engine=engine)
+    lifecycle.destroy(host, log, VMID, engine=engine)
+
+
+def test_swapped_links_while_files_are_copied(host: Host, template: str, tmp_path: Path) -> None:
+    """Between any two looks at a path the container may make something else of it."""
+    log, engine = made(host, template, tmp_path)
+    lifecycle.start(host, log, VMID, engine=engine)
+    outside = tmp_path / "outside"
+    linkgames.prepare(outside)
+    inside(host, "/bin/busybox", "--install", "-s", "/bin")
+    script = linkgames.swapping(str(outside))
+    swapping = subprocess.Popen(lifecycle.exec_argv(host, VMID, ["/bin/sh", "-c", script]), stderr=subprocess.DEVNULL)
+    played = linkgames.play(engine.init_pid(VMID), outside, tmp_path, 100)
+    lifecycle.stop(host, log, VMID, engine=engine)
+    swapping.wait()
+    assert (played.stolen, played.changed) == (0, "")
+    assert played.pulled > 0, played
+    assert played.pushed > 0, played
     lifecycle.destroy(host, log, VMID, engine=engine)
 
 
