@@ -1,6 +1,6 @@
 """Workers that get a real SIGKILL while they work on a container: what the next one leaves of it.
 
-As ``test_killed_workers`` does with machines: the store's daemon, LXC and the programs that make, copy and mount volumes
+As ``test_killed_workers`` does with machines: the store's daemon, LXC and the programs that make and copy volumes
 are real, and so is the task daemon's fork. systemd is played by the test (``ForkedEngine``).
 ``unit/migration/test_container_protocol`` kills both sides of a move at each step, ``cluster/test_moved_containers``
 really.

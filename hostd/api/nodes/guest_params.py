@@ -110,7 +110,7 @@ def require_volume(ctx: Context, volume: VolumeId, *, vmid: int | None = None, c
     require_volume_access(parsed, volume.storage, lambda p, right: ctx.may(p, right), vmid=vmid, content=content)
 
 
-def limit_kib(ctx: Context, operation: str, storages: Iterable[str], asked: int | None) -> int:
+def limit_kib(ctx: Context, operation: str, storages: Iterable[str], asked: float | None) -> int:
     """KiB a second that an operation's copies may take: limits of the storages, of the cluster, and what is asked for.
 
     0: no limit. Who may configure a storage is not held by its limit when asking for another.
@@ -127,7 +127,7 @@ def limit_kib(ctx: Context, operation: str, storages: Iterable[str], asked: int 
         may=ctx.may,
         names=names,
     )
-    return int(limit)
+    return max(int(limit), 1) if limit else 0
 
 
 def end_shutdowns(ctx: Context, type: str, vmid: int) -> None:

@@ -170,8 +170,27 @@ def test_a_restore_is_a_task_that_reads_the_backup(here: Any) -> None:
     assert (task["type"], task["id"]) == ("vzrestore", "300")
     assert task["args"] == {
         "vmid": 300, "archive": BACKUP, "user": "root@pam", "storage": "local", "unique": True, "force": False,
-        "ignore_errors": False, "start": True, "pool": "", "values": {"hostname": "other", "rootfs": "local:2"},
+        "ignore_errors": False, "start": True, "pool": "", "limit_kib": 0,
+        "values": {"hostname": "other", "rootfs": "local:2"},
     }  # fmt: skip
+
+
+def test_an_archive_is_read_as_slowly_as_is_asked_for(here: Any) -> None:
+    """Or as the storage that the volumes are made on says; who may not change that is held by it."""
+    text = here.store.read("storage.cfg").data.decode()
+    here.store.write("storage.cfg", text.replace("\tpath", "\tbwlimit restore=50\n\tpath").encode())
+    role = b"role:makes:VM.Allocate,Datastore.AllocateSpace,VM.Config.Disk,VM.Config.Options:\n"
+    here.store.write("user.cfg", b"user:joe@pve:1:\n" + role + b"acl:1:/:joe@pve:makes:\n")
+    call = "/nodes/alpha/lxc"
+    for user, values, limit in (
+        ("root@pam", {}, 50), ("root@pam", {"bwlimit": "80.7"}, 80), ("root@pam", {"bwlimit": "0.5"}, 1),
+        ("joe@pve", {"bwlimit": 80}, 50), ("joe@pve", {"bwlimit": 20}, 20),
+    ):  # fmt: skip
+        wanted = {"vmid": 300, "ostemplate": "local:vztmpl/t.tar.gz", "rootfs": "local:1", **values}
+        data(here.call("POST", call, user, data=wanted))
+        assert here.tasks.spawned[-1]["args"]["limit_kib"] == limit, (user, values)
+    data(create(here, ostemplate=BACKUP, restore=1, vmid=300))
+    assert here.tasks.spawned[-1]["args"]["limit_kib"] == 50
 
 
 def test_what_is_there_is_restored_over_only_when_it_is_asked_for(here: Any) -> None:

@@ -906,6 +906,7 @@ export interface Methods {
   "POST /nodes/{node}/lxc": {
     params: {
       arch?: "amd64" | "i386" | "arm64" | "armhf" | "riscv32" | "riscv64";
+      bwlimit?: number;
       cmode?: "shell" | "console" | "tty";
       console?: boolean;
       cores?: number;

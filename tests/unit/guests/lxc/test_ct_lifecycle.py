@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -397,6 +398,14 @@ def test_builds_cross_as_json() -> None:
     work = build.Build(root="/r", mounts=((["mount", "x"], "/r"),), template="/t", unprivileged=True, job=job)
     assert build.Build.from_json(work.to_json()) == work
     assert isolated.isolated_argv(["x"])[-1] == "x"
+
+
+def test_a_slow_archive_may_take_its_time(tmp_path: Path) -> None:
+    archive = tmp_path / "t.tar"
+    archive.write_bytes(bytes(257) + b"ustar" + bytes((1 << 20) - 262))
+    work = build.Build(root="/r", mounts=(), template=str(archive), unprivileged=True, job=Job(first=True))
+    slow = dataclasses.replace(work, limit_kib=1)
+    assert slow.unpack_s - work.unpack_s == 1024
 
 
 def test_hashes_come_through_a_pipe() -> None:
