@@ -176,6 +176,12 @@ class AgentSide(_Side):
         held = self.world.locks.get(agent_lock(self.node))
         return held is not None and held.owner == self.node and held.left_guests
 
+    def has_left_watchdog(self) -> bool:
+        return self.world.take_over_watchdog(self.process)
+
+    def leave_watchdog(self) -> None:
+        self.world.leave_watchdog(self.process)
+
     def begin(self, job: Job) -> None:
         """A guest counts as running from the begin of its start to the end of its stop."""
         boots, world = self.here.boots, self.world

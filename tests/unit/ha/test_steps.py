@@ -172,6 +172,55 @@ def test_a_lock_given_back_says_whether_guests_are_left(state: ServiceState, lef
     assert site.world.take_lock(agent_lock("n1"), "n2") is not left
 
 
+def replaced(site: Site) -> agent.Agent:
+    """The agent of n1 has ended for another, whose process is the only one now, before its first step."""
+    ending = replace(agent.Agent(), state=AgentState.ACTIVE, shutdown=Shutdown.RESTART, mode=Mode.RESTART)
+    assert agent.step(ending, site.lrm).ended
+    site.world.nodes["n1"].daemons["lrm"] = Process("lrm", "n1", agent.Agent())
+    site.lrm = AgentSide(site.world, site.process("lrm"))
+    return agent.start(site.lrm)
+
+
+def test_an_agent_that_is_replaced_leaves_its_watchdog_to_the_next() -> None:
+    site = Site(VM, vm_100=replace(RUNS, state=ServiceState.FREEZE))
+    first = replaced(site)
+    assert first.has_watchdog
+    assert site.has_watchdog("lrm")
+    site.world.time_s += 10
+    now = agent.step(first, site.lrm)
+    assert now.state is AgentState.WAIT_FOR_AGENT_LOCK
+    assert site.world.watchdogs[id(site.process("lrm"))][1] == 10, "fed while the guests are frozen"
+    site.world.status = replace(site.world.status, services={"vm:100": RUNS})
+    now = agent.step(now, site.lrm)
+    assert now.state is AgentState.ACTIVE
+    assert len(site.world.watchdogs) == 1
+
+
+def test_a_watchdog_that_was_left_is_disarmed_when_nobody_needs_it_any_more() -> None:
+    site = Site(VM, vm_100=replace(RUNS, state=ServiceState.FREEZE))
+    first = replaced(site)
+    del site.world.locks[agent_lock("n1")]  # recovered, after a person said that the guests are off
+    site.world.status = replace(site.world.status, services={})
+    assert not agent.step(first, site.lrm).has_watchdog
+    assert not site.has_watchdog("lrm")
+
+
+def test_without_guests_nothing_is_left_armed() -> None:
+    site = Site(VM, vm_100=replace(RUNS, state=ServiceState.STOPPED))
+    assert not replaced(site).has_watchdog
+    assert not site.world.watchdogs
+
+
+def test_a_watchdog_that_was_left_is_not_fed_without_quorum() -> None:
+    site = Site(VM, vm_100=replace(RUNS, state=ServiceState.FREEZE))
+    first = replaced(site)
+    fed_s = site.world.watchdogs[id(site.process("lrm"))][1]
+    site.cut("n1")
+    site.world.time_s += 10
+    assert agent.step(first, site.lrm).has_watchdog
+    assert site.world.watchdogs[id(site.process("lrm"))][1] == fed_s
+
+
 def test_a_node_going_down_keeps_its_lock_when_a_stop_failed() -> None:
     site = Site(VM, vm_100=RUNS)
     site.lrm.take_lock(agent_lock("n1"))
