@@ -1,4 +1,7 @@
-/** What can be read, as options for `useQuery`. `meta.live` entries are refreshed by the poller while a view shows them. */
+/**
+ * What can be read, as options for `useQuery`. `meta.live` entries are refreshed by the poller while a view shows them;
+ * `"fast"` ones change by themselves, without an event that tells it.
+ */
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
 import { getNextId, getRecentTasks, getResources } from "../api/cluster";
 import { getFactors } from "../api/factors";
@@ -14,11 +17,12 @@ import { keys } from "./queryKeys";
 
 declare module "@tanstack/react-query" {
   interface Register {
-    queryMeta: { live?: boolean };
+    queryMeta: { live?: boolean | "fast" };
   }
 }
 
 const live = { live: true };
+const fast = { live: "fast" } as const;
 
 /** The poller alone refreshes these two. */
 export const resourcesQuery = () =>
@@ -40,7 +44,7 @@ export const rolesQuery = () => queryOptions({ queryKey: keys.roles, queryFn: ge
 export const grantsQuery = () => queryOptions({ queryKey: keys.grants, queryFn: getGrants });
 
 export const nodeStatusQuery = (node: string) =>
-  queryOptions({ queryKey: keys.nodeStatus(node), queryFn: () => getNodeStatus(node), meta: live });
+  queryOptions({ queryKey: keys.nodeStatus(node), queryFn: () => getNodeStatus(node), meta: fast });
 
 export const nodeTasksQuery = (node: string, query: TaskQuery) =>
   queryOptions({ queryKey: keys.nodeTasks(node, query), queryFn: () => getNodeTasks(node, query) });
@@ -57,11 +61,11 @@ export const taskLogQuery = (queryClient: QueryClient, upid: string, running: bo
       const fresh = await getTaskLog(upid, known.at(-1)?.n ?? 0);
       return fresh.length > 0 ? [...known, ...fresh] : known;
     },
-    meta: { live: running },
+    meta: running ? fast : {},
   });
 
 export const guestStatusQuery = (guest: GuestRef) =>
-  queryOptions({ queryKey: keys.guestStatus(guest), queryFn: () => getGuestStatus(guest), meta: live });
+  queryOptions({ queryKey: keys.guestStatus(guest), queryFn: () => getGuestStatus(guest), meta: fast });
 
 export const guestConfigQuery = (guest: GuestRef) =>
   queryOptions({ queryKey: keys.guestConfig(guest), queryFn: () => getGuestConfig(guest), meta: live });

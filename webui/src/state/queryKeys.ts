@@ -12,6 +12,7 @@ export const keys = {
   roles: ["people", "roles"],
   grants: ["people", "grants"],
   nextId: ["next-id"],
+  node: (node: string) => ["node", node],
   nodeStatus: (node: string) => ["node", node, "status"],
   nodeTasks: (node: string, query: TaskQuery) => ["node-tasks", node, query],
   allNodeTasks: ["node-tasks"],
