@@ -33,6 +33,11 @@ describe("one door each", () => {
     expect(users.map(({ path }) => path).sort()).toEqual(["consoles/Terminal.tsx", "consoles/Vnc.tsx"]);
   });
 
+  test("uPlot belongs to the graph", () => {
+    const users = code.filter(({ text }) => imports(text).some((name) => name.startsWith("uplot")));
+    expect(users.map(({ path }) => path)).toEqual(["components/Graph.tsx"]);
+  });
+
   test("nothing but the poller asks again by itself", () => {
     expect(holding(/refetchInterval/)).toEqual([]);
     expect(holding(/setInterval/)).toEqual(["consoles/Terminal.tsx"]); // the console's keep-alive

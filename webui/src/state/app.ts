@@ -2,6 +2,7 @@ import { QueryClient } from "@tanstack/react-query";
 import { createContext, useContext } from "react";
 import { completeLogIn, logIn, renew } from "../api/access";
 import { client } from "../api/client";
+import type { Frame } from "../api/history";
 import { EventStream } from "./eventStream";
 import { Poller } from "./poller";
 import { Session } from "./session";
@@ -27,6 +28,8 @@ export interface App {
   toasts: Toasts;
   theme: ThemeChoice;
   taskDrawer: Store<DrawerState>;
+  /** How far back graphs show. */
+  frame: Store<Frame>;
   /** The guest form that is open. */
   createForm: Store<"vm" | "container" | null>;
   /** The dialog about the user's own account that is open. */
@@ -92,6 +95,7 @@ export function createApp(): App {
     toasts,
     theme: new ThemeChoice(),
     taskDrawer: new Store<DrawerState>({ open: false, upid: null }),
+    frame: new Store<Frame>("hour"),
     createForm: new Store<"vm" | "container" | null>(null),
     accountDialog: new Store<"password" | "factors" | null>(null),
     watchTask: (upid) => {

@@ -74,7 +74,7 @@ describe("Poller", () => {
     poller.setLive(true);
     await settled();
   }
-  function observe(name: string, meta: { live?: boolean | "fast" }) {
+  function observe(name: string, meta: { live?: boolean | "fast"; ageMs?: number }) {
     const queryFn = vi.fn(() => 1);
     const observer = new QueryObserver(queryClient, { queryKey: [name], queryFn, meta, staleTime: Infinity });
     return { queryFn, stop: observer.subscribe(() => undefined) };
@@ -110,6 +110,17 @@ describe("Poller", () => {
     const calls = [live, still, unseen].map(({ queryFn }) => queryFn.mock.calls.length);
     expect([(calls[0] ?? 0) > 1, calls[1], calls[2]]).toEqual([true, 1, 1]);
     for (const { stop } of [live, still]) stop();
+  });
+
+  test("leaves alone what is young enough", async () => {
+    nowMs = Date.now();
+    const { queryFn, stop } = observe("rows", { live: true, ageMs: 5000 });
+    await begin();
+    await nextTurn();
+    expect(queryFn).toHaveBeenCalledOnce();
+    await nextTurn();
+    expect(queryFn).toHaveBeenCalledTimes(2);
+    stop();
   });
 
   test("says when the server is away, keeps trying, and reads everything anew when it is back", async () => {

@@ -1,4 +1,4 @@
-import type { QueryClient } from "@tanstack/react-query";
+import type { Query, QueryClient } from "@tanstack/react-query";
 import { ApiError } from "../api/client";
 import type { Resource } from "../api/cluster";
 import type { LiveEvent } from "../api/events";
@@ -153,9 +153,10 @@ export class Poller {
   }
 
   private async refresh(pace: "live" | "fast"): Promise<void> {
-    await this.queryClient.refetchQueries(
-      { type: "active", predicate: ({ meta }) => meta?.live === "fast" || (pace === "live" && meta?.live === true) },
-      { cancelRefetch: false },
-    );
+    const nowMs = this.edge.nowMs();
+    const isDue = ({ meta, state }: Query) =>
+      (meta?.live === "fast" || (pace === "live" && meta?.live === true)) &&
+      (meta.ageMs === undefined || nowMs >= state.dataUpdatedAt + meta.ageMs);
+    await this.queryClient.refetchQueries({ type: "active", predicate: isDue }, { cancelRefetch: false });
   }
 }

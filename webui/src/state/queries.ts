@@ -6,6 +6,7 @@ import { type QueryClient, queryOptions } from "@tanstack/react-query";
 import { getNextId, getRecentTasks, getResources } from "../api/cluster";
 import { getFactors } from "../api/factors";
 import { type GuestRef, getGuestConfig, getGuestStatus } from "../api/guests";
+import { type Frame, getHistory, type HistoryOf } from "../api/history";
 import { getPending } from "../api/hardware";
 import { getMigration } from "../api/moves";
 import { getNodeStatus } from "../api/nodes";
@@ -17,12 +18,27 @@ import { keys } from "./queryKeys";
 
 declare module "@tanstack/react-query" {
   interface Register {
-    queryMeta: { live?: boolean | "fast" };
+    queryMeta: {
+      live?: boolean | "fast";
+      /** Not before it is so old. */
+      ageMs?: number;
+    };
   }
 }
 
 const live = { live: true };
 const fast = { live: "fast" } as const;
+
+/** Rows come each minute, of longer frames every half hour and more. */
+const historyAgeMs = (frame: Frame) => (frame === "hour" || frame === "day" ? 60_000 : 1_800_000);
+
+export const historyQuery = (of: HistoryOf, frame: Frame) =>
+  queryOptions({
+    queryKey: keys.history(of, frame),
+    queryFn: () => getHistory(of, frame),
+    meta: { live: true, ageMs: historyAgeMs(frame) },
+    staleTime: historyAgeMs(frame),
+  });
 
 /** The poller alone refreshes these two. */
 export const resourcesQuery = () =>
