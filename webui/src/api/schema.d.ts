@@ -327,6 +327,16 @@ export interface Methods {
       [key: string]: unknown;
     };
   };
+  "GET /nodes/{node}/rrddata": {
+    params: {
+      cf?: "AVERAGE" | "MAX";
+      node: string;
+      timeframe: "hour" | "day" | "week" | "month" | "year" | "decade";
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
+  };
   "GET /nodes/{node}/tasks": {
     params: {
       errors?: boolean;
@@ -432,6 +442,17 @@ export interface Methods {
       type: string;
       used?: Num;
     };
+  };
+  "GET /nodes/{node}/storage/{storage}/rrddata": {
+    params: {
+      cf?: "AVERAGE" | "MAX";
+      node: string;
+      storage: string;
+      timeframe: "hour" | "day" | "week" | "month" | "year";
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
   };
   "GET /nodes/{node}/storage/{storage}/content": {
     params: {
@@ -728,6 +749,17 @@ export interface Methods {
       uptime?: Num;
       vmid: Num;
     };
+  };
+  "GET /nodes/{node}/qemu/{vmid}/rrddata": {
+    params: {
+      cf?: "AVERAGE" | "MAX";
+      node: string;
+      timeframe: "hour" | "day" | "week" | "month" | "year";
+      vmid: number;
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
   };
   "POST /nodes/{node}/qemu/{vmid}/status/start": {
     params: {
@@ -1058,6 +1090,17 @@ export interface Methods {
       uptime?: Num;
       vmid: Num;
     };
+  };
+  "GET /nodes/{node}/lxc/{vmid}/rrddata": {
+    params: {
+      cf?: "AVERAGE" | "MAX";
+      node: string;
+      timeframe: "hour" | "day" | "week" | "month" | "year";
+      vmid: number;
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
   };
   "POST /nodes/{node}/lxc/{vmid}/status/start": {
     params: {

@@ -1,8 +1,12 @@
-/** What can be read, as options for `useQuery`. `meta.live` entries are refreshed by the poller while a view shows them. */
+/**
+ * What can be read, as options for `useQuery`. `meta.live` entries are refreshed by the poller while a view shows them;
+ * `"fast"` ones change by themselves, without an event that tells it.
+ */
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
 import { getNextId, getRecentTasks, getResources } from "../api/cluster";
 import { getFactors } from "../api/factors";
 import { type GuestRef, getGuestConfig, getGuestStatus } from "../api/guests";
+import { type Frame, getHistory, type HistoryOf } from "../api/history";
 import { getPending } from "../api/hardware";
 import { getMigration } from "../api/moves";
 import { getNodeStatus } from "../api/nodes";
@@ -14,11 +18,27 @@ import { keys } from "./queryKeys";
 
 declare module "@tanstack/react-query" {
   interface Register {
-    queryMeta: { live?: boolean };
+    queryMeta: {
+      live?: boolean | "fast";
+      /** Not before it is so old. */
+      ageMs?: number;
+    };
   }
 }
 
 const live = { live: true };
+const fast = { live: "fast" } as const;
+
+/** Rows come each minute, of longer frames every half hour and more. */
+const historyAgeMs = (frame: Frame) => (frame === "hour" || frame === "day" ? 60_000 : 1_800_000);
+
+export const historyQuery = (of: HistoryOf, frame: Frame) =>
+  queryOptions({
+    queryKey: keys.history(of, frame),
+    queryFn: () => getHistory(of, frame),
+    meta: { live: true, ageMs: historyAgeMs(frame) },
+    staleTime: historyAgeMs(frame),
+  });
 
 /** The poller alone refreshes these two. */
 export const resourcesQuery = () =>
@@ -40,7 +60,7 @@ export const rolesQuery = () => queryOptions({ queryKey: keys.roles, queryFn: ge
 export const grantsQuery = () => queryOptions({ queryKey: keys.grants, queryFn: getGrants });
 
 export const nodeStatusQuery = (node: string) =>
-  queryOptions({ queryKey: keys.nodeStatus(node), queryFn: () => getNodeStatus(node), meta: live });
+  queryOptions({ queryKey: keys.nodeStatus(node), queryFn: () => getNodeStatus(node), meta: fast });
 
 export const nodeTasksQuery = (node: string, query: TaskQuery) =>
   queryOptions({ queryKey: keys.nodeTasks(node, query), queryFn: () => getNodeTasks(node, query) });
@@ -57,11 +77,11 @@ export const taskLogQuery = (queryClient: QueryClient, upid: string, running: bo
       const fresh = await getTaskLog(upid, known.at(-1)?.n ?? 0);
       return fresh.length > 0 ? [...known, ...fresh] : known;
     },
-    meta: { live: running },
+    meta: running ? fast : {},
   });
 
 export const guestStatusQuery = (guest: GuestRef) =>
-  queryOptions({ queryKey: keys.guestStatus(guest), queryFn: () => getGuestStatus(guest), meta: live });
+  queryOptions({ queryKey: keys.guestStatus(guest), queryFn: () => getGuestStatus(guest), meta: fast });
 
 export const guestConfigQuery = (guest: GuestRef) =>
   queryOptions({ queryKey: keys.guestConfig(guest), queryFn: () => getGuestConfig(guest), meta: live });
