@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { ACCESS_ROUTES } from "./access.mjs";
 import { HISTORY_ROUTES } from "./history.mjs";
+import { CLUSTER_ROUTES } from "./cluster.mjs";
 import { hardwareRoutes } from "./hardware.mjs";
 import { PEOPLE_ROUTES } from "./people.mjs";
 import { stateRoutes } from "./states.mjs";
@@ -230,6 +231,7 @@ export const ROUTES = {
   ...ACCESS_ROUTES,
   ...PEOPLE_ROUTES,
   ...HISTORY_ROUTES,
+  ...CLUSTER_ROUTES,
   "GET /version": () => ({
     version: "9.2.0",
     release: "9.2",

@@ -41,6 +41,12 @@ export function duration(seconds: number): string {
     .join(" ");
 }
 
+/** 0.00042 -> "0.42 ms"; two digits that count, whole numbers from ten on. */
+export function milliseconds(seconds: number): string {
+  const ms = Math.max(0, Number.isFinite(seconds) ? seconds * 1000 : 0);
+  return `${ms >= 10 ? Math.round(ms) : Number(ms.toPrecision(2))} ms`;
+}
+
 const dateTimeFormat = new Intl.DateTimeFormat(LANGUAGE, {
   year: "numeric",
   month: "short",
