@@ -242,7 +242,7 @@ def test_lxc_runs_a_container_in_a_container(site: Site, nest: Seen, tmp_path: P
 def around(site: Site, cell: Seen, nest: Seen) -> Surroundings:
     """Devices and a process of the host that the attempts are about."""
     host = site.host
-    host.ssh(f"cp /bin/sleep /run/{escapes.MARK} && systemd-run --unit {escapes.MARK} /run/{escapes.MARK} infinity")
+    host.ssh(f"cp /bin/sleep /root/{escapes.MARK} && systemd-run --unit {escapes.MARK} /root/{escapes.MARK} infinity")
     pid = int(host.ssh(f"systemctl show --property MainPID --value {escapes.MARK}"))
     other = host.ssh(f"findmnt -n -o SOURCE -N {nest.pid} /").strip()
     assert f"vm--{NEST}--disk" in other
