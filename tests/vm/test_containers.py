@@ -30,8 +30,8 @@ MIB = 1 << 20
 OUTSIDE = "/root/outside"
 GAME_ROUNDS = 150
 # Profiles of containers deny what these tests try; nothing else may be denied.
-DENIED_ELSEWHERE = f"{DENIED} | grep -v 'profile=\"lxc-' || true"
-# What is the host's own and no container may change: names, modes, owners, sizes and contents.
+DENIED_ELSEWHERE = f"{{ {DENIED}; }} | grep -v 'profile=\"lxc-' || true"
+# What is the host's own and no container may change: names, modes, owners and contents.
 _FIND = "find /etc /root /usr/local -xdev ! -name 'resolv.conf*' ! -path '/etc/lvm/*'"
 HOST_FILES = rf"{_FIND} -printf '%p %m %U %G %l\n' | sort; {_FIND} -type f -exec sha256sum {{}} + | sort"
 INNER = """
