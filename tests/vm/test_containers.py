@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 from imagebuild.vm import Firmware
 
-from tests.lib import linkgames, tinylinux
+from tests.lib import escapes, linkgames, tinylinux
 from tests.lib.apiclient import Api, eventually
-from tests.vm import escapes
-from tests.vm.escapes import Surroundings
+from tests.lib.escapes import Surroundings
 from tests.vm.harness import LVM, Host, Images, Lab, plugged
 from tests.vm.test_guests import DENIED
 
