@@ -27,6 +27,10 @@ HANDOVER_S: Final = 300
 # A node counts as gone for good when it was not seen for this long.
 OFFLINE_S: Final = 60
 
+# A node that is to be fenced and is a member again has so long to say that it was booted: cutting its power once more
+# could end the quorum, and so on for ever.
+RETURN_S: Final = 30
+
 # Rounds without anything to do after which locks are given back.
 MANAGER_IDLE_ROUNDS: Final = 90
 AGENT_IDLE_ROUNDS: Final = 60

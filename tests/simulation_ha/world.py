@@ -175,10 +175,10 @@ class World:
             if leaves_guests:
                 self.locks[name] = replace(held, left_guests=True)
 
-    def forget_left_guests(self, owner: str) -> None:
+    def forget_earlier_boot(self, owner: str) -> None:
         """A node that booted since has no guests left: its agent says so with its first word."""
         held = self.locks.get(agent_lock(owner))
-        if held and held.left_guests and held.boots != self.nodes[owner].boots:
+        if held and held.owner == owner and held.boots != self.nodes[owner].boots:
             del self.locks[agent_lock(owner)]
 
     # --- power

@@ -164,7 +164,7 @@ class AgentSide(_Side):
     def publish(self, publication: Publication) -> None:
         self._check_write()
         self.world.publications[self.node] = publication
-        self.world.forget_left_guests(self.node)
+        self.world.forget_earlier_boot(self.node)
 
     def can_publish(self) -> bool:
         return bool(self.world.publications)

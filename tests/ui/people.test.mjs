@@ -34,7 +34,7 @@ const field = (name) => dialog().locator(`#access-${name}`);
 const go = (path) => page.goto(`${target.url}/#${path}`);
 
 test("a user is made; refusals stand at their fields", async () => {
-  await page.getByRole("link", { name: "Users and permissions" }).click();
+  await page.getByRole("tab", { name: "Users and permissions" }).click();
   await row("root@pam").waitFor();
   await button("Add user").click();
   await field("id").fill("no realm");

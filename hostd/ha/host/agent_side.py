@@ -59,7 +59,7 @@ class AgentSide(Side):
         wire |= {"boot": self.around.locks.boot, "ended": dict(self._ended_guests())}
         with store_errors():
             if first and self.around.locks.forget_earlier_boot(agent_lock(self.node)):
-                log.info("guests that were left uncovered ended when this node was booted")
+                log.info("the lock of before this node was booted is given back: its guests ended then")
             data = json.dumps(wire, sort_keys=True, separators=(",", ":")).encode()
             self.store.write(path, data, actor=_ACTOR)
         self._published, self._published_s = publication, now_s

@@ -2,6 +2,8 @@
 // caller) and returns the data, or {data, total}; it throws {status, message, errors}.
 import { randomBytes } from "node:crypto";
 import { ACCESS_ROUTES } from "./access.mjs";
+import { HISTORY_ROUTES } from "./history.mjs";
+import { CLUSTER_ROUTES } from "./cluster.mjs";
 import { hardwareRoutes } from "./hardware.mjs";
 import { PEOPLE_ROUTES } from "./people.mjs";
 import { stateRoutes } from "./states.mjs";
@@ -228,6 +230,8 @@ function guestRoutes(kind, consoleRoutes) {
 export const ROUTES = {
   ...ACCESS_ROUTES,
   ...PEOPLE_ROUTES,
+  ...HISTORY_ROUTES,
+  ...CLUSTER_ROUTES,
   "GET /version": () => ({
     version: "9.2.0",
     release: "9.2",

@@ -319,6 +319,14 @@ def test_before_a_node_is_lost(ha: Site, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "ct:102" in [row["subject"] for row in data(ha.get(f"{HA}/preflight?rule=home"))]
 
 
+def test_a_guest_is_judged_before_it_is_looked_after(ha: Site) -> None:
+    ha.store.write("nodes/alpha/lxc/102.conf", b"rootfs: local:102/vm-102-disk-0.raw,size=1G\n")
+    rows = data(ha.get(f"{HA}/preflight?sid=ct:102"))
+    assert "local_disks" in [row["code"] for row in rows if row["subject"] == "ct:102"]
+    assert data(ha.get(f"{HA}/preflight")) == [], "it is still none"
+    assert data(ha.get(f"{HA}/preflight?sid=ct:999")) == [], "there is no such guest"
+
+
 def test_a_status_that_cannot_be_read_stands_in_no_change_s_way(ha: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eventlog, "append", lambda event: pytest.fail("nothing is known"))
     ha.store.mkdir("ha", parents=True)

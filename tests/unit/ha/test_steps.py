@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hostd.ha import agent, agentjobs, crm, jobs, manager
-from hostd.ha.budget import MANAGER_LOCK, REPLY_S, agent_lock
+from hostd.ha.budget import MANAGER_LOCK, REPLY_S, RETURN_S, agent_lock
 from hostd.ha.config import Options, Resource
 from hostd.ha.env import Job, StoreFailed
 from hostd.ha.states import (
@@ -287,6 +287,29 @@ def test_the_lock_of_a_node_off_by_a_fence_device_is_seized() -> None:
     memory = manager.step(memory, site.crm)
     assert memory.status.services["vm:100"].node in ("n1", "n2")
     assert site.world.locks[agent_lock("n3")].owner == "n1"
+
+
+def test_a_node_that_is_back_is_not_shot_before_its_agent_could_say_that_it_was_booted() -> None:
+    """Two nodes of three are left: whoever shoots the other has no quorum to go on with."""
+    fenced = replace(RUNS, node="n3", state=ServiceState.FENCE)
+    site = Site(replace(VM, node="n3"), vm_100=fenced)
+    site.world.fence_devices = True
+    site.world.take_lock(agent_lock("n3"), "n3")
+    site.world.status = replace(site.world.status, nodes={**site.world.status.nodes, "n3": NodeState.FENCE})
+    asked: list[str] = []
+    site.crm.is_powered_off = lambda node: bool(asked.append(node))  # type: ignore[method-assign]
+    memory = manager.step(manager.begin(site.world.status, site.crm), site.crm)
+    site.world.time_s += RETURN_S - 1
+    memory = manager.step(memory, site.crm)
+    assert asked == []
+    site.world.time_s += 1
+    assert manager.step(memory, site.crm).status.nodes["n3"] is NodeState.FENCE
+    assert asked == ["n3"], "an agent that says nothing is none"
+
+    site.world.nodes["n3"].boots += 1
+    site.world.forget_earlier_boot("n3")
+    assert manager.step(memory, site.crm).status.services["vm:100"].state is not ServiceState.FENCE
+    assert asked == ["n3"]
 
 
 def test_a_clock_that_went_back_does_not_keep_a_dead_node() -> None:

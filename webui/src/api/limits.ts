@@ -16,6 +16,64 @@ export const limits: Readonly<Record<string, Limits>> = {
       "maxLength": 64
     }
   },
+  "POST /cluster/config": {
+    "clustername": {
+      "maxLength": 15
+    },
+    "nodeid": {
+      "minimum": 1
+    },
+    "token-coefficient": {
+      "minimum": 0,
+      "default": 125
+    },
+    "votes": {
+      "minimum": 1
+    }
+  },
+  "PUT /cluster/config/join": {
+    "nodeid": {
+      "minimum": 1
+    },
+    "token": {
+      "maxLength": 4096
+    },
+    "votes": {
+      "minimum": 0
+    }
+  },
+  "POST /cluster/ha/resources": {
+    "comment": {
+      "maxLength": 4096
+    },
+    "failback": {
+      "default": 1
+    },
+    "max_relocate": {
+      "minimum": 0,
+      "default": 1
+    },
+    "max_restart": {
+      "minimum": 0,
+      "default": 1
+    },
+    "state": {
+      "enum": [
+        "started",
+        "stopped",
+        "enabled",
+        "disabled",
+        "ignored"
+      ],
+      "default": "started"
+    },
+    "type": {
+      "enum": [
+        "ct",
+        "vm"
+      ]
+    }
+  },
   "POST /nodes/{node}/qemu": {
     "acpi": {
       "default": 1

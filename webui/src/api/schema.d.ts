@@ -266,6 +266,293 @@ export interface Methods {
       upid: string;
     }>;
   };
+  "GET /cluster/status": {
+    params: Record<never, never>;
+    returns: Array<{
+      health?: {
+        [key: string]: unknown;
+      };
+      id: string;
+      ip?: string;
+      level?: string;
+      local?: Bool;
+      name: string;
+      nodeid?: Num;
+      nodes?: Num;
+      online?: Bool;
+      quorate?: Bool;
+      type: string;
+      version?: Num;
+    }>;
+  };
+  "GET /cluster/config/nodes": {
+    params: Record<never, never>;
+    returns: Array<{
+      node: string;
+    }>;
+  };
+  "DELETE /cluster/config/nodes/{node}": {
+    params: {
+      node: string;
+    };
+    returns: null;
+  };
+  "GET /cluster/config/qdevice": {
+    params: Record<never, never>;
+    returns: {
+      [key: string]: unknown;
+    };
+  };
+  "POST /cluster/config": {
+    params: {
+      clustername: string;
+      [key: `link${number}`]: string;
+      nodeid?: number;
+      "token-coefficient"?: number;
+      votes?: number;
+    };
+    returns: string;
+  };
+  "PUT /cluster/config/join": {
+    params: {
+      force?: boolean;
+      [key: `link${number}`]: string;
+      nodeid?: number;
+      token: string;
+      votes?: number;
+    };
+    returns: string;
+  };
+  "GET /cluster/config/jointoken": {
+    params: Record<never, never>;
+    returns: Array<{
+      by: string;
+      created: Num;
+      expires: Num;
+      id: string;
+      node?: string;
+    }>;
+  };
+  "POST /cluster/config/jointoken": {
+    params: {
+      expires?: number;
+    };
+    returns: {
+      expires: Num;
+      id: string;
+      token: string;
+    };
+  };
+  "DELETE /cluster/config/jointoken/{id}": {
+    params: {
+      id: string;
+    };
+    returns: null;
+  };
+  "GET /cluster/ha/status/current": {
+    params: Record<never, never>;
+    returns: Array<{
+      "armed-state"?: string;
+      crm_state?: string;
+      failback?: Bool;
+      id: string;
+      max_relocate?: Num;
+      max_restart?: Num;
+      node: string;
+      quorate?: Bool;
+      request_state?: string;
+      resource_mode?: string;
+      sid?: string;
+      state?: string;
+      status: string;
+      timestamp?: Num;
+      type: string;
+      watchdog?: string;
+    }>;
+  };
+  "GET /cluster/ha/status/manager_status": {
+    params: Record<never, never>;
+    returns: {
+      [key: string]: unknown;
+    };
+  };
+  "POST /cluster/ha/status/arm-ha": {
+    params: Record<never, never>;
+    returns: null;
+  };
+  "POST /cluster/ha/status/disarm-ha": {
+    params: {
+      "resource-mode": "freeze" | "ignore";
+    };
+    returns: null;
+  };
+  "GET /cluster/ha/resources": {
+    params: {
+      type?: "ct" | "vm";
+    };
+    returns: Array<{
+      sid: string;
+      type: string;
+    }>;
+  };
+  "POST /cluster/ha/resources": {
+    params: {
+      comment?: string;
+      failback?: boolean;
+      group?: string;
+      max_relocate?: number;
+      max_restart?: number;
+      sid: string;
+      state?: "started" | "stopped" | "enabled" | "disabled" | "ignored";
+      type?: "ct" | "vm";
+    };
+    returns: null;
+  };
+  "PUT /cluster/ha/resources/{sid}": {
+    params: {
+      comment?: string;
+      delete?: string;
+      digest?: string;
+      failback?: boolean;
+      group?: string;
+      max_relocate?: number;
+      max_restart?: number;
+      sid: string;
+      state?: "started" | "stopped" | "enabled" | "disabled" | "ignored";
+    };
+    returns: null;
+  };
+  "DELETE /cluster/ha/resources/{sid}": {
+    params: {
+      purge?: boolean;
+      sid: string;
+    };
+    returns: null;
+  };
+  "POST /cluster/ha/resources/{sid}/migrate": {
+    params: {
+      node: string;
+      sid: string;
+    };
+    returns: {
+      "blocking-resources"?: Array<{
+        cause: string;
+        sid: string;
+      }>;
+      "comigrated-resources"?: Array<string>;
+      "requested-node": string;
+      sid: string;
+    };
+  };
+  "POST /cluster/ha/resources/{sid}/relocate": {
+    params: {
+      node: string;
+      sid: string;
+    };
+    returns: {
+      "blocking-resources"?: Array<{
+        cause: string;
+        sid: string;
+      }>;
+      "comigrated-resources"?: Array<string>;
+      "requested-node": string;
+      sid: string;
+    };
+  };
+  "GET /cluster/ha/rules": {
+    params: {
+      resource?: string;
+      type?: "node-affinity" | "resource-affinity";
+    };
+    returns: Array<{
+      rule: string;
+    }>;
+  };
+  "POST /cluster/ha/rules": {
+    params: {
+      affinity?: "positive" | "negative";
+      comment?: string;
+      disable?: boolean;
+      nodes?: string;
+      resources?: string;
+      rule: string;
+      strict?: boolean;
+      type: "node-affinity" | "resource-affinity";
+    };
+    returns: null;
+  };
+  "PUT /cluster/ha/rules/{rule}": {
+    params: {
+      affinity?: "positive" | "negative";
+      comment?: string;
+      delete?: string;
+      digest?: string;
+      disable?: boolean;
+      nodes?: string;
+      resources?: string;
+      rule: string;
+      strict?: boolean;
+      type: "node-affinity" | "resource-affinity";
+    };
+    returns: null;
+  };
+  "DELETE /cluster/ha/rules/{rule}": {
+    params: {
+      rule: string;
+    };
+    returns: null;
+  };
+  "GET /cluster/ha/preflight": {
+    params: {
+      rule?: string;
+      sid?: string;
+    };
+    returns: Array<{
+      advice: string;
+      code: string;
+      severity: string;
+      subject: string;
+      text: string;
+    }>;
+  };
+  "GET /cluster/ha/incidents": {
+    params: Record<never, never>;
+    returns: Array<{
+      about: string;
+      begun: Num;
+      closed?: Num;
+      incident: string;
+      pending: Num;
+      returned?: Num;
+      services: Num;
+      state: string;
+      subject: string;
+      title: string;
+    }>;
+  };
+  "GET /cluster/ha/incidents/{incident}": {
+    params: {
+      incident: string;
+    };
+    returns: {
+      about: string;
+      begun: Num;
+      closed?: Num;
+      first: string;
+      incident: string;
+      pending: Num;
+      returned?: Num;
+      seen: Array<{
+        [key: string]: unknown;
+      }>;
+      services: Num;
+      state: string;
+      subject: string;
+      summary: Array<string>;
+      timeline: Array<string>;
+      title: string;
+    };
+  };
   "GET /nodes/{node}/status": {
     params: {
       node: string;
@@ -326,6 +613,16 @@ export interface Methods {
       wait: Num;
       [key: string]: unknown;
     };
+  };
+  "GET /nodes/{node}/rrddata": {
+    params: {
+      cf?: "AVERAGE" | "MAX";
+      node: string;
+      timeframe: "hour" | "day" | "week" | "month" | "year" | "decade";
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
   };
   "GET /nodes/{node}/tasks": {
     params: {
@@ -432,6 +729,17 @@ export interface Methods {
       type: string;
       used?: Num;
     };
+  };
+  "GET /nodes/{node}/storage/{storage}/rrddata": {
+    params: {
+      cf?: "AVERAGE" | "MAX";
+      node: string;
+      storage: string;
+      timeframe: "hour" | "day" | "week" | "month" | "year";
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
   };
   "GET /nodes/{node}/storage/{storage}/content": {
     params: {
@@ -728,6 +1036,17 @@ export interface Methods {
       uptime?: Num;
       vmid: Num;
     };
+  };
+  "GET /nodes/{node}/qemu/{vmid}/rrddata": {
+    params: {
+      cf?: "AVERAGE" | "MAX";
+      node: string;
+      timeframe: "hour" | "day" | "week" | "month" | "year";
+      vmid: number;
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
   };
   "POST /nodes/{node}/qemu/{vmid}/status/start": {
     params: {
@@ -1058,6 +1377,17 @@ export interface Methods {
       uptime?: Num;
       vmid: Num;
     };
+  };
+  "GET /nodes/{node}/lxc/{vmid}/rrddata": {
+    params: {
+      cf?: "AVERAGE" | "MAX";
+      node: string;
+      timeframe: "hour" | "day" | "week" | "month" | "year";
+      vmid: number;
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
   };
   "POST /nodes/{node}/lxc/{vmid}/status/start": {
     params: {

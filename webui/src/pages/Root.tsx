@@ -38,6 +38,7 @@ export function Root() {
     <Routes>
       <Route element={<Shell />}>
         <Route index element={<DatacenterPage />} />
+        <Route path="datacenter/:tab" element={<DatacenterPage />} />
         <Route path="nodes/:node/:tab?" element={<NodePage />} />
         <Route path="nodes/:node/storage/:storage" element={<StoragePage />} />
         <Route path="vms/:vmid/:tab?" element={<GuestPage kind="qemu" />} />

@@ -8,6 +8,8 @@ interface GuestLike {
 
 export const urls = {
   datacenter: "/",
+  datacenterTab: (tab: string): string =>
+    tab === "summary" ? urls.datacenter : tab === "access" ? urls.access() : `/datacenter/${tab}`,
   node: (node: string, tab = "") => `/nodes/${encodeURIComponent(node)}${tab && `/${tab}`}`,
   guest: ({ kind, vmid }: GuestLike, tab = "") =>
     `/${kind === "qemu" ? "vms" : "containers"}/${vmid}${tab && `/${tab}`}`,
@@ -36,4 +38,9 @@ export function resourceIdOfPath(pathname: string): string | null {
   if (area === "containers" && first) return `lxc/${first}`;
   if (area !== "nodes" || !first) return null;
   return second === "storage" && third ? `storage/${first}/${third}` : `node/${first}`;
+}
+
+/** Is the address one of the whole cluster's views? */
+export function isDatacenter(pathname: string): boolean {
+  return pathname === urls.datacenter || /^\/(datacenter|access)(\/|$)/.test(pathname);
 }

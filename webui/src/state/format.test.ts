@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, duration, fraction, percent } from "./format";
+import { bytes, duration, fraction, milliseconds, percent } from "./format";
 
 test.each([
   [0, "0 B"],
@@ -32,6 +32,14 @@ test.each([
   [93784, "1 d 2 h"],
   [86405, "1 d"],
 ])("duration(%d) is %s", (value, text) => expect(duration(value)).toBe(text));
+
+test.each([
+  [0, "0 ms"],
+  [0.000_42, "0.42 ms"],
+  [0.003_456, "3.5 ms"],
+  [0.0123, "12 ms"],
+  [-1, "0 ms"],
+])("milliseconds(%d) is %s", (value, text) => expect(milliseconds(value)).toBe(text));
 
 test("fraction stays between nothing and all", () => {
   expect([fraction(1, 4), fraction(5, 4), fraction(-1, 4), fraction(1, 0)]).toEqual([0.25, 1, 0, 0]);

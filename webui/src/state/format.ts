@@ -41,6 +41,12 @@ export function duration(seconds: number): string {
     .join(" ");
 }
 
+/** 0.00042 -> "0.42 ms"; two digits that count, whole numbers from ten on. */
+export function milliseconds(seconds: number): string {
+  const ms = Math.max(0, Number.isFinite(seconds) ? seconds * 1000 : 0);
+  return `${ms >= 10 ? Math.round(ms) : Number(ms.toPrecision(2))} ms`;
+}
+
 const dateTimeFormat = new Intl.DateTimeFormat(LANGUAGE, {
   year: "numeric",
   month: "short",
@@ -60,6 +66,18 @@ const timeFormat = new Intl.DateTimeFormat(LANGUAGE, {
 /** Unix seconds -> local date and time. */
 export function dateTime(seconds: number): string {
   return dateTimeFormat.format(new Date(seconds * 1000));
+}
+
+const minuteFormat = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const dayFormat = new Intl.DateTimeFormat(LANGUAGE, { month: "short", day: "2-digit" });
+const monthFormat = new Intl.DateTimeFormat(LANGUAGE, { year: "numeric", month: "short" });
+
+const DAY_S = 86_400;
+
+/** A moment on the axis of a graph that spans so many seconds. */
+export function axisMark(seconds: number, spanS: number): string {
+  const format = spanS <= 2 * DAY_S ? minuteFormat : spanS <= 60 * DAY_S ? dayFormat : monthFormat;
+  return format.format(new Date(seconds * 1000));
 }
 
 /** Unix milliseconds -> local time of day. */

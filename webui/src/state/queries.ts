@@ -1,9 +1,16 @@
-/** What can be read, as options for `useQuery`. `meta.live` entries are refreshed by the poller while a view shows them. */
+/**
+ * What can be read, as options for `useQuery`. `meta.live` entries are refreshed by the poller while a view shows them;
+ * `"fast"` ones change by themselves, without an event that tells it.
+ */
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
 import { getNextId, getRecentTasks, getResources } from "../api/cluster";
 import { getFactors } from "../api/factors";
 import { type GuestRef, getGuestConfig, getGuestStatus } from "../api/guests";
+import { getFindings, getHaStatus, getIncident, getIncidents } from "../api/ha";
+import { getRules } from "../api/haRules";
 import { getPending } from "../api/hardware";
+import { type Frame, getHistory, type HistoryOf } from "../api/history";
+import { getJoinTokens, getMembership, getNodeConfigs, getWitness } from "../api/membership";
 import { getMigration } from "../api/moves";
 import { getNodeStatus } from "../api/nodes";
 import { getGrants, getGroups, getRoles, getUsers } from "../api/people";
@@ -14,11 +21,27 @@ import { keys } from "./queryKeys";
 
 declare module "@tanstack/react-query" {
   interface Register {
-    queryMeta: { live?: boolean };
+    queryMeta: {
+      live?: boolean | "fast";
+      /** Not before it is so old. */
+      ageMs?: number;
+    };
   }
 }
 
 const live = { live: true };
+const fast = { live: "fast" } as const;
+
+/** Rows come each minute, of longer frames every half hour and more. */
+const historyAgeMs = (frame: Frame) => (frame === "hour" || frame === "day" ? 60_000 : 1_800_000);
+
+export const historyQuery = (of: HistoryOf, frame: Frame) =>
+  queryOptions({
+    queryKey: keys.history(of, frame),
+    queryFn: () => getHistory(of, frame),
+    meta: { live: true, ageMs: historyAgeMs(frame) },
+    staleTime: historyAgeMs(frame),
+  });
 
 /** The poller alone refreshes these two. */
 export const resourcesQuery = () =>
@@ -39,8 +62,28 @@ export const groupsQuery = () => queryOptions({ queryKey: keys.groups, queryFn: 
 export const rolesQuery = () => queryOptions({ queryKey: keys.roles, queryFn: getRoles });
 export const grantsQuery = () => queryOptions({ queryKey: keys.grants, queryFn: getGrants });
 
+export const membershipQuery = () => queryOptions({ queryKey: keys.membership, queryFn: getMembership, meta: live });
+
+/** Nodes and tokens change when a host joins, which nothing here announces. */
+export const nodeConfigsQuery = () => queryOptions({ queryKey: keys.nodeConfigs, queryFn: getNodeConfigs, meta: live });
+export const joinTokensQuery = () => queryOptions({ queryKey: keys.joinTokens, queryFn: getJoinTokens, meta: live });
+
+/** Starts a program on the node. */
+export const witnessQuery = () => queryOptions({ queryKey: keys.witness, queryFn: getWitness });
+
+export const haStatusQuery = () => queryOptions({ queryKey: keys.haStatus, queryFn: getHaStatus, meta: live });
+export const rulesQuery = () => queryOptions({ queryKey: keys.rules, queryFn: getRules });
+
+/** Looks at every guest's disks and every link; asked when a view opens, after changes, and by its button. */
+export const findingsQuery = (sid: string) =>
+  queryOptions({ queryKey: keys.findings(sid), queryFn: () => getFindings(sid) });
+
+export const incidentsQuery = () => queryOptions({ queryKey: keys.incidents, queryFn: getIncidents });
+export const incidentQuery = (id: string) =>
+  queryOptions({ queryKey: keys.incident(id), queryFn: () => getIncident(id) });
+
 export const nodeStatusQuery = (node: string) =>
-  queryOptions({ queryKey: keys.nodeStatus(node), queryFn: () => getNodeStatus(node), meta: live });
+  queryOptions({ queryKey: keys.nodeStatus(node), queryFn: () => getNodeStatus(node), meta: fast });
 
 export const nodeTasksQuery = (node: string, query: TaskQuery) =>
   queryOptions({ queryKey: keys.nodeTasks(node, query), queryFn: () => getNodeTasks(node, query) });
@@ -57,11 +100,11 @@ export const taskLogQuery = (queryClient: QueryClient, upid: string, running: bo
       const fresh = await getTaskLog(upid, known.at(-1)?.n ?? 0);
       return fresh.length > 0 ? [...known, ...fresh] : known;
     },
-    meta: { live: running },
+    meta: running ? fast : {},
   });
 
 export const guestStatusQuery = (guest: GuestRef) =>
-  queryOptions({ queryKey: keys.guestStatus(guest), queryFn: () => getGuestStatus(guest), meta: live });
+  queryOptions({ queryKey: keys.guestStatus(guest), queryFn: () => getGuestStatus(guest), meta: fast });
 
 export const guestConfigQuery = (guest: GuestRef) =>
   queryOptions({ queryKey: keys.guestConfig(guest), queryFn: () => getGuestConfig(guest), meta: live });

@@ -1,5 +1,6 @@
 /** The name of every cache entry. A prefix of a key names all entries below it (used to invalidate). */
 import type { GuestRef } from "../api/guests";
+import type { Frame, HistoryOf } from "../api/history";
 import type { TaskQuery } from "../api/tasks";
 
 export const keys = {
@@ -11,8 +12,21 @@ export const keys = {
   groups: ["people", "groups"],
   roles: ["people", "roles"],
   grants: ["people", "grants"],
+  cluster: ["cluster"],
+  membership: ["cluster", "membership"],
+  nodeConfigs: ["cluster", "nodes"],
+  witness: ["cluster", "witness"],
+  joinTokens: ["cluster", "join-tokens"],
+  ha: ["ha"],
+  haStatus: ["ha", "status"],
+  rules: ["ha", "rules"],
+  findings: (sid: string) => ["ha", "findings", sid],
+  incidents: ["ha", "incidents"],
+  incident: (id: string) => ["ha", "incidents", id],
   nextId: ["next-id"],
+  node: (node: string) => ["node", node],
   nodeStatus: (node: string) => ["node", node, "status"],
+  history: (of: HistoryOf, frame: Frame) => ["history", of, frame],
   nodeTasks: (node: string, query: TaskQuery) => ["node-tasks", node, query],
   allNodeTasks: ["node-tasks"],
   task: (upid: string) => ["task", upid],

@@ -21,6 +21,10 @@ describe("taskChanges", () => {
 });
 
 describe("keysTouchedBy", () => {
+  test("a task of the cluster touches what is known of it", () => {
+    expect(keysTouchedBy(task("u", "ok", "clustercreate", "lab"))).toContainEqual(["cluster"]);
+  });
+
   test("a guest's task touches the guest", () => {
     expect(keysTouchedBy(task("u", "ok"))).toEqual([["node-tasks"], ["task", "u"], ["guest", "100"]]);
   });

@@ -38,7 +38,11 @@ _PRIORITIES: Final = {Severity.ERROR: 3, Severity.WARNING: 4, Severity.INFO: 6}
 class PreflightParams:
     """About what."""
 
-    sid: str = param(SID, default="", doc="Only what concerns this service, and all nodes.")
+    sid: str = param(
+        SID,
+        default="",
+        doc="Only what concerns this service, and all nodes; a guest that is none yet as if it were one.",
+    )
     rule: str = param(CONFIG_ID, default="", doc="Only what concerns this rule and its services, and all nodes.")
 
 
@@ -62,8 +66,11 @@ def index(ctx: Context, p: PreflightParams) -> object:
 
 
 def findings(ctx: Context, *, sids: Collection[str] = (), rule: str = "") -> list[Finding]:
-    """What concerns some services or a rule with its services, and the cluster."""
-    known = facts(ctx)
+    """What concerns some services or a rule with its services, and the cluster.
+
+    Guests that nobody looks after yet are judged as if they were.
+    """
+    known = facts(ctx, sids)
     of_rule = next((each.resources for each in known.rules if each.id == rule), frozenset[str]())
     return preflight.about(preflight.check(known), {*sids, *of_rule, f"rule:{rule}"})
 
@@ -108,12 +115,16 @@ def _to_log(ctx: Context, found: Iterable[Finding]) -> None:
 # --- what is known
 
 
-def facts(ctx: Context) -> Facts:
-    """All that this node knows by its copy of the tree, and how its daemons feel the cluster. Raises HostError."""
+def facts(ctx: Context, also: Collection[str] = ()) -> Facts:
+    """All that this node knows by its copy of the tree, and how its daemons feel the cluster. Raises HostError.
+
+    ``also``: guests that count as services even if they are none.
+    """
     mirror = ctx.mirror
     status, nodes = stored.manager_status(mirror), node_names(ctx)
-    resources, groups = stored.resources(mirror), stored.groups(mirror)
-    given = stored.rules_of(mirror)
+    groups, given, homes = stored.groups(mirror), stored.rules_of(mirror), stored.guests(mirror)
+    asked = {sid: Resource(sid=sid, node=homes[sid].node) for sid in also if sid in homes}
+    resources = asked | stored.resources(mirror)
     return Facts(
         asked=ctx.node,
         nodes=_nodes(ctx, status),

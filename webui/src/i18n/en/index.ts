@@ -1,9 +1,22 @@
 import { account } from "./account";
+import { cluster } from "./cluster";
 import { common } from "./common";
+import { graphs } from "./graphs";
 import { guests } from "./guests";
 import { guestStates } from "./guestStates";
+import { ha } from "./ha";
 import { nodes } from "./nodes";
 import { people } from "./people";
 
 /** The English catalogue; other languages have the same keys. */
-export const en = { ...account, ...common, ...guests, ...guestStates, ...nodes, ...people } as const;
+export const en = {
+  ...account,
+  ...cluster,
+  ...common,
+  ...graphs,
+  ...guests,
+  ...guestStates,
+  ...ha,
+  ...nodes,
+  ...people,
+} as const;

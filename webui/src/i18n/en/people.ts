@@ -1,6 +1,5 @@
 /** Users, API tokens, roles, permissions. */
 export const people = {
-  access: "Users and permissions",
   "access.users": "Users",
   "access.tokens": "API tokens",
   "access.roles": "Roles",
@@ -36,11 +35,7 @@ export const people = {
   "token.separateHelp": "It then can do nothing until it has permissions. Otherwise it can do all that its user can.",
   "token.removeText": "Programs that use this token are refused from now on.",
   "token.secretTitle": "Secret of the token",
-  "token.once": "This secret is shown now and never again.",
   "token.header": "As a header of requests",
-  "token.copy": "Copy",
-  "token.copied": "Copied",
-  "token.close": "Close",
 
   "role.id": "Role",
   "role.privileges": "Privileges",

@@ -1,8 +1,8 @@
 import { PageSection } from "@patternfly/react-core";
 import { useParams } from "react-router";
 import { t } from "../../i18n";
-import { PageHeader } from "../common/PageHeader";
 import { RouteTabs } from "../common/RouteTabs";
+import { DatacenterHeader } from "../datacenter/DatacenterHeader";
 import { NotFoundPage } from "../notfound/NotFoundPage";
 import { urls } from "../urls";
 import { GrantsTab } from "./GrantsTab";
@@ -23,12 +23,9 @@ export default function AccessPage() {
   const tabs = (Object.keys(VIEWS) as Tab[]).map((key) => ({ key, label: t(`access.${key}`) }));
   return (
     <>
-      <PageHeader
-        above={[{ label: t("datacenter"), to: urls.datacenter }]}
-        title={t("access")}
-        tabs={<RouteTabs tabs={tabs} active={tab} urlOf={urls.access} />}
-      />
+      <DatacenterHeader active="access" />
       <PageSection isFilled>
+        <RouteTabs tabs={tabs} active={tab} urlOf={urls.access} isSecondary />
         <View />
       </PageSection>
     </>

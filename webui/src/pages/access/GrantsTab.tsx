@@ -4,8 +4,9 @@ import { ItemList } from "../../components/ItemList";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
 import { grantsQuery, groupsQuery, rolesQuery, usersQuery } from "../../state/queries";
-import { AccessForm } from "./AccessForm";
-import { RemoveItem } from "./RemoveItem";
+import { keys } from "../../state/queryKeys";
+import { FormButton } from "../common/FormButton";
+import { RemoveItemButton } from "../common/RemoveItemButton";
 
 export function GrantsTab() {
   const { data, error, refetch } = useQuery(grantsQuery());
@@ -29,13 +30,14 @@ export function GrantsTab() {
       actions={(grant) => {
         const what = { role: grant.role, holder: grant.holder, path: grant.path };
         return (
-          <RemoveItem
+          <RemoveItemButton
+            touches={keys.people}
             label={t("grant.remove", what)}
             title={t("grant.removeTitle")}
             remove={() => setGrant(grant, false)}
           >
             <p className="hf-break">{t("grant.removeText", what)}</p>
-          </RemoveItem>
+          </RemoveItemButton>
         );
       }}
     />
@@ -54,7 +56,9 @@ function AddGrant() {
       .map(({ id }) => ({ value: `token ${id}`, label: t("grant.token", { name: id }) })),
   ];
   return (
-    <AccessForm
+    <FormButton
+      id="access"
+      touches={keys.people}
       label={t("grant.add")}
       submitLabel={t("add")}
       values={{ path: "/", holder: holders[0]?.value ?? "", role: roles[0]?.id ?? "", propagate: "1" }}

@@ -5,8 +5,9 @@ import { ItemList } from "../../components/ItemList";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
 import { rolesQuery } from "../../state/queries";
-import { AccessForm } from "./AccessForm";
-import { RemoveItem } from "./RemoveItem";
+import { keys } from "../../state/queryKeys";
+import { FormButton } from "../common/FormButton";
+import { RemoveItemButton } from "../common/RemoveItemButton";
 
 export function RolesTab() {
   const { data, error, refetch } = useQuery(rolesQuery());
@@ -29,13 +30,14 @@ export function RolesTab() {
         role.builtIn ? (
           <Label isCompact>{t("role.builtIn")}</Label>
         ) : (
-          <RemoveItem
+          <RemoveItemButton
+            touches={keys.people}
             label={t("access.remove", { what: role.id })}
             title={t("access.removeTitle", { what: role.id })}
             remove={() => deleteRole(role.id)}
           >
             <p>{t("role.removeText")}</p>
-          </RemoveItem>
+          </RemoveItemButton>
         )
       }
     />
@@ -58,7 +60,9 @@ function Privileges({ role }: { role: Role }) {
 function AddRole({ known }: { known: readonly Role[] }) {
   const privileges = [...new Set(known.flatMap((role) => role.privileges))].sort();
   return (
-    <AccessForm
+    <FormButton
+      id="access"
+      touches={keys.people}
       label={t("role.add")}
       submitLabel={t("add")}
       values={{ id: "" }}

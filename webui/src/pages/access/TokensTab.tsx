@@ -1,14 +1,15 @@
-import { Alert, ClipboardCopy, Modal, ModalBody, ModalFooter, ModalHeader, Button } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { createToken, deleteToken, type Token } from "../../api/people";
 import { ItemList } from "../../components/ItemList";
+import { SecretModal } from "../../components/SecretModal";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
 import { dateTime } from "../../state/format";
 import { usersQuery } from "../../state/queries";
-import { AccessForm } from "./AccessForm";
-import { RemoveItem } from "./RemoveItem";
+import { keys } from "../../state/queryKeys";
+import { FormButton } from "../common/FormButton";
+import { RemoveItemButton } from "../common/RemoveItemButton";
 
 interface Secret {
   id: string;
@@ -41,23 +42,37 @@ export function TokensTab() {
         keyOf={(token) => token.id}
         actionsLabel={t("access.actions")}
         actions={(token) => (
-          <RemoveItem
+          <RemoveItemButton
+            touches={keys.people}
             label={t("access.remove", { what: token.id })}
             title={t("access.removeTitle", { what: token.id })}
             remove={() => deleteToken(token)}
           >
             <p>{t("token.removeText")}</p>
-          </RemoveItem>
+          </RemoveItemButton>
         )}
       />
-      {secret && <SecretModal {...secret} onClose={() => setSecret(null)} />}
+      {secret && (
+        <SecretModal
+          title={t("token.secretTitle")}
+          about={secret.id}
+          warning={t("secret.once")}
+          secrets={[
+            { label: t("token.secretTitle"), value: secret.value },
+            { label: t("token.header"), value: `Authorization: PVEAPIToken=${secret.id}=${secret.value}` },
+          ]}
+          onClose={() => setSecret(null)}
+        />
+      )}
     </>
   );
 }
 
 function AddToken({ users, onMade }: { users: readonly string[]; onMade: (secret: Secret) => void }) {
   return (
-    <AccessForm
+    <FormButton
+      id="access"
+      touches={keys.people}
       label={t("token.add")}
       submitLabel={t("add")}
       values={{ user: users[0] ?? "", name: "", comment: "", separate: "1" }}
@@ -79,30 +94,5 @@ function AddToken({ users, onMade }: { users: readonly string[]; onMade: (secret
         onMade({ id: `${user}!${name.trim()}`, value });
       }}
     />
-  );
-}
-
-/** The secret is told once: this is the only place to copy it from. */
-function SecretModal({ id, value, onClose }: Secret & { onClose: () => void }) {
-  const copied = { hoverTip: t("token.copy"), clickTip: t("token.copied"), isReadOnly: true } as const;
-  return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby="secret-title">
-      <ModalHeader title={t("token.secretTitle")} labelId="secret-title" description={id} />
-      <ModalBody>
-        <div className="hf-stack">
-          <Alert variant="warning" isInline title={t("token.once")} />
-          <ClipboardCopy {...copied} textAriaLabel={t("token.secretTitle")}>
-            {value}
-          </ClipboardCopy>
-          <p>{t("token.header")}</p>
-          <ClipboardCopy {...copied} textAriaLabel={t("token.header")}>
-            {`Authorization: PVEAPIToken=${id}=${value}`}
-          </ClipboardCopy>
-        </div>
-      </ModalBody>
-      <ModalFooter>
-        <Button onClick={onClose}>{t("token.close")}</Button>
-      </ModalFooter>
-    </Modal>
   );
 }

@@ -7,10 +7,11 @@ import { useApp } from "../../state/app";
 import { errorText } from "../../state/errorText";
 import { dateTime } from "../../state/format";
 import { usersQuery } from "../../state/queries";
+import { keys } from "../../state/queryKeys";
 import { useStore } from "../../state/store";
-import { AccessForm } from "./AccessForm";
-import { RemoveItem } from "./RemoveItem";
-import { useAccessChange } from "./useAccessChange";
+import { FormButton } from "../common/FormButton";
+import { RemoveItemButton } from "../common/RemoveItemButton";
+import { useChange } from "../common/useChange";
 
 const ROOT = "root@pam";
 
@@ -41,13 +42,14 @@ export function UsersTab() {
       actionsLabel={t("access.actions")}
       actions={(user) =>
         user.id === ROOT ? null : (
-          <RemoveItem
+          <RemoveItemButton
+            touches={keys.people}
             label={t("access.remove", { what: user.id })}
             title={t("access.removeTitle", { what: user.id })}
             remove={() => deleteUser(user.id)}
           >
             <p>{t("user.removeText", { n: user.tokens.length })}</p>
-          </RemoveItem>
+          </RemoveItemButton>
         )
       }
     />
@@ -57,7 +59,7 @@ export function UsersTab() {
 function EnabledSwitch({ user }: { user: User }) {
   const { session, toasts } = useApp();
   const state = useStore(session);
-  const change = useAccessChange();
+  const change = useChange(keys.people);
   const isOwn = state.status === "active" && state.user === user.id;
   if (isOwn || user.id === ROOT) return <Label isCompact>{t(user.enabled ? "yes" : "no")}</Label>;
   const flip = async () => {
@@ -79,7 +81,9 @@ function EnabledSwitch({ user }: { user: User }) {
 
 function AddUser() {
   return (
-    <AccessForm
+    <FormButton
+      id="access"
+      touches={keys.people}
       label={t("user.add")}
       submitLabel={t("add")}
       values={{ id: "", password: "", comment: "", email: "" }}

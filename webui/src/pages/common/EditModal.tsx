@@ -12,11 +12,13 @@ interface Props {
   size?: "small" | "medium";
   /** Stands above the fields. */
   children?: ReactNode | ((values: Values) => ReactNode);
-  fields: readonly Field[];
+  fields: readonly Field[] | ((values: Values) => readonly Field[]);
   /** What the form begins with. */
   values: Values;
   /** The field of a parameter where the two have different names. */
   fieldOf?: (name: string) => string;
+  /** It cannot be sent as it is; `children` say why. */
+  blocked?: (values: Values) => boolean;
   order: (values: Values) => Promise<void>;
   onClose: () => void;
 }
@@ -28,7 +30,7 @@ export function EditModal({
   submitLabel,
   size = "medium",
   children,
-  fields,
+  blocked = () => false,
   order,
   onClose,
   ...props
@@ -37,6 +39,7 @@ export function EditModal({
   const form = useFormOrder({ place: (errors, shown) => placeErrors(errors, shown, fieldOf) });
   const [edited, setEdited] = useState<Values>({});
   const values = { ...props.values, ...edited };
+  const fields = typeof props.fields === "function" ? props.fields(values) : props.fields;
   const submit = async () => {
     if (await form.send(fields, values, () => order(values))) onClose();
   };
@@ -50,6 +53,7 @@ export function EditModal({
       errors={form.errors}
       problems={form.problems}
       busy={form.busy}
+      blocked={blocked(values)}
       submitLabel={submitLabel}
       onChange={(name, value) => {
         form.changed(name);

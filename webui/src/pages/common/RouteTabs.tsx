@@ -6,10 +6,12 @@ interface Props {
   tabs: readonly { key: string; label: string }[];
   active: string;
   urlOf: (key: string) => string;
+  /** They stand below other tabs. */
+  isSecondary?: boolean;
 }
 
 /** Tabs whose choice is part of the address; the page shows the content. */
-export function RouteTabs({ tabs, active, urlOf }: Props) {
+export function RouteTabs({ tabs, active, urlOf, isSecondary = false }: Props) {
   const navigate = useNavigate();
   return (
     <Tabs
@@ -20,7 +22,8 @@ export function RouteTabs({ tabs, active, urlOf }: Props) {
       }}
       component="nav"
       aria-label={t("tabs.label")}
-      usePageInsets
+      usePageInsets={!isSecondary}
+      isSubtab={isSecondary}
     >
       {tabs.map(({ key, label }) => (
         <Tab key={key} eventKey={key} href={`#${urlOf(key)}`} title={<TabTitleText>{label}</TabTitleText>} />

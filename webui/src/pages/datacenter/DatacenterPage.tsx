@@ -1,54 +1,30 @@
-import { Button, Gallery, PageSection, Title } from "@patternfly/react-core";
-import UsersIcon from "@patternfly/react-icons/dist/esm/icons/users-icon";
-import { Link } from "react-router";
-import { Failed, Loading } from "../../components/States";
-import { t } from "../../i18n";
-import { errorText } from "../../state/errorText";
-import { guests, nodes } from "../../state/resources";
-import { GuestList } from "../common/GuestList";
-import { PageHeader } from "../common/PageHeader";
-import { useResources } from "../common/useResources";
-import { urls } from "../urls";
-import { NodeCard } from "./NodeCard";
+import { type ComponentType, lazy, Suspense } from "react";
+import { useParams } from "react-router";
+import { Loading } from "../../components/States";
+import { NotFoundPage } from "../notfound/NotFoundPage";
+import { DatacenterHeader, type DatacenterTab } from "./DatacenterHeader";
+import { DatacenterSummary } from "./DatacenterSummary";
 
-/** The overview: how the nodes are, and all guests. */
+/** The views that have their address here; users and permissions have one of their own. */
+const VIEWS: Record<Exclude<DatacenterTab, "access">, ComponentType> = {
+  summary: DatacenterSummary,
+  ha: lazy(() => import("../ha/HaTab")),
+  cluster: lazy(() => import("../cluster/ClusterTab")),
+};
+
+const isView = (name: string): name is keyof typeof VIEWS => Object.hasOwn(VIEWS, name);
+
+/** What concerns all nodes at once. */
 export function DatacenterPage() {
-  const { resources, loaded, error, retry } = useResources();
+  const { tab = "summary" } = useParams();
+  if (!isView(tab)) return <NotFoundPage />;
+  const View = VIEWS[tab];
   return (
     <>
-      <PageHeader
-        above={[]}
-        title={t("datacenter")}
-        actions={
-          <Button
-            variant="secondary"
-            icon={<UsersIcon />}
-            component={(props: object) => <Link {...props} to={urls.access()} />}
-          >
-            {t("access")}
-          </Button>
-        }
-      />
-      {!loaded && (
-        <PageSection isFilled>{error ? <Failed text={errorText(error)} onRetry={retry} /> : <Loading />}</PageSection>
-      )}
-      {loaded && (
-        <>
-          <PageSection>
-            <Title headingLevel="h2" size="lg" className="hf-section-title">
-              {t("nodes")}
-            </Title>
-            <Gallery hasGutter minWidths={{ default: "17rem" }} maxWidths={{ md: "28rem" }}>
-              {nodes(resources).map((node) => (
-                <NodeCard key={node.id} node={node} guests={guests(resources).filter((g) => g.node === node.node)} />
-              ))}
-            </Gallery>
-          </PageSection>
-          <PageSection isFilled>
-            <GuestList guests={guests(resources)} showNode={nodes(resources).length > 1} />
-          </PageSection>
-        </>
-      )}
+      <DatacenterHeader active={tab} />
+      <Suspense fallback={<Loading />}>
+        <View />
+      </Suspense>
     </>
   );
 }

@@ -9,7 +9,7 @@ import { errorText } from "../../state/errorText";
 import { buildTree, type TreeItem } from "../../state/tree";
 import { ResourceIcon } from "../common/ResourceIcon";
 import { useResources } from "../common/useResources";
-import { resourceIdOfPath, resourceUrl, urls } from "../urls";
+import { isDatacenter, resourceIdOfPath, resourceUrl, urls } from "../urls";
 
 const ROOT = "datacenter";
 
@@ -62,7 +62,7 @@ function Tree() {
     [resources],
   );
   if (!loaded) return error ? <Failed text={errorText(error)} onRetry={retry} /> : <Loading />;
-  const activeId = pathname === urls.datacenter ? ROOT : resourceIdOfPath(pathname);
+  const activeId = isDatacenter(pathname) ? ROOT : resourceIdOfPath(pathname);
   const open = (id: string | undefined) => {
     const resource = resources.find((candidate) => candidate.id === id);
     void navigate(resource ? resourceUrl(resource) : urls.datacenter);
