@@ -3,7 +3,9 @@
 import { randomBytes } from "node:crypto";
 import { ACCESS_ROUTES } from "./access.mjs";
 import { CLUSTER_ROUTES } from "./cluster.mjs";
+import { HA_ROUTES } from "./ha.mjs";
 import { hardwareRoutes } from "./hardware.mjs";
+import { OPTION_ROUTES } from "./options.mjs";
 import { PEOPLE_ROUTES } from "./people.mjs";
 import { stateRoutes } from "./states.mjs";
 
@@ -230,6 +232,8 @@ export const ROUTES = {
   ...ACCESS_ROUTES,
   ...PEOPLE_ROUTES,
   ...CLUSTER_ROUTES,
+  ...HA_ROUTES,
+  ...OPTION_ROUTES,
   "GET /version": () => ({
     version: "9.2.0",
     release: "9.2",

@@ -5,7 +5,18 @@ import { guests } from "./guests";
 import { guestStates } from "./guestStates";
 import { ha } from "./ha";
 import { nodes } from "./nodes";
+import { options } from "./options";
 import { people } from "./people";
 
 /** The English catalogue; other languages have the same keys. */
-export const en = { ...account, ...cluster, ...common, ...guests, ...guestStates, ...ha, ...nodes, ...people } as const;
+export const en = {
+  ...account,
+  ...cluster,
+  ...common,
+  ...guests,
+  ...guestStates,
+  ...ha,
+  ...nodes,
+  ...options,
+  ...people,
+} as const;
