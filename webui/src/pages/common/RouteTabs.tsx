@@ -21,9 +21,10 @@ export function RouteTabs({ tabs, active, urlOf, isSecondary = false }: Props) {
         void navigate(urlOf(String(key)));
       }}
       component="nav"
-      aria-label={t("tabs.label")}
+      aria-label={t(isSecondary ? "tabs.secondary" : "tabs.label")}
       usePageInsets={!isSecondary}
       isSubtab={isSecondary}
+      className={isSecondary ? "hf-subtabs" : ""}
     >
       {tabs.map(({ key, label }) => (
         <Tab key={key} eventKey={key} href={`#${urlOf(key)}`} title={<TabTitleText>{label}</TabTitleText>} />

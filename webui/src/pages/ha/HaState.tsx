@@ -1,11 +1,10 @@
-import { Label, Title } from "@patternfly/react-core";
+import { Button, Label, Title } from "@patternfly/react-core";
 import { useQueryClient } from "@tanstack/react-query";
 import { armHa, type HaStatus } from "../../api/ha";
 import { Facts } from "../../components/Facts";
 import { t } from "../../i18n";
 import { keys } from "../../state/queryKeys";
 import { ConfirmedAction } from "../common/ConfirmedAction";
-import { Button } from "@patternfly/react-core";
 import { DisarmButton } from "./DisarmButton";
 
 const ARMED = { standby: undefined, armed: "success", disarming: "warning", disarmed: "warning" } as const;
