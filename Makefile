@@ -122,6 +122,12 @@ test-netns: tools ## Nodes with real Corosync in namespaces: cables cut, daemons
 	  unshare --pid --fork --kill-child --mount-proc \
 	  sh -c 'python3 -m pytest -q -p no:cacheprovider tests/netns; exit $$?'
 
+LOAD_MINUTES ?= 60
+.PHONY: test-load
+test-load: tools ## Three stores keep their membership while all processors are busy (LOAD_MINUTES=60)
+	@$(IN) env LOAD_MINUTES=$(LOAD_MINUTES) unshare --pid --fork --kill-child --mount-proc \
+	  sh -c 'python3 -m pytest -q -s -p no:cacheprovider tests/netns/test_full_load.py; exit $$?'
+
 .PHONY: conformance
 conformance: tools ## Recorded cases of the shared facts, through tests/bin/conformance-adapter and tests/bin/ha-simulator
 	@facts="$${HOLDFAST_SHARED:-../shared}/conformance"; if [ -d "$$facts" ]; then \

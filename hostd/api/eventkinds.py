@@ -68,3 +68,9 @@ def of_status(vmid: int, node: str, status: str) -> Event:
     """A guest that started or stopped."""
     data = {"vmid": vmid, "node": node, "change": "status", "status": status}
     return Event(kind="guest", data=data, path=f"/vms/{vmid}", privilege="VM.Audit")
+
+
+def of_presence(node: str, *, online: bool) -> Event:
+    """A node that was lost or is back."""
+    data = {"node": node, "change": "status", "status": "online" if online else "offline"}
+    return Event(kind="node", data=data, path=f"/nodes/{node}", privilege="Sys.Audit")

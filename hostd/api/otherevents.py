@@ -1,11 +1,11 @@
-"""What happens on the other nodes of a cluster, by what they tell: tasks begin and end, guests start and stop."""
+"""What happens on the other nodes of a cluster: they come and go, tasks begin and end, guests start and stop."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from hostd.api.eventkinds import Event, of_status, of_task
+from hostd.api.eventkinds import Event, of_presence, of_status, of_task
 from hostd.cluster.store import Mirror
 from hostd.tasks import shared
 from hostd.tasks.archive import Entry
@@ -29,10 +29,11 @@ class OtherNodes:
         self._node, self._mirror, self._samples = node, mirror, samples
         self._tasks: dict[str, tuple[object, dict[str, str | None]]] = {}
         self._up: dict[str, set[int]] = {}
+        self._present: dict[str, bool] = {}
 
     def forget(self) -> None:
         """Nobody listens: what happens meanwhile is not told later."""
-        self._tasks, self._up = {}, {}
+        self._tasks, self._up, self._present = {}, {}, {}
 
     def step(self) -> list[Event]:
         told = {node: value for node, value in self._mirror.shared(shared.TASKS).items() if node != self._node}
@@ -48,11 +49,19 @@ class OtherNodes:
             if before is not None:
                 found += [of_task(entry) for entry in _news(entries, before[1])]
         self._tasks = tasks
-        return found + self._guests()
+        names = self._names()
+        return self._presence(names) + found + self._guests(names)
 
-    def _guests(self) -> list[Event]:
+    def _names(self) -> dict[str, bool]:
+        """The other nodes of the cluster, and whether they are there."""
         members = self._mirror.members()
-        names = [m.name for m in members.members if m.name != self._node] if members else []
+        return {m.name: m.online for m in members.members if m.name != self._node} if members else {}
+
+    def _presence(self, names: Mapping[str, bool]) -> list[Event]:
+        before, self._present = self._present, dict(names)
+        return [of_presence(name, online=names[name]) for name in names if before.get(name, names[name]) != names[name]]
+
+    def _guests(self, names: Iterable[str]) -> list[Event]:
         up = {name: set(self._samples.guests(name)) for name in names if self._samples.known(name)}
         found: list[Event] = []
         for name in up.keys() & self._up.keys():

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 
-from hostd.core.errors import HostError
 from hostd.core.notify import notify
 from hostd.core.run import Run
 from hostd.daemons.wiring import make_host
-from hostd.ha.host import wdmd
+from hostd.ha.host import soundness, wdmd
 from hostd.ha.host.locks import Locks
 from hostd.ha.host.side import Surroundings
 from hostd.ha.host.watchdogs import NoWatchdog, Watchdog
 from hostd.tasks.archive import process_start
 
-log = logging.getLogger(__name__)
 READY_S = 300.0
 
 
@@ -37,17 +34,11 @@ def stop_on_signals() -> threading.Event:
 def make_watchdog(name: str, run: Run) -> Watchdog:
     """The device where wdmd is installed and finds one; it is started when it is needed."""
     library = wdmd.load()
-    path = wdmd.probe(run) if library else ""
+    path = wdmd.find(run) if library else ""
     if library is None or not path:
         return NoWatchdog()
-
-    def start() -> None:
-        try:
-            run(["systemctl", "start", wdmd.UNIT], timeout_s=30)
-        except HostError as err:
-            log.error("wdmd does not start: %s", err)
-
-    return wdmd.Wdmd(name, library, path, start)
+    disk_answers = soundness.disk()
+    return wdmd.Wdmd(name, library, path, lambda: wdmd.start(run), lambda: soundness.is_sound(disk_answers))
 
 
 def make_surroundings(name: str) -> Surroundings:

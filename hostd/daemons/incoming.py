@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hostd.core.errors import Denied, HostError
+from hostd.core.pace import Pace
 from hostd.daemons.journal import JournalLog
 from hostd.daemons.wiring import logging_to_stderr, make_host
 from hostd.guests.config import GuestKind
@@ -114,7 +115,7 @@ def main(arguments: list[str]) -> int:
             near = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             near.connect(incoming.socket_of(greeting.stream, greeting.vmid))
             wire.send(peer, {"ok": {}})
-            pump.join(near, peer, pump.Pace())
+            pump.join(near, peer, Pace())
     except (HostError, OSError) as err:
         log.warning("%s", err)
     except KeyboardInterrupt:

@@ -45,7 +45,7 @@ def active_services(services: Mapping[str, Service], node: str) -> list[str]:
 def start(env: AgentEnvironment) -> Agent:
     """A new process."""
     env.tell(Kind.DAEMON_STATE, **{"from": "startup", "to": str(AgentState.WAIT_FOR_AGENT_LOCK)})
-    return Agent()
+    return Agent(has_watchdog=env.has_left_watchdog())
 
 
 def ask_to_end(agent: Agent, env: AgentEnvironment, kind: Shutdown) -> Agent:
@@ -147,7 +147,7 @@ def _transition(agent: Agent, env: AgentEnvironment) -> Agent:
             if doomed:
                 return _arm_if_uncovered(agent, env)
             if agent.mode is Mode.DISARM or not active:
-                return agent
+                return _keep_left_watchdog(agent, env)
             if env.is_quorate():
                 agent = _arm_if_uncovered(agent, env)
             held = _take_lock(agent, env)
@@ -179,6 +179,19 @@ def _arm_if_uncovered(agent: Agent, env: AgentEnvironment) -> Agent:
         return agent
     env.open_watchdog()
     return replace(agent, has_watchdog=True)
+
+
+def _keep_left_watchdog(agent: Agent, env: AgentEnvironment) -> Agent:
+    """The one of the process before: fed while its guests are still left, needed by nobody afterwards. (Ours.)
+
+    Nobody can take this node's lock meanwhile: it was given back with the mark that guests are left.
+    """
+    if not agent.has_watchdog or not env.is_quorate():
+        return agent
+    if agent.mode is not Mode.DISARM and env.left_guests():
+        env.feed_watchdog()
+        return agent
+    return _close_watchdog(agent, env)
 
 
 def _take_lock(agent: Agent, env: AgentEnvironment) -> Agent | None:
@@ -285,6 +298,11 @@ def _let_go(agent: Agent, env: AgentEnvironment, *, all_stopped: bool = False) -
     """Release the lock and disarm the watchdog; guests that were frozen or left alone may go on."""
     here = (service for service in agent.status.services.values() if service.node == env.node)
     leaves_guests = not all_stopped and any(service.state not in _NOT_RUNNING for service in here)
+    if leaves_guests and agent.shutdown is Shutdown.RESTART and agent.has_watchdog:
+        # Ours: an upgrade to what does not start must not leave guests behind that nobody looks after any more.
+        env.release_lock(agent_lock(env.node), leaves_guests=True)
+        env.leave_watchdog()
+        return replace(agent, has_watchdog=False)
     agent = _close_watchdog(agent, env)
     env.release_lock(agent_lock(env.node), leaves_guests=leaves_guests)
     return agent

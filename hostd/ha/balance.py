@@ -25,16 +25,21 @@ from hostd.ha.usage import NOTHING, add, fractions
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """Guests, the leader first, that could leave ``source`` for ``target``; the loads of all nodes then."""
+    """Guests, the leader first, that could leave ``source`` for ``target``; what is ``left`` and ``there`` then."""
 
     members: tuple[str, ...]
     source: str
     target: str
-    loads: Mapping[str, Load]
+    left: Load
+    there: Load
 
     @property
     def leader(self) -> str:
         return self.members[0]
+
+    def after(self, loads: Mapping[str, Load]) -> dict[str, Load]:
+        """Loads of all nodes when the guests have moved."""
+        return {**loads, self.source: self.left, self.target: self.there}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,10 +106,10 @@ def judge(
     before = imbalance(loads, capacities)
     if before <= wanted.threshold:
         return Verdict(imbalance=before, reason=f"the imbalance {before:.2f} is not above {wanted.threshold:.2f}")
-    best = _best(candidates, wanted.method, capacities)
+    best = _best(candidates, wanted.method, loads, capacities)
     if best is None:
         return Verdict(imbalance=before, reason="no guest can be moved: see who may, and where it fits")
-    after = imbalance(best.loads, capacities)
+    after = imbalance(best.after(loads), capacities)
     gain = (before - after) / before
     if gain < wanted.margin:
         reason = f"the best move ({best.leader} to {best.target}) gains {gain:.0%}, less than {wanted.margin:.0%}"
@@ -114,7 +119,8 @@ def judge(
 
 
 def _why(move: Candidate, loads: Mapping[str, Load], capacities: Mapping[str, Capacity], wanted: AutoRebalance) -> str:
-    before, after = imbalance(loads, capacities), imbalance(move.loads, capacities)
+    then = move.after(loads)
+    before, after = imbalance(loads, capacities), imbalance(then, capacities)
 
     def of(node: str, there: Mapping[str, Load]) -> str:
         (cpus,), (memory,) = fractions({node: there[node]}, capacities)
@@ -123,7 +129,7 @@ def _why(move: Candidate, loads: Mapping[str, Load], capacities: Mapping[str, Ca
     return (
         f"the nodes' loads differ by {before:.2f}, at most {wanted.threshold:.2f} is wanted: '{move.source}' has "
         f"{of(move.source, loads)} in use, '{move.target}' {of(move.target, loads)}; with {', '.join(move.members)} on "
-        f"'{move.target}' it is {of(move.source, move.loads)}, and {of(move.target, move.loads)}: {after:.2f}"
+        f"'{move.target}' it is {of(move.source, then)}, and {of(move.target, then)}: {after:.2f}"
     )
 
 
@@ -151,8 +157,8 @@ def candidates_of(
     left = loads[source]
     left = Load(cpus=max(0.0, left.cpus - taken.cpus), memory_bytes=max(0.0, left.memory_bytes - taken.memory_bytes))
     for target in targets:
-        moved = {**loads, source: left, target: add(loads[target], taken)}
-        yield Candidate(members=tuple(members), source=source, target=target, loads=moved)
+        there = add(loads[target], taken)
+        yield Candidate(members=tuple(members), source=source, target=target, left=left, there=there)
 
 
 def _candidates(round: Round, loads: Mapping[str, Load]) -> Iterator[Candidate]:
@@ -167,15 +173,52 @@ def _candidates(round: Round, loads: Mapping[str, Load]) -> Iterator[Candidate]:
         yield from candidates_of(members, source, sorted(found.preferred - found.blocked - {source}), taken, loads)
 
 
-def _best(candidates: Sequence[Candidate], method: Method, capacities: Mapping[str, Capacity]) -> Candidate | None:
+def _best(
+    candidates: Sequence[Candidate], method: Method, loads: Mapping[str, Load], capacities: Mapping[str, Capacity]
+) -> Candidate | None:
     if not candidates:
         return None
     if method is Method.BRUTEFORCE:
         return min(
-            candidates,
+            _near_the_best(candidates, loads, capacities),
             # Sums of floating-point numbers differ in their last digits where the situations are the same.
-            key=lambda c: (math.trunc(imbalance(c.loads, capacities) * 1e15), c.leader, c.source, c.target),
+            key=lambda c: (math.trunc(imbalance(c.after(loads), capacities) * 1e15), c.leader, c.source, c.target),
         )
-    scores = topsis.scores([topsis.criteria(*fractions(candidate.loads, capacities)) for candidate in candidates])
-    scored = zip(scores, candidates, strict=True)
+    scored = zip(topsis.scores(_criteria(candidates, loads, capacities)), candidates, strict=True)
     return min(scored, key=lambda each: (-each[0], each[1].leader, each[1].target))[1]
+
+
+def _criteria(
+    candidates: Iterable[Candidate], loads: Mapping[str, Load], capacities: Mapping[str, Capacity]
+) -> list[Sequence[float]]:
+    """Criteria, a column each, of the situation after each move; nodes that a move leaves as they are cost nothing."""
+    cpus, memory = fractions(loads, capacities)
+    of_cpus, of_memory = topsis.Standing(cpus), topsis.Standing(memory)
+    before = dict(zip(loads, zip(cpus, memory, strict=True), strict=True))
+    rows = []
+    for one in candidates:
+        (left_cpus, there_cpus), (left_memory, there_memory) = fractions(
+            {one.source: one.left, one.target: one.there}, capacities
+        )
+        (source_cpus, source_memory), (target_cpus, target_memory) = before[one.source], before[one.target]
+        by_cpus = of_cpus.changed((source_cpus, left_cpus), (target_cpus, there_cpus))
+        rows.append((*by_cpus, *of_memory.changed((source_memory, left_memory), (target_memory, there_memory))))
+    return list(zip(*rows, strict=True))
+
+
+def _near_the_best(
+    candidates: Sequence[Candidate], loads: Mapping[str, Load], capacities: Mapping[str, Capacity]
+) -> list[Candidate]:
+    """Those whose imbalance is the smallest as far as a short calculation tells: to be looked at with all digits."""
+    each = {node: _fraction(load, capacities[node]) for node, load in loads.items()}
+    total, squares, count = sum(each.values()), sum([load * load for load in each.values()]), len(each)
+    found = []
+    for one in candidates:
+        left, there = _fraction(one.left, capacities[one.source]), _fraction(one.there, capacities[one.target])
+        source, target = each[one.source], each[one.target]
+        mean = (total - source - target + left + there) / count
+        mean_square = (squares - source**2 - target**2 + left**2 + there**2) / count
+        # 1 where the loads are alike, and less the more they differ; the deviation itself would lose its digits here.
+        found.append(mean * mean / mean_square if mean_square > 0 else 1.0)
+    best = max(found)
+    return [one for one, alike in zip(candidates, found, strict=True) if alike >= best - 1e-9]

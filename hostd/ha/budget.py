@@ -21,8 +21,15 @@ DEVICE_S: Final = 20
 # A renewal that was answered later than this does not feed the watchdog.
 REPLY_S: Final = 30
 MARGIN_S: Final = 10
+# An agent that is replaced leaves its watchdog armed, and its lock marked so that waiting does not free it: the process
+# that follows has so long to take both on, or the node is reset.
+HANDOVER_S: Final = 300
 # A node counts as gone for good when it was not seen for this long.
 OFFLINE_S: Final = 60
+
+# A node that is to be fenced and is a member again has so long to say that it was booted: cutting its power once more
+# could end the quorum, and so on for ever.
+RETURN_S: Final = 30
 
 # Rounds without anything to do after which locks are given back.
 MANAGER_IDLE_ROUNDS: Final = 90

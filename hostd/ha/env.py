@@ -175,6 +175,12 @@ class AgentEnvironment(Environment, Protocol):
     def left_guests(self) -> bool:
         """Whether this node's lock was given back with guests left (``leaves_guests``), since the node has booted."""
 
+    def has_left_watchdog(self) -> bool:
+        """Whether the process before this one has left its watchdog armed for this one, with ``leave_watchdog``."""
+
+    def leave_watchdog(self) -> None:
+        """Let the process that follows take the watchdog on; one that does not come soon is a cause to reset."""
+
     def begin(self, job: Job) -> None:
         """Start a job; at most one a service at a time."""
 

@@ -1,7 +1,8 @@
 """Lost nodes: nothing of theirs is started elsewhere before they are known to be off.
 
 A node is known to be off when a fence device has said so, or when its agent's lock has run out: the agent renews that
-lock and feeds its watchdog in the same breath, so a node without it has been reset by then (``budget``). Either way
+lock and feeds its watchdog in the same breath, so a node without it has been reset by then (``budget``). The agent of a
+node that was booted since gives the lock of before back (ours). Either way
 the master holds the lock afterwards, which keeps a node that returns from becoming active before it has seen that its
 services went elsewhere.
 Source: conformance area ``ha``, section 8.6; fence devices first is ours.
@@ -34,12 +35,17 @@ def pursue(round: Round) -> None:
 
 
 def _is_off(round: Round, node: str) -> bool:
-    lock = agent_lock(node)
-    env = round.env
-    # A lock that has run out is enough: a node that is well again by then need not be shot as well.
-    if not env.take_lock(lock) and not (env.is_powered_off(node) and env.seize_lock(lock)):
+    # A lock that has run out, or was given back after a boot, is enough: a node that is well again by then need not be
+    # shot as well.
+    if not round.env.take_lock(agent_lock(node)) and not _is_shot(round, node):
         return False
     round.tell(Kind.FENCE_ACK, node=node)
     round.set_node_state(node, NodeState.UNKNOWN)
     round.tell(Kind.FENCE_DONE, node=node)
     return True
+
+
+def _is_shot(round: Round, node: str) -> bool:
+    if round.has_just_returned(node):
+        return False
+    return round.env.is_powered_off(node) and round.env.seize_lock(agent_lock(node))

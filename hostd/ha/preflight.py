@@ -288,7 +288,7 @@ def _nodes(facts: Facts) -> Iterator[Finding]:
                 subject,
                 "no_watchdog",
                 f"nothing resets node '{name}' when it hangs; only while its agent works are guests ended in time",
-                f"on '{name}': apt install sanlock, systemctl restart hostd-ha-crm hostd-ha-lrm",
+                f"on '{name}': modprobe the driver of its watchdog, or softdog; restart hostd-ha-crm and hostd-ha-lrm",
             )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from hostd.ha import affinity, rulechecks, rules
 from hostd.ha.affinity import Compiled
-from hostd.ha.budget import OFFLINE_S
+from hostd.ha.budget import OFFLINE_S, RETURN_S
 from hostd.ha.config import Group, Options, Resource
 from hostd.ha.env import ManagerEnvironment
 from hostd.ha.events import Kind, Value
@@ -22,6 +22,7 @@ class Memory:
 
     ``seen_s``: when each node was last seen, by this master's clock. ``unbalanced``: rounds above the threshold in a
     row. ``groups_wait``: rounds until groups are converted. ``moved_s``: when balancing moved each of ``status.moved``.
+    ``back_s``: since when each node that is to be fenced is a member again.
     """
 
     status: ManagerStatus
@@ -29,6 +30,7 @@ class Memory:
     unbalanced: int = 0
     groups_wait: int = 0
     moved_s: Mapping[str, float] = field(default_factory=dict)
+    back_s: Mapping[str, float] = field(default_factory=dict)
 
 
 class Round:
@@ -54,6 +56,7 @@ class Round:
         self.groups_wait = memory.groups_wait
         self.moved_s: dict[str, float] = dict(memory.moved_s)
         self._moved: dict[str, Moved] = dict(status.moved)
+        self._back_s = {node: at_s for node, at_s in memory.back_s.items() if self._returns(node)}
         self.affinity = Compiled()
         self.usage = Usage((), Figures())
         self.has_changed = False
@@ -76,6 +79,7 @@ class Round:
             unbalanced=self.unbalanced,
             groups_wait=self.groups_wait,
             moved_s=moved_s,
+            back_s={node: at_s for node, at_s in self._back_s.items() if self._returns(node)},
         )
 
     def tell(self, kind: Kind, /, **fields: Value) -> None:
@@ -96,6 +100,17 @@ class Round:
 
     def online(self) -> list[str]:
         return sorted(node for node, state in self.nodes.items() if state is NodeState.ONLINE)
+
+    def _returns(self, node: str) -> bool:
+        return bool(self.members.get(node)) and self.nodes.get(node) is NodeState.FENCE
+
+    def has_just_returned(self, node: str) -> bool:
+        """Whether a node that is to be fenced became a member again a moment ago, as far as this master saw it."""
+        if not self._returns(node):
+            return False
+        # A clock that went back counts from now on.
+        self._back_s[node] = min(self._back_s.get(node, self.now_s), self.now_s)
+        return self.now_s - self._back_s[node] < RETURN_S
 
     def is_gone(self, node: str) -> bool:
         """Not seen for so long that it counts as dead. A node that this master never saw counts from now on."""

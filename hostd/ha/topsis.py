@@ -13,7 +13,10 @@ from typing import Final
 WEIGHTS: Final = tuple(weight / 18 for weight in (1.0, 2.0, 5.0, 10.0))
 
 
-def criteria(cpus: Sequence[float], memory: Sequence[float]) -> tuple[float, float, float, float]:
+Row = tuple[float, float, float, float]
+
+
+def criteria(cpus: Sequence[float], memory: Sequence[float]) -> Row:
     """Criteria of one situation from the load of each node (fractions of its capacity); smaller is better."""
     return (1 + _rms(cpus), 1 + max(cpus), 1 + _rms(memory), 1 + max(memory))
 
@@ -22,20 +25,51 @@ def _rms(values: Sequence[float]) -> float:
     return math.sqrt(sum([value * value for value in values]) / len(values))
 
 
-def scores(rows: Sequence[Sequence[float]], weights: Sequence[float] = WEIGHTS) -> list[float]:
-    """A score from 0 to 1 for each row of criteria that are all to be small; the highest is the best."""
-    columns = list(zip(*rows, strict=True))
-    norms = [math.sqrt(sum(value * value for value in column)) or 1.0 for column in columns]
-    best = [min(column) / norm for column, norm in zip(columns, norms, strict=True)]
-    worst = [max(column) / norm for column, norm in zip(columns, norms, strict=True)]
-    found = []
-    axes = list(zip(norms, best, worst, weights, strict=True))
-    for row in rows:
-        near = far = 0.0
-        for value, (norm, good, bad, weight) in zip(row, axes, strict=True):
-            scaled = value / norm
-            near += ((scaled - good) * weight) ** 2
-            far += ((scaled - bad) * weight) ** 2
-        to_best, to_worst = math.sqrt(near), math.sqrt(far)
-        found.append(to_worst / (to_best + to_worst) if to_best + to_worst else 0.0)
-    return found
+class Standing:
+    """The load of each node as it is, to be asked what criteria it gives with a few of them changed.
+
+    An answer takes the same time for any number of nodes. Who has the same load as another gets the same digits.
+    """
+
+    def __init__(self, loads: Sequence[float]) -> None:
+        self._loads = loads
+        self._squares = sum([load * load for load in loads])
+        self._peaks = [*sorted(loads, reverse=True)[:3], 0.0, 0.0]  # two changes leave the highest of the others
+
+    def each_changed(self, instead: Sequence[float]) -> tuple[list[float], list[float]]:
+        """Criteria (means, peaks) of as many situations as nodes: in each, one node's load is what ``instead`` has."""
+        squares, count, first, second = self._squares, len(self._loads), self._peaks[0], self._peaks[1]
+        pairs = list(zip(self._loads, instead, strict=True))
+        means = [1 + math.sqrt(max(0.0, squares + after * after - before * before) / count) for before, after in pairs]
+        others = [second if before == first else first for before in self._loads]
+        return means, [1 + max(pair) for pair in zip(others, instead, strict=True)]
+
+    def changed(self, one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+        """Criteria (mean, peak) of one situation with two nodes' loads replaced, each given as (before, after)."""
+        left = self._peaks.copy()
+        squares = self._squares
+        for before, after in (one, other):
+            squares += after * after - before * before
+            if before in left:
+                left.remove(before)
+        return 1 + math.sqrt(max(0.0, squares) / len(self._loads)), 1 + max(left[0], one[1], other[1])
+
+
+def scores(columns: Sequence[Sequence[float]]) -> list[float]:
+    """A score from 0 to 1 for each alternative, from the values of all for each criterion in the order of ``WEIGHTS``.
+
+    Values are to be small; the highest score is the best.
+    """
+    near, far = [0.0] * len(columns[0]), [0.0] * len(columns[0])
+    for column, weight in zip(columns, WEIGHTS, strict=True):
+        norm = math.sqrt(sum([value * value for value in column])) or 1.0
+        scaled = [value / norm for value in column]
+        near = _added(near, scaled, min(scaled), weight)
+        far = _added(far, scaled, max(scaled), weight)
+    distances = [(math.sqrt(best), math.sqrt(worst)) for best, worst in zip(near, far, strict=True)]
+    return [worst / (best + worst) if best + worst else 0.0 for best, worst in distances]
+
+
+def _added(sums: Sequence[float], scaled: Sequence[float], end: float, weight: float) -> list[float]:
+    """Squares of the weighted distances from one end, added to ``sums``."""
+    return [one + (far := (value - end) * weight) * far for one, value in zip(sums, scaled, strict=True)]

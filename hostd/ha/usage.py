@@ -5,6 +5,7 @@ Source: conformance area ``ha``, section 8.3.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ _ON_NODE = frozenset(
 )
 _ON_TARGET = frozenset({ServiceState.MIGRATE, ServiceState.RELOCATE, ServiceState.REQUEST_START_BALANCE})
 NOTHING = Load()
+_UNIT = 1 << 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +49,9 @@ class Usage:
         self.figures = figures
         self._on: dict[str, set[str]] = {node: set() for node in self.online}
         self._running: set[str] = set()
-        # Sums are made anew instead of corrected: adding and taking away would leave traces in the last digit, and
-        # nodes with the same services would no longer be equal.
+        # Whole numbers: adding and taking away leaves no trace in the last digit, which would tell nodes with the same
+        # services apart.
+        self._cpus, self._memory = dict.fromkeys(self.online, 0), dict.fromkeys(self.online, 0)
         self._cache: dict[str, Load] = {}
         self._measured: dict[str, Load] = {}
         self._measured_of = {each.sid: each.load for each in figures.measured}
@@ -62,30 +65,38 @@ class Usage:
         at = service.node if service.state in _ON_NODE and service.node in self._on else None
         towards = service.target if service.state in _ON_TARGET and service.target in self._on else None
         runs = service.running if service.state is ServiceState.STARTED else at is not None
-        if runs != (sid in self._running):
-            self._running ^= {sid}
-            self._forget(self.where(sid))
-        self._set(sid, at, towards)
+        self._set(sid, at, towards, runs=runs)
 
     def place_unknown(self, sid: str, node: str | None) -> None:
         """Count a service that the manager does not look after where it is configured."""
-        self._set(sid, node if node in self._on else None, None)
+        self._set(sid, node if node in self._on else None, None, runs=sid in self._running)
 
-    def _set(self, sid: str, at: str | None, towards: str | None) -> None:
-        before = self._where.get(sid, (None, None))
-        if before != (at, towards):
-            for node in before:
-                if node is not None:
-                    self._on[node].discard(sid)
-            for node in (at, towards):
-                if node is not None:
-                    self._on[node].add(sid)
-            self._where[sid] = (at, towards)
-            self._forget((*before, at, towards))
+    def _set(self, sid: str, at: str | None, towards: str | None, *, runs: bool) -> None:
+        now = (at, towards)
+        if self.where(sid) == now and (sid in self._running) == runs:
+            return
+        before = self._counted(sid)
+        for node in self.where(sid):
+            if node is not None:
+                self._on[node].discard(sid)
+        for node in now:
+            if node is not None:
+                self._on[node].add(sid)
+        self._where[sid] = now
+        (self._running.add if runs else self._running.discard)(sid)
+        after = self._counted(sid)
+        for nodes, sign in ((before - after, -1), (after - before, 1)):
+            for node in nodes:
+                limit = self._limit(sid, node)
+                self._cpus[node] += sign * _whole(limit.cpus)
+                self._memory[node] += sign * _whole(limit.memory_bytes)
+                self._cache.pop(node, None)
 
-    def _forget(self, nodes: Iterable[str | None]) -> None:
-        for node in nodes:
-            self._cache.pop(node or "", None)
+    def _counted(self, sid: str) -> set[str]:
+        """Nodes to which the service's limits are added; with ``dynamic`` none once it runs and is measured."""
+        if self.figures.scheduler is Scheduler.BASIC or (self._is_dynamic and sid in self._running):
+            return set()
+        return {node for node in self.where(sid) if node is not None}
 
     def where(self, sid: str) -> tuple[str | None, str | None]:
         """The online nodes that a service occupies: where it is, where it moves to."""
@@ -97,51 +108,55 @@ class Usage:
         Beyond ``basic`` every online node is an alternative, also one that the service may not use: the score of a
         node depends on what it is compared with.
         """
-        if self.figures.scheduler is Scheduler.BASIC:
+        if self.figures.scheduler is Scheduler.BASIC or not self.online:
             return sorted(self.online, key=lambda node: (len(self._on[node]), node))
-        capacities = self.figures.capacities
-        loads = [self._expected(node) for node in self.online]
-        cpus, memory = fractions(dict(zip(self.online, loads, strict=True)), capacities)
-        rows = []
-        for place, (node, load) in enumerate(zip(self.online, loads, strict=True)):
-            with_it, capacity = add(load, self._limit(sid, node)), capacities[node]
-            # Changed and put back, as copies of both lists for every node are what takes the time.
-            before = cpus[place], memory[place]
-            cpus[place] = with_it.cpus / capacity.cpus
-            memory[place] = with_it.memory_bytes / capacity.memory_bytes
-            rows.append(topsis.criteria(cpus, memory))
-            cpus[place], memory[place] = before
-        scored = zip(topsis.scores(rows), self.online, strict=True) if rows else ()
+        limit, capacities = self.figures.limits.get(sid, NOTHING), self.figures.capacities
+        each = [(self._cache.get(node) or self._expected(node), capacities[node]) for node in self.online]
+        columns = (
+            *topsis.Standing([load.cpus / has.cpus for load, has in each]).each_changed(
+                [(load.cpus + (limit.cpus or has.cpus)) / has.cpus for load, has in each]
+            ),
+            *topsis.Standing([load.memory_bytes / has.memory_bytes for load, has in each]).each_changed(
+                [(load.memory_bytes + limit.memory_bytes) / has.memory_bytes for load, has in each]
+            ),
+        )
+        scored = zip(topsis.scores(columns), self.online, strict=True)
         return [node for _, node in sorted(scored, key=lambda each: (-each[0], each[1]))]
 
     def loads(self) -> dict[str, Load]:
         """What each online node carries, as rebalancing sees it: measured, or with ``static`` the limits."""
-        if self.figures.scheduler is Scheduler.DYNAMIC:
+        if self._is_dynamic:
             return {node: self._measured.get(node, NOTHING) for node in self.online}
         return {node: self._expected(node) for node in self.online}
 
     def weight(self, sid: str, node: str) -> Load:
         """What a service takes along when it leaves ``node``, in the same terms as ``loads``."""
-        if self.figures.scheduler is Scheduler.DYNAMIC:
+        if self._is_dynamic:
             return self._measured_of.get(sid, NOTHING)
         return self._limit(sid, node)
 
     def _expected(self, node: str) -> Load:
         """With ``dynamic``: what is measured, and the limits of what was put there since and does not run yet."""
         if node not in self._cache:
-            dynamic = self.figures.scheduler is Scheduler.DYNAMIC
-            load = self._measured.get(node, NOTHING) if dynamic else NOTHING
-            sids = sorted(self._on[node] - self._running if dynamic else self._on[node])
-            limits = [self._limit(sid, node) for sid in sids]
-            cpus, memory = sum([each.cpus for each in limits]), sum([each.memory_bytes for each in limits])
-            self._cache[node] = add(load, Load(cpus=cpus, memory_bytes=memory))
+            load = self._measured.get(node, NOTHING) if self._is_dynamic else NOTHING
+            limits = Load(cpus=self._cpus[node] / _UNIT, memory_bytes=self._memory[node] / _UNIT)
+            self._cache[node] = add(load, limits)
         return self._cache[node]
+
+    @property
+    def _is_dynamic(self) -> bool:
+        return self.figures.scheduler is Scheduler.DYNAMIC
 
     def _limit(self, sid: str, node: str) -> Load:
         limit = self.figures.limits.get(sid, NOTHING)
         if limit.cpus:
             return limit
         return Load(cpus=self.figures.capacities[node].cpus, memory_bytes=limit.memory_bytes)
+
+
+def _whole(value: float) -> int:
+    """In units so small that every digit of cores or bytes is kept."""
+    return int(math.ldexp(value, 60))
 
 
 def add(one: Load, other: Load) -> Load:

@@ -15,6 +15,7 @@ from typing import Final
 
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.formats.keyvalue import GuestFile
+from hostd.core.pace import Pace
 from hostd.core.undo import Undo
 from hostd.guests import config as files
 from hostd.guests import handover
@@ -35,7 +36,6 @@ from hostd.migration.leftovers import Side
 from hostd.migration.outgoing import Road, Target
 from hostd.migration.plan import MovePlan, Transfer, Wish, plan
 from hostd.migration.preconditions import Report, Volume, missing
-from hostd.migration.pump import Pace
 from hostd.migration.sending import Made
 from hostd.migration.switch import switch, uninterrupted
 from hostd.node.host import Host

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from hostd.core.errors import Conflict, HostError, NotFound
+from hostd.core.pace import Pace
 from hostd.core.undo import Undo
 from hostd.guests import config as files
 from hostd.guests import handover
@@ -30,7 +31,6 @@ from hostd.migration import leftovers, preconditions, sending
 from hostd.migration.leftovers import Side
 from hostd.migration.outgoing import Road, Target
 from hostd.migration.plan import How, MovePlan, Transfer, Wish, plan
-from hostd.migration.pump import Pace
 from hostd.migration.sending import mib
 from hostd.migration.switch import switch, uninterrupted
 from hostd.migration.wire import Stream

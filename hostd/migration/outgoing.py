@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hostd.core.errors import Conflict, HostError
+from hostd.core.pace import Pace
 from hostd.guests import handover
 from hostd.guests.config import GuestKind
 from hostd.guests.qemu import sockets
 from hostd.migration import wire
-from hostd.migration.pump import Pace, join
+from hostd.migration.pump import join
 from hostd.migration.wire import Stream
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog

@@ -6,45 +6,12 @@ import contextlib
 import select
 import socket
 import ssl
-import threading
-import time
-from collections.abc import Callable
 from typing import Final
 
-_CHUNK: Final = 256 << 10
+from hostd.core.pace import Pace
+
 _WAIT_MS: Final = 1000
 _AGAIN: Final = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-
-
-class Pace:
-    """A rate that several streams share. ``limit_bps``: bytes a second, 0 for none. ``sent``: bytes so far."""
-
-    def __init__(
-        self,
-        limit_bps: int = 0,
-        now: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], object] = time.sleep,
-    ) -> None:
-        self._limit_bps, self._now, self._sleep = limit_bps, now, sleep
-        self._free_s = 0.0
-        self._lock = threading.Lock()
-        self.sent = 0
-
-    def took(self, count: int) -> None:
-        """Wait until the bytes that were carried before, and these, have taken the time that they may."""
-        with self._lock:
-            self.sent += count
-            if not self._limit_bps:
-                return
-            now_s = self._now()
-            self._free_s = max(self._free_s, now_s) + count / self._limit_bps
-            wait_s = self._free_s - now_s
-        self._sleep(wait_s)
-
-    @property
-    def chunk(self) -> int:
-        """How much to carry at once: a tenth of a second's worth, so that a low limit is an even stream."""
-        return min(max(self._limit_bps // 10, 4096), _CHUNK) if self._limit_bps else _CHUNK
 
 
 class _Way:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from hostd.core.errors import Conflict
+from hostd.core.pace import Pace
 from hostd.core.units import MIB
 from hostd.guests.lxc import trees
 from hostd.guests.lxc.volumes import source_of
 from hostd.guests.volumes import catalog_of
 from hostd.migration.outgoing import Target
-from hostd.migration.pump import Pace
 from hostd.migration.wire import Stream
 from hostd.node.host import Host
 from hostd.storage.copying import Source, convert_argv

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from hostd.tasks.log import ListLog
 from tests.contract.test_containers import VMID, ForkedEngine, inside, loops_below, mounts_of_container
 from tests.contract.test_containers import host as host
 from tests.contract.test_containers import template as template
-from tests.lib import tinylinux
+from tests.lib import linkgames, tinylinux
 
 COPY = VMID + 1
 
@@ -145,6 +146,24 @@ def test_files_go_in_and_out(host: Host, template: str, tmp_path: Path) -> None:
     lifecycle.destroy(host, log, VMID, engine=engine)
 
 
+def test_swapped_links_while_files_are_copied(host: Host, template: str, tmp_path: Path) -> None:
+    """Between any two looks at a path the container may make something else of it."""
+    log, engine = made(host, template, tmp_path)
+    lifecycle.start(host, log, VMID, engine=engine)
+    outside = tmp_path / "outside"
+    linkgames.prepare(outside)
+    inside(host, "/bin/busybox", "--install", "-s", "/bin")
+    script = linkgames.swapping(str(outside))
+    swapping = subprocess.Popen(lifecycle.exec_argv(host, VMID, ["/bin/sh", "-c", script]), stderr=subprocess.DEVNULL)
+    played = linkgames.play(engine.init_pid(VMID), outside, tmp_path, 100)
+    lifecycle.stop(host, log, VMID, engine=engine)
+    swapping.wait()
+    assert (played.stolen, played.changed) == (0, "")
+    assert played.pulled > 0, played
+    assert played.pushed > 0, played
+    lifecycle.destroy(host, log, VMID, engine=engine)
+
+
 def test_mounting_by_hand_follows_no_link_out(host: Host, template: str, tmp_path: Path) -> None:
     log, engine = made(host, template, tmp_path, mp0="local:0.02,mp=/trap/data")
     place = run(["readlink", "-f", f"{tmp_path}/vz/images/{VMID}/vm-{VMID}-disk-0.raw"]).stdout.strip()
@@ -171,6 +190,23 @@ def test_mounting_by_hand_follows_no_link_out(host: Host, template: str, tmp_pat
     with pytest.raises(HostError, match="a part of '/trap/data' is a link"):
         lifecycle.start(host, log, VMID, engine=engine)
     assert list(outside.iterdir()) == []
+    lifecycle.destroy(host, log, VMID, engine=engine)
+
+
+def test_a_device_node_on_a_volume_opens_nothing(host: Host, template: str, tmp_path: Path) -> None:
+    """Where an unprivileged container got it from does not matter: from a privileged one, by the host's root."""
+    log, engine = made(host, template, tmp_path, rootfs="local:0", mp0="local:0,mp=/data")
+    for place in ("disk-0.subvol/root/zero", "disk-1.subvol/zero"):
+        path = tmp_path / f"vz/images/{VMID}/subvol-{VMID}-{place}"
+        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 5))
+        os.chown(path, 100_000, 100_000)
+    lifecycle.start(host, log, VMID, engine=engine)
+    for path in ("/root/zero", "/data/zero"):
+        done = run(lifecycle.exec_argv(host, VMID, ["/bin/sh", "-c", f"exec < {path}"]), check=False)
+        assert done.code, path
+        assert "ermission denied" in done.stderr
+    assert inside(host, "/bin/sh", "-c", "exec < /dev/zero && echo opened") == "opened\n"
+    lifecycle.stop(host, log, VMID, engine=engine)
     lifecycle.destroy(host, log, VMID, engine=engine)
 
 

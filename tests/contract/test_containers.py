@@ -24,6 +24,7 @@ from hostd.cluster.store import MemoryStore
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.run import run
 from hostd.guests import config as files
+from hostd.guests import notes
 from hostd.guests.lxc import cgroups, launch, lifecycle, live, running, start_log, terminals
 from hostd.guests.lxc import engine as engines
 from hostd.guests.lxc.config import Container
@@ -140,10 +141,12 @@ class ForkedEngine:
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where containers leave their traces on a host, below the test's folder."""
     if reason := missing():
         required.missing("containers", reason)
     monkeypatch.setattr(locks, "DIRECTORY", str(tmp_path / "locks"))
+    monkeypatch.setattr(notes, "FOLDER", str(tmp_path / "notes"))
     monkeypatch.setattr(running, "FOLDER", str(tmp_path / "run"))
     monkeypatch.setattr(start_log, "FOLDER", str(tmp_path / "log"))
     os.makedirs(tmp_path / "log")
@@ -154,12 +157,21 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     # As installed: readable by everybody, also by the container's root.
     shutil.copytree(ROOT / "hostd", tmp_path / "lib/hostd", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
+
+
+@pytest.fixture
+def host(places: None, tmp_path: Path) -> Iterator[Host]:
     store = MemoryStore("pve1")
     store.write("storage.cfg", f"dir: local\n\tpath {tmp_path}/vz\n\tcontent rootdir,vztmpl\n\n".encode())
     yield Host(node="pve1", store=store, mirror=store.mirror(), run=run)
-    subprocess.run(engines.kill_argv(VMID), capture_output=True, check=False)
-    lifecycle.remove_runtime_files(VMID)
-    cgroups.remove_stale(VMID, hierarchies(), cgroups.parse_membership(Path("/proc/self/cgroup").read_text()))
+    end(VMID)
+
+
+def end(vmid: int) -> None:
+    """What a test that failed may have left of a container."""
+    subprocess.run(engines.kill_argv(vmid), capture_output=True, check=False)
+    lifecycle.remove_runtime_files(vmid)
+    cgroups.remove_stale(vmid, hierarchies(), cgroups.parse_membership(Path("/proc/self/cgroup").read_text()))
 
 
 @pytest.fixture

@@ -9,21 +9,14 @@ for more operations.
 from __future__ import annotations
 
 import os
-import select
 import shutil
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hostd.cluster import locks
-from hostd.cluster.store import Mirror, Store
-from hostd.core.run import run
 from hostd.guests import config as files
 from hostd.guests import notes
 from hostd.guests.qemu import lifecycle, making, snapshot_operations
@@ -35,87 +28,27 @@ from hostd.guests.qemu.machines import MachineState
 from hostd.guests.qemu.volumes import all_volumes, where
 from hostd.guests.volumes import catalog_of
 from hostd.node import kvm_probe
-from hostd.node.host import Host
 from hostd.storage.volume import VolumeId
 from hostd.tasks.archive import Archive
 from hostd.tasks.log import ListLog
-from hostd.tasks.registry import collect
-from hostd.tasks.scopes import NoScopes
-from hostd.tasks.spawn import Spawner
 from tests.contract.test_machines import libvirt
+from tests.lib.killing import Counter, Workers
 from tests.lib.mountedstore import Node
 
 __all__ = ["libvirt"]
 FOLDER = Path("/var/tmp/holdfast-contract")
-NEVER = 10**9
-MIDST_S = 0.004
-SETTLED_S = 0.05
 VALUES = {"memory": "32", "scsi0": "one:0.01,format=qcow2", "virtio1": "one:0.01,format=qcow2"}
 
 
 @dataclass
-class Counter:
-    """Kills its process at the effect number ``death``; ``midst``: a moment after that effect has begun."""
+class Site(Workers):
+    """One node with machines."""
 
-    death: int = NEVER
-    midst: bool = False
-    steps: int = 0
+    TASKS = (qemu_tasks,)
 
-    def wrap(self, act: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            self.steps += 1
-            if self.steps == self.death:
-                if not self.midst:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                threading.Timer(MIDST_S, os.kill, (os.getpid(), signal.SIGKILL)).start()
-            return act(*args, **kwargs)
-
-        return counted
-
-
-class CountedStore:
-    """The real client, its changes counted."""
-
-    def __init__(self, store: Store, counter: Counter) -> None:
-        self._store = store
-        self.write, self.delete = counter.wrap(store.write), counter.wrap(store.delete)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-
-@dataclass
-class Site:
-    """One node with its task daemon's part. ``counter`` counts in the next worker."""
-
-    socket: str
-    archive: Archive
-    counter: Counter = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        self.host = Host(node="pve1", store=Store(self.socket), mirror=Mirror(self.socket), run=run)
-        self._spawner = Spawner("pve1", collect((qemu_tasks,)), self.archive, NoScopes(), self._counted_host)
-
-    def _counted_host(self) -> Host:
-        """In the worker, after the fork."""
-        for module, name in ((os, "unlink"), (os, "rename"), (shutil, "rmtree")):
-            setattr(module, name, self.counter.wrap(getattr(module, name)))
+    def counted(self) -> None:
         for name in ("start", "stop", "suspend", "resume", "save_memory", "monitor", "resize_disk", "copy_disk"):
             setattr(LibvirtMachines, name, self.counter.wrap(getattr(LibvirtMachines, name)))
-        store: Any = CountedStore(Store(self.socket), self.counter)
-        return Host(node="pve1", store=store, mirror=Mirror(self.socket), run=self.counter.wrap(run))
-
-    def task(self, type: str, counter: Counter | None = None, **args: object) -> str:
-        """Run a task to its end; how it ended."""
-        self.counter = counter or Counter()
-        upid = self._spawner.spawn(type, str(args["vmid"]), "root@pam", args)
-        (pidfd,) = self._spawner.watched
-        assert select.select([pidfd], [], [], 120)[0], "the worker hangs"
-        self._spawner.reap(pidfd)
-        time.sleep(SETTLED_S)  # what a dead worker has sent to the store may still be written
-        entry = self.archive.status(upid)
-        assert entry is not None
-        return entry.status or ""
 
     def values(self, vmid: int) -> Mapping[str, str]:
         return files.load(self.host.store, where(self.host, vmid)).file.current

@@ -114,7 +114,7 @@ def together(nodes: Iterable[StoreNode]) -> None:
 
 
 @contextlib.contextmanager
-def stores(count: int) -> Iterator[tuple[Lab, dict[int, StoreNode]]]:
-    """A cluster whose nodes all keep the store."""
-    with lightnodes.lab(count, realtime=False) as lab:
+def stores(count: int, *, realtime: bool = False) -> Iterator[tuple[Lab, dict[int, StoreNode]]]:
+    """A cluster whose nodes all keep the store; ``realtime`` as `lightnodes.lab` has it."""
+    with lightnodes.lab(count, realtime=realtime) as lab:
         yield lab, {number: StoreNode(node) for number, node in lab.nodes.items()}

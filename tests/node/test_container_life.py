@@ -11,6 +11,7 @@ from tests.lib.apiclient import Api, eventually
 from tests.lib.inside import Inside
 
 FIRST, COPY = 9003, 9004
+MANY = range(9100, 9120)
 
 
 def may_grow_mounted(inside: Inside) -> bool:
@@ -20,16 +21,22 @@ def may_grow_mounted(inside: Inside) -> bool:
 
 
 @pytest.fixture(scope="module")
-def place(api: Api, template: Path) -> Iterator[str]:
+def archive(api: Api, template: Path) -> str:
+    """The tiny template, on the node."""
+    volume = f"local:vztmpl/{template.name}"
+    if volume not in [row["volid"] for row in api.get(f"/nodes/{api.node}/storage/local/content", content="vztmpl")]:
+        api.upload("local", "vztmpl", template)
+    return volume
+
+
+@pytest.fixture(scope="module")
+def place(api: Api, archive: str) -> Iterator[str]:
     """A container that runs."""
     node = f"/nodes/{api.node}/lxc"
-    names = [row["volid"] for row in api.get(f"/nodes/{api.node}/storage/local/content", content="vztmpl")]
-    if f"local:vztmpl/{template.name}" not in names:
-        api.upload("local", "vztmpl", template)
     api.wait(
         api.post(
-            node, vmid=FIRST, hostname="life", ostemplate=f"local:vztmpl/{template.name}", rootfs="local:1", memory=128,
-            swap=0, unprivileged=1, ostype="unmanaged", net0="name=eth0,ip=192.0.2.5/24,host-managed=1",
+            node, vmid=FIRST, hostname="life", ostemplate=archive, rootfs="local:1", memory=128, swap=0, unprivileged=1,
+            ostype="unmanaged", net0="name=eth0,ip=192.0.2.5/24,host-managed=1",
         )
     )  # fmt: skip
     api.wait(api.post(f"{node}/{FIRST}/status/start"))
@@ -101,3 +108,19 @@ def test_copies_and_templates(api: Api, place: str) -> None:
     api.post(f"{copy}/template")
     assert api.get(f"{copy}/config")["template"] == 1
     assert "is a template" in api.wait(api.post(f"{copy}/status/start"), ok=False)
+
+
+def test_many_are_started_at_once(api: Api, archive: str) -> None:
+    node = f"/nodes/{api.node}/lxc"
+    wanted = {"ostemplate": archive, "memory": 64, "swap": 0, "ostype": "unmanaged", "net0": "name=eth0,bridge=vmbr0"}
+    try:
+        for vmid in MANY:  # images and folders
+            api.wait(api.post(node, vmid=vmid, rootfs=f"local:{vmid % 2}", **wanted))
+        tasks = [api.post(f"{node}/{vmid}/status/start") for vmid in MANY]
+        assert [api.wait(task) for task in tasks] == ["OK"] * len(MANY)
+        states = {row["vmid"]: row["status"] for row in api.get(node)}
+        assert {vmid: states.get(vmid) for vmid in MANY} == dict.fromkeys(MANY, "running")
+    finally:
+        there = {row["vmid"] for row in api.get(node)}
+        for vmid in there & set(MANY):
+            api.wait(api.delete(f"{node}/{vmid}?force=1"))

@@ -176,6 +176,13 @@ class AgentSide(_Daemon):
         """The recorded locks do not say so."""
         return False
 
+    def has_left_watchdog(self) -> bool:
+        return False
+
+    def leave_watchdog(self) -> None:
+        """The recorded agents take leave."""
+        self.close_watchdog()
+
     def begin(self, job: Job) -> None:
         guests = Guests(self.cluster, self.node, self.tell)
         self._ended.append((job, jobs.run(job, self.node, guests, self.tell)))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from hostd.cluster.leases import MARGIN
 from hostd.ha import agent, crm
-from hostd.ha.budget import DEVICE_S, LOCK_S, WATCHDOG_S, agent_lock
+from hostd.ha.budget import DEVICE_S, HANDOVER_S, LOCK_S, WATCHDOG_S, agent_lock
 from hostd.ha.config import Options, Resource
 from hostd.ha.env import Job
 from hostd.ha.states import Code, ServiceState, Shutdown
@@ -100,6 +100,7 @@ class World:
         self.commands: list[str] = []
         self.locks: dict[str, Lock] = {}
         self.watchdogs: dict[int, tuple[Process, float]] = {}
+        self.left_watchdogs: dict[str, Process] = {}
         self.cutting: set[str] = set()
         # From where to where each guest moved last.
         self.last_moves: dict[str, tuple[str, str]] = {}
@@ -174,10 +175,10 @@ class World:
             if leaves_guests:
                 self.locks[name] = replace(held, left_guests=True)
 
-    def forget_left_guests(self, owner: str) -> None:
+    def forget_earlier_boot(self, owner: str) -> None:
         """A node that booted since has no guests left: its agent says so with its first word."""
         held = self.locks.get(agent_lock(owner))
-        if held and held.left_guests and held.boots != self.nodes[owner].boots:
+        if held and held.owner == owner and held.boots != self.nodes[owner].boots:
             del self.locks[agent_lock(owner)]
 
     # --- power
@@ -247,6 +248,18 @@ class World:
 
     def disarm(self, process: Process) -> None:
         self.watchdogs.pop(id(process), None)
+
+    def leave_watchdog(self, process: Process) -> None:
+        """It bites if no process of this node takes it over in time."""
+        self.watchdogs[id(process)] = (process, self.time_s + HANDOVER_S - WATCHDOG_S)
+        self.left_watchdogs[process.node] = process
+
+    def take_over_watchdog(self, process: Process) -> bool:
+        before = self.left_watchdogs.pop(process.node, None)
+        if before is None or self.watchdogs.pop(id(before), None) is None:
+            return False
+        self.feed(process)
+        return True
 
     def _check_later(self, key: int) -> None:
         process, fed_s = self.watchdogs[key]

@@ -164,7 +164,7 @@ class AgentSide(_Side):
     def publish(self, publication: Publication) -> None:
         self._check_write()
         self.world.publications[self.node] = publication
-        self.world.forget_left_guests(self.node)
+        self.world.forget_earlier_boot(self.node)
 
     def can_publish(self) -> bool:
         return bool(self.world.publications)
@@ -175,6 +175,12 @@ class AgentSide(_Side):
     def left_guests(self) -> bool:
         held = self.world.locks.get(agent_lock(self.node))
         return held is not None and held.owner == self.node and held.left_guests
+
+    def has_left_watchdog(self) -> bool:
+        return self.world.take_over_watchdog(self.process)
+
+    def leave_watchdog(self) -> None:
+        self.world.leave_watchdog(self.process)
 
     def begin(self, job: Job) -> None:
         """A guest counts as running from the begin of its start to the end of its stop."""

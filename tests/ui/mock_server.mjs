@@ -10,6 +10,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OPEN, PASSWORD } from "./mock/access.mjs";
 import { serveTerminal, serveVnc } from "./mock/consoles.mjs";
+import { Events } from "./mock/events.mjs";
 import { findRoute } from "./mock/routes.mjs";
 import { World } from "./mock/world.mjs";
 
@@ -169,13 +170,17 @@ export async function startMock({ port = 0, world = new World() } = {}) {
     csrf: "6B002DF2:csrf",
     consoles: new Map(),
     requests: [],
+    events: new Events(world),
   });
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols: (offered) => [...offered][0],
   });
   const server = createServer(certificate(), (request, response) => {
-    if (request.url.startsWith("/api2/"))
+    const known = world.tickets.has(ticketOf(request));
+    if (request.url === "/api2/json/events" && known)
+      world.events.serve(response);
+    else if (request.url.startsWith("/api2/"))
       void serveApi(world, request, response);
     else serveFile(request, response);
   });

@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -113,6 +113,14 @@ class Host:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, check=False)
         assert done.returncode == 0 or not check, f"{command}: code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def copy_in(self, file: Path, target: str) -> None:
+        with file.open("rb") as stream:
+            subprocess.run(self.ssh_argv(f"cat > {target}"), stdin=stream, check=True, timeout=300)
+
+    def disk(self, serial: str) -> str:
+        """The device of a disk with this serial number."""
+        return self.ssh(f"readlink -f /dev/disk/by-id/virtio-{serial}").strip()
 
     def _connect(self) -> None:
         """Have a connection that commands share: a log-in takes an emulated host seconds of all that it has.
@@ -229,6 +237,20 @@ class Lab:
     def start(self, spec: Spec) -> Host:
         return Host(self, Vm.start(self.ctx, spec))
 
+    @contextlib.contextmanager
+    def started(self, spec: Spec, evidence: str, failed: Callable[[], int]) -> Iterator[Host]:
+        """A machine for all tests of a file, once it answers. ``failed`` counts failures; they leave evidence."""
+        before, ended, host = failed(), False, self.start(spec)
+        try:
+            host.wait_for_api()
+            host.wait_for_ssh()
+            yield host
+            ended = True
+        finally:
+            if not ended or failed() > before:
+                host.keep_evidence(self.folder / "failed" / evidence)
+            host.vm.kill()
+
 
 class Console:
     """The serial line of a machine that runs the live system, with a root shell on it."""
@@ -277,6 +299,16 @@ def live(lab: Lab, iso: Path, name: str, *, disks: Sequence[Disk] = (), firmware
     time.sleep(1)
     console.line.send(key)
     return console
+
+
+def plugged(lab: Lab, spec: Spec, serials: Sequence[str], gib: int) -> Spec:
+    """The machine with empty spare disks of these serial numbers; the installed one stays the first."""
+    extra = []
+    for number, serial in enumerate(serials):
+        path = make_disk(lab.ctx, spec.folder / f"spare-{serial}.qcow2", gib)
+        extra += ["-drive", f"if=none,id=spare{number},format=qcow2,file={path},cache=unsafe,discard=unmap"]
+        extra += ["-device", f"virtio-blk-pci,drive=spare{number},serial={serial}"]
+    return replace(spec, extra=extra)
 
 
 def end_leftover(spec: Spec) -> None:

@@ -10,18 +10,18 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from imagebuild.vm import Firmware, Spec, make_disk
+from imagebuild.vm import Firmware
 
 from hostd.guests.qemu import sockets
 from hostd.guests.qemu.devices import display
 from tests.lib import tinylinux
 from tests.lib.apiclient import Api
 from tests.lib.serialshell import SerialShell
-from tests.vm.harness import LVM, Host, Images, Lab
+from tests.vm.harness import LVM, Host, Images, Lab, plugged
 from tests.vm.test_guests import DENIED
 
 SLOW_S = 900
@@ -55,16 +55,6 @@ KINDS = (
 )
 
 
-def plugged(lab: Lab, spec: Spec) -> Spec:
-    """The machine with its spare disks; the installed one stays the first."""
-    extra = []
-    for number, serial in enumerate(SPARE):
-        path = make_disk(lab.ctx, spec.folder / f"spare-{serial}.qcow2", SPARE_GIB)
-        extra += ["-drive", f"if=none,id=spare{number},format=qcow2,file={path},cache=unsafe,discard=unmap"]
-        extra += ["-device", f"virtio-blk-pci,drive=spare{number},serial={serial}"]
-    return replace(spec, extra=extra)
-
-
 def packages(folder: Path) -> list[Path]:
     """The kernel's NFS server as packages of Debian 13, fetched on this machine."""
     folder.mkdir()
@@ -84,26 +74,20 @@ class Appliance:
         package = tinylinux.kernel_package(host.lab.ctx.cache)
         image = tinylinux.build_iso(package, work, init=tinylinux.SHELL, more=("efivarfs",))
         self.image = f"/root/{image.name}.raw"
-        self.copy_in(image, self.image)
-
-    def copy_in(self, file: Path, target: str) -> None:
-        with file.open("rb") as stream:
-            argv = self.host.ssh_argv(f"cat > {target}")
-            subprocess.run(argv, stdin=stream, check=True, timeout=300)
-
-    def disk(self, serial: str) -> str:
-        return self.host.ssh(f"readlink -f /dev/disk/by-id/virtio-{serial}").strip()
+        self.host.copy_in(image, self.image)
 
     def make_storages(self) -> None:
         api, disks = self.api, f"{self.node}/disks"
+        api.put("/storage/local", content="images,rootdir,iso,vztmpl,backup,snippets,import")
         unused = {row["serial"]: row.get("used", "") for row in api.get(f"{disks}/list")}
         assert {serial: unused.get(serial) for serial in SPARE} == dict.fromkeys(SPARE, "")
-        api.wait(api.post(f"{disks}/lvm", device=self.disk("LVM"), name="plain", add_storage=1), SLOW_S)
-        zfs = {"devices": self.disk("ZFS"), "name": "pool", "raidlevel": "single", "add_storage": 1}
+        api.wait(api.post(f"{disks}/lvm", device=self.host.disk("LVM"), name="plain", add_storage=1), SLOW_S)
+        zfs = {"devices": self.host.disk("ZFS"), "name": "pool", "raidlevel": "single", "add_storage": 1}
         api.wait(api.post(f"{disks}/zfs", **zfs), SLOW_S)
-        folder = {"device": self.disk("FOLDER"), "name": "folder", "filesystem": "ext4", "add_storage": 1}
+        folder = {"device": self.host.disk("FOLDER"), "name": "folder", "filesystem": "ext4", "add_storage": 1}
         api.wait(api.post(f"{disks}/directory", **folder), SLOW_S)
-        self.host.ssh(f"mkfs.btrfs -q {self.disk('BTRFS')} && mkdir /srv/tree && mount {self.disk('BTRFS')} /srv/tree")
+        tree = self.host.disk("BTRFS")
+        self.host.ssh(f"mkfs.btrfs -q {tree} && mkdir /srv/tree && mount {tree} /srv/tree")
         api.post("/storage", storage="tree", type="btrfs", path="/srv/tree", content="images,rootdir")
         self._export()
         api.post("/storage", storage="share", type="nfs", server="127.0.0.1", export="/srv/share", content="images")
@@ -113,10 +97,11 @@ class Appliance:
     def _export(self) -> None:
         """A file system of its own, by the kernel's server, which packages without dependencies bring."""
         for package in packages(self.work / "packages"):
-            self.copy_in(package, f"/root/{package.name}")
+            self.host.copy_in(package, f"/root/{package.name}")
+        disk = self.host.disk("NFS")
         self.host.ssh(
             "cd /root; for deb in *.deb; do dpkg -i --force-depends --force-confnew $deb || exit 1; done; "
-            f"mkfs.ext4 -q {self.disk('NFS')} && mkdir /srv/share && mount {self.disk('NFS')} /srv/share && "
+            f"mkfs.ext4 -q {disk} && mkdir /srv/share && mount {disk} /srv/share && "
             "echo '/srv/share *(rw,no_root_squash,insecure,no_subtree_check)' > /etc/exports && "
             "systemctl restart nfs-kernel-server && exportfs -ra",
             timeout_s=600,
@@ -177,20 +162,12 @@ def appliance(
     """One host for all of these tests: each takes minutes as it is."""
     installed = lab.installed(images.iso, LVM, Firmware.BIOS)
     spec = lab.copy(installed, "storages", LVM, Firmware.BIOS, cpu="max", memory_mib=4096)
-    failures = request.session.testsfailed
-    host, made = lab.start(plugged(lab, spec)), False
-    try:
-        host.wait_for_api()
-        host.wait_for_ssh()
+    spec = plugged(lab, spec, SPARE, SPARE_GIB)
+    with lab.started(spec, "test_storages", lambda: request.session.testsfailed) as host:
         appliance = Appliance(host, tmp_path_factory.mktemp("storages"))
         appliance.make_storages()
-        made = True
         yield appliance
         assert host.ssh(DENIED) == ""
-    finally:
-        if not made or request.session.testsfailed > failures:
-            host.keep_evidence(lab.folder / "failed" / "test_storages")
-        host.vm.kill()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.storage for kind in KINDS])
@@ -257,7 +234,7 @@ def test_uefi_variables_and_tpm_stay(appliance: Appliance) -> None:
 def test_the_commands_of_the_documentation(appliance: Appliance) -> None:
     """docs/storage.md, "Disks", on a disk that is given back first."""
     host, api = appliance.host, appliance.api
-    disk = appliance.disk("FOLDER")
+    disk = host.disk("FOLDER")
     api.wait(
         api.delete(f"{appliance.node}/disks/directory/folder", **{"cleanup-config": 1, "cleanup-disks": 1}), SLOW_S
     )

@@ -24,12 +24,18 @@ const imports = (text) => [...text.matchAll(/(?:from|import) "([^"]+)"/g)].map((
 
 describe("one door each", () => {
   test("requests are made by the client alone", () => {
-    expect(holding(/\bfetch\(|\bXMLHttpRequest\b|\bEventSource\b/)).toEqual(["api/client.ts"]);
+    expect(holding(/\bfetch\(|\bXMLHttpRequest\b/)).toEqual(["api/client.ts"]);
+    expect(holding(/\bEventSource\b/)).toEqual(["api/events.ts"]);
   });
 
   test("noVNC and xterm.js belong to the consoles", () => {
     const users = code.filter(({ text }) => imports(text).some((name) => /novnc|xterm/.test(name)));
     expect(users.map(({ path }) => path).sort()).toEqual(["consoles/Terminal.tsx", "consoles/Vnc.tsx"]);
+  });
+
+  test("uPlot belongs to the graph", () => {
+    const users = code.filter(({ text }) => imports(text).some((name) => name.startsWith("uplot")));
+    expect(users.map(({ path }) => path)).toEqual(["components/Graph.tsx"]);
   });
 
   test("nothing but the poller asks again by itself", () => {

@@ -17,7 +17,8 @@ from hostd.guests.options import Table
 from hostd.guests.qemu import rights
 from hostd.guests.qemu.rights import ROOT, Need
 from hostd.storage import config as storage_config
-from hostd.storage.rights import bandwidth_limit, parse_limits
+from hostd.storage.catalog import Catalog
+from hostd.storage.rights import bandwidth_limit, parse_limits, require_volume_access
 from hostd.storage.volume import VolumeId
 from hostd.tasks.archive import Archive
 from hostd.tasks.upid import Upid
@@ -99,14 +100,17 @@ def require_storage(ctx: Context, storage: str, privilege: str) -> None:
         raise Denied(f"Permission check failed (/storage/{storage}, {privilege})")
 
 
-def require_volume(ctx: Context, volume: VolumeId) -> None:
-    """To use a volume one must be able to see its storage."""
-    path = f"/storage/{volume.storage}"
-    if not ctx.may(path, "Datastore.Audit", "Datastore.AllocateSpace", any_of=True):
-        raise Denied(f"Permission check failed ({path}, Datastore.Audit|Datastore.AllocateSpace)")
+def require_volume(ctx: Context, volume: VolumeId, *, vmid: int | None = None, content: str = "") -> None:
+    """Denied unless the caller may use a volume for guest ``vmid``; Conflict when it is not of that ``content``.
+
+    A disk belongs to the guest that its name tells of, whoever may use the storage (``storage/rights.py``).
+    """
+    here = Catalog.from_mirror(ctx.mirror, node=ctx.node, run=ctx.run)
+    parsed = here.driver(volume.storage).parse(volume.name)
+    require_volume_access(parsed, volume.storage, lambda p, right: ctx.may(p, right), vmid=vmid, content=content)
 
 
-def limit_kib(ctx: Context, operation: str, storages: Iterable[str], asked: int | None) -> int:
+def limit_kib(ctx: Context, operation: str, storages: Iterable[str], asked: float | None) -> int:
     """KiB a second that an operation's copies may take: limits of the storages, of the cluster, and what is asked for.
 
     0: no limit. Who may configure a storage is not held by its limit when asking for another.
@@ -123,7 +127,7 @@ def limit_kib(ctx: Context, operation: str, storages: Iterable[str], asked: int 
         may=ctx.may,
         names=names,
     )
-    return int(limit)
+    return max(int(limit), 1) if limit else 0
 
 
 def end_shutdowns(ctx: Context, type: str, vmid: int) -> None:

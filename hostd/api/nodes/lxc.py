@@ -282,7 +282,7 @@ def require_plan(ctx: Context, vmid: int, values: Mapping[str, str], *, unprivil
     for new in planned.new:
         shared.require_storage(ctx, new.storage, "Datastore.AllocateSpace")
     for volume in planned.existing.values():
-        shared.require_volume(ctx, volume)
+        shared.require_volume(ctx, volume, vmid=vmid, content="rootdir")
     return planned
 
 

@@ -77,8 +77,10 @@ def clone(ctx: Context, p: CloneParams) -> object:
     values = cloning.source_section(guest.file, p.snapname).values
     catalog = Catalog.from_mirror(ctx.mirror, node=ctx.node, run=ctx.run)
     cloning.require_clonable(catalog, values, full=full, snapshot=p.snapname)
-    for point in cloning.volumes_of(values):
-        shared.require_storage(ctx, p.storage or point.volume.storage, "Datastore.AllocateSpace")
+    sources = [point.volume.storage for point in cloning.volumes_of(values)]
+    targets = [p.storage] if p.storage and sources else sources
+    for storage in targets:
+        shared.require_storage(ctx, storage, "Datastore.AllocateSpace")
     shared.require_bridges(ctx, values)
     files.require_free(ctx.mirror, GuestKind.LXC, p.newid)
     return ctx.spawn(
@@ -91,7 +93,7 @@ def clone(ctx: Context, p: CloneParams) -> object:
         full=full,
         snapshot=p.snapname,
         storage=p.storage,
-        limit_kib=int(p.bwlimit or 0),
+        limit_kib=shared.limit_kib(ctx, "clone", [*sources, *targets], p.bwlimit),
         pool=p.pool or "",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hostd.api import hamanaged
@@ -9,7 +10,8 @@ from hostd.api.context import Context
 from hostd.api.endpoint import ALL, UPID, endpoint
 from hostd.api.nodes import guest_params as shared
 from hostd.api.nodes.lxc import require_plan
-from hostd.core.errors import Conflict, Denied, Invalid
+from hostd.api.nodes.lxc_disks import LIMIT
+from hostd.core.errors import Denied, Invalid
 from hostd.core.kinds import BOOLEAN, NODE, STORAGE_ID, STRING, VMID
 from hostd.core.schema import Kind, param
 from hostd.guests import config as files
@@ -17,8 +19,7 @@ from hostd.guests.config import GuestKind
 from hostd.guests.lxc import plan
 from hostd.guests.lxc.config import OPTIONS
 from hostd.guests.lxc.inside.accounts import check_keys
-from hostd.guests.volumes import catalog_of
-from hostd.storage.volume import Content, VolumeId
+from hostd.storage.volume import VolumeId
 
 _PASSWORD = Kind(min_length=5, pattern=r"[^\x00-\x1f\x7f]*")
 
@@ -44,6 +45,9 @@ class CreateParams:
     force: bool = param(BOOLEAN, default=False, doc="In a restore: in the place of the container of this id.")
     ignore_unpack_errors: bool = param(
         BOOLEAN, default=False, name="ignore-unpack-errors", doc="In a restore: leave out what cannot be unpacked."
+    )
+    bwlimit: float | None = param(
+        LIMIT, default=None, doc="Most KiB a second of the archive; else as the storages and the cluster say."
     )
     ha_managed: bool = param(
         BOOLEAN, default=False, shown_default=0, name="ha-managed", doc="Have it looked after, once it is made."
@@ -99,9 +103,11 @@ def _create(ctx: Context, p: CreateParams) -> str:
         raise Invalid({"rootfs": "a new container needs a new volume: '<storage>:<GiB>'"})
     if wrong := check_keys(p.ssh_public_keys):
         raise Invalid({"ssh-public-keys": wrong})
-    shared.require_volume(ctx, VolumeId.parse(p.ostemplate))
+    shared.require_volume(ctx, VolumeId.parse(p.ostemplate), content="vztmpl")
     secrets = {"password": p.password, "ssh_keys": p.ssh_public_keys}
-    return ctx.spawn("vzcreate", str(p.vmid), template=p.ostemplate, values=values, **_common(p), **secrets)
+    storages = (new.storage for new in planned.new)
+    args = {**_common(ctx, p, storages), **secrets}
+    return ctx.spawn("vzcreate", str(p.vmid), template=p.ostemplate, values=values, **args)
 
 
 def _restore(ctx: Context, p: CreateParams) -> str:
@@ -109,7 +115,8 @@ def _restore(ctx: Context, p: CreateParams) -> str:
     if p.password or p.ssh_public_keys:
         name = "password" if p.password else "ssh-public-keys"
         raise Invalid({name: "a restored container has the accounts of its backup"})
-    _require_backup(ctx, VolumeId.parse(p.ostemplate))
+    # A backup holds all of a guest's files: it is for who manages its storage, or may back its guest up.
+    shared.require_volume(ctx, VolumeId.parse(p.ostemplate), content="backup")
     shared.require_storage(ctx, p.storage, "Datastore.AllocateSpace")
     values = shared.given_options(p)
     planned = require_plan(ctx, p.vmid, values, unprivileged=bool(p.unprivileged))
@@ -119,20 +126,10 @@ def _restore(ctx: Context, p: CreateParams) -> str:
         values["unprivileged"] = str(int(p.unprivileged))
     how = {"unique": p.unique, "force": p.force, "ignore_errors": p.ignore_unpack_errors}
     who = {"archive": p.ostemplate, "user": ctx.user, "storage": p.storage}
-    return ctx.spawn("vzrestore", str(p.vmid), values=values, **_common(p), **who, **how)
+    storages = (p.storage, *(new.storage for new in planned.new))
+    return ctx.spawn("vzrestore", str(p.vmid), values=values, **_common(ctx, p, storages), **who, **how)
 
 
-def _common(p: CreateParams) -> dict[str, object]:
-    return {"vmid": p.vmid, "start": p.start and not p.ha_managed, "pool": p.pool or ""}
-
-
-def _require_backup(ctx: Context, volume: VolumeId) -> None:
-    """A backup holds all of a guest's files: it is for who manages its storage, or may back its guest up."""
-    parsed = catalog_of(ctx.host).driver(volume.storage).parse(volume.name)
-    if parsed.content is not Content.BACKUP:
-        raise Conflict(f"'{volume}' is no backup")
-    if ctx.may(f"/storage/{volume.storage}", "Datastore.Allocate"):
-        return
-    shared.require_volume(ctx, volume)
-    if parsed.vmid is None or not ctx.may(f"/vms/{parsed.vmid}", "VM.Backup"):
-        raise Denied(f"Permission check failed (/vms/{parsed.vmid or ''}, VM.Backup)")
+def _common(ctx: Context, p: CreateParams, storages: Iterable[str]) -> dict[str, object]:
+    limit_kib = shared.limit_kib(ctx, "restore", storages, p.bwlimit)
+    return {"vmid": p.vmid, "start": p.start and not p.ha_managed, "pool": p.pool or "", "limit_kib": limit_kib}

@@ -85,7 +85,7 @@ def move_volume(ctx: Context, p: MoveParams) -> object:
     """Copy a volume of a stopped container to another storage, or give it to another container of this node."""
     guest = stored(ctx, p.vmid)
     files.check_digest(guest, p.digest)
-    disks.volume_of(guest.file, p.volume)
+    volume = disks.volume_of(guest.file, p.volume)
     if p.target_vmid is not None:
         return _reassign(ctx, p, p.target_vmid)
     if p.target_volume or p.target_digest:
@@ -94,7 +94,8 @@ def move_volume(ctx: Context, p: MoveParams) -> object:
         raise Invalid({"storage": "needed to say where the volume goes; or give 'target-vmid' for another container"})
     shared.require_storage(ctx, p.storage, "Datastore.AllocateSpace")
     args = {"disk": p.volume, "storage": p.storage, "delete": p.delete, "digest": p.digest}
-    return ctx.spawn("move_volume", str(p.vmid), vmid=p.vmid, **args, limit_kib=int(p.bwlimit or 0))
+    limit_kib = shared.limit_kib(ctx, "move", (volume.storage, p.storage), p.bwlimit)
+    return ctx.spawn("move_volume", str(p.vmid), vmid=p.vmid, **args, limit_kib=limit_kib)
 
 
 def _reassign(ctx: Context, p: MoveParams, target: int) -> str:

@@ -112,11 +112,10 @@ def migrate(ctx: Context, p: MigrateParams) -> object:
     for storage in sorted({transfer.storage for transfer in planned.transfers}):
         shared.require_storage(ctx, storage, "Datastore.AllocateSpace")
     names = sorted({name for t in planned.transfers for name in (t.volume.storage, t.storage)})
-    asked = None if p.bwlimit is None else int(p.bwlimit)
     args = road_args(ctx, p.target) | {
         "storages": dict(wish.storages),
         "restart": p.restart,
         "timeout_s": p.timeout,
-        "limit_kib": shared.limit_kib(ctx, "migration", names, asked),
+        "limit_kib": shared.limit_kib(ctx, "migration", names, p.bwlimit),
     }
     return ctx.spawn("vzmigrate", str(p.vmid), vmid=p.vmid, **args)

@@ -306,9 +306,9 @@ def require_plan(ctx: Context, vmid: int, values: Mapping[str, str]) -> plan.Pla
     for new in planned.new:
         shared.require_storage(ctx, new.storage, "Datastore.AllocateSpace")
         if new.source and not new.source.startswith("/"):
-            shared.require_volume(ctx, VolumeId.parse(new.source))
+            shared.require_volume(ctx, VolumeId.parse(new.source), vmid=vmid)
     for volume in planned.existing.values():
-        shared.require_volume(ctx, volume)
+        shared.require_volume(ctx, volume, vmid=vmid)
     return planned
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, ROOT_ONLY, UPID, And, Check, Or, array, endpoint, fields
+from hostd.api.nodes.guest_params import require_volume
 from hostd.api.nodes.storage import SEE, StorageParams, VolumeParams, catalog, volume_id
 from hostd.cluster import datacenter
 from hostd.core.errors import Conflict, Denied, Invalid, Unsupported
 from hostd.core.kinds import BOOLEAN, NODE, VMID
 from hostd.core.schema import Kind, param
-from hostd.storage import identity, retention, rights
+from hostd.storage import identity, retention
 from hostd.storage.config import TYPES
 from hostd.storage.download import COMPRESSIONS
 from hostd.storage.imports import read_machine
@@ -76,12 +77,6 @@ class PruneParams(StorageParams):
     )
     type: str = param(Kind(enum=("qemu", "lxc")), default="", doc="Only backups of this kind of guest.")
     vmid: int | None = param(VMID, default=None, doc="Only backups of this guest.")
-
-
-def require_volume(ctx: Context, volume: VolumeId, *, vmid: int | None = None, content: str = "") -> None:
-    """Denied unless the caller may use a volume (for a guest, as a kind of content)."""
-    parsed = catalog(ctx).driver(volume.storage).parse(volume.name)
-    rights.require_volume_access(parsed, volume.storage, lambda p, right: ctx.may(p, right), vmid=vmid, content=content)
 
 
 @endpoint(

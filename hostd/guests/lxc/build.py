@@ -13,7 +13,9 @@ import sys
 from dataclasses import dataclass
 
 from hostd.core.errors import CommandFailed, HostError
+from hostd.core.pace import paced
 from hostd.core.run import Run, run
+from hostd.core.units import KIB
 from hostd.guests.lxc import archive, isolated
 from hostd.guests.lxc.inside.job import Job, Report
 from hostd.guests.lxc.volumes import as_container_argv, owner_of
@@ -28,7 +30,7 @@ class Build:
     """``mounts``: (command, target) in order, the first target is ``root``. ``job`` is done in the files there.
 
     ``template`` "": the files are there already. ``backup``: it is one of a container. ``ignore_errors``: what cannot
-    be unpacked is left out, with a warning.
+    be unpacked is left out, with a warning. ``limit_kib``: most KiB a second of the archive, 0 for no limit.
     """
 
     root: str
@@ -38,6 +40,13 @@ class Build:
     job: Job
     backup: bool = False
     ignore_errors: bool = False
+    limit_kib: int = 0
+
+    @property
+    def unpack_s(self) -> float:
+        """How long it may take to unpack."""
+        slow_s = os.path.getsize(self.template) / (self.limit_kib * KIB) if self.limit_kib else 0
+        return _UNPACK_S + slow_s
 
     def to_json(self) -> str:
         return json.dumps({**_plain(self), "job": self.job.to_json()})
@@ -90,13 +99,14 @@ def _unpack(run: Run, work: Build) -> tuple[str, ...]:
         option = archive.compression(file.read(archive.HEAD_BYTES))
         file.seek(0)
         argv = archive.extract_argv(work.root, option, unprivileged=work.unprivileged, backup=work.backup)
-        result = run(argv, timeout_s=_UNPACK_S, stdin=file.fileno(), check=not work.ignore_errors)
+        with paced(file.fileno(), work.limit_kib * KIB) as stdin:
+            result = run(argv, timeout_s=work.unpack_s, stdin=stdin, check=not work.ignore_errors)
     return tuple(result.stderr.splitlines()[-_TOLD:]) if result.code else ()
 
 
 def build_isolated(run: Run, work: Build) -> Report:
     """``build`` in a program of its own. Raises HostError with the last words of what failed."""
-    limit_s = _UNPACK_S + 2 * _SET_UP_S
+    limit_s = work.unpack_s + 2 * _SET_UP_S
     return Report.from_json(isolated.run_module(run, "hostd.guests.lxc.build", work.to_json(), limit_s))
 
 

@@ -26,6 +26,7 @@ from hostd.guests.lxc.snapshotting import ContainerSteps
 from hostd.guests.macs import new_mac
 from hostd.guests.marks import held
 from hostd.guests.options import is_unused
+from hostd.guests.stills import taken_for_copy
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
@@ -164,15 +165,7 @@ def _still_state(
         raise Conflict(
             f"CT {vmid} is running and its volumes cannot be copied as they are: {err}; shut it down first"
         ) from err
-    name = f"clone-{wanted.vmid}"
-    try:
-        steps.freeze(memory="")
-        for volume in keys.state_volumes(source.file.current).values():
-            stack.callback(steps.remove, volume, name)
-            steps.take(volume, name)
-    finally:
-        steps.thaw()
-    return name
+    return taken_for_copy(steps, vmid, wanted.vmid, keys.state_volumes(source.file.current).values(), stack)
 
 
 def make_template(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None) -> None:

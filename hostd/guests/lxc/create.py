@@ -32,7 +32,10 @@ CREATE_LOCK = "create"
 
 @dataclass(frozen=True, kw_only=True)
 class NewContainer:
-    """What is asked for. ``values``: lines of the file, new volumes as ``<storage>:<GiB>``. Never logged as a whole."""
+    """What is asked for. ``values``: lines of the file, new volumes as ``<storage>:<GiB>``. Never logged as a whole.
+
+    ``limit_kib``: most KiB a second of the template, 0 for no limit.
+    """
 
     template: str
     values: Mapping[str, str]
@@ -40,6 +43,7 @@ class NewContainer:
     ssh_keys: str = ""
     start: bool = False
     pool: str = ""
+    limit_kib: int = 0
 
 
 def create(host: Host, log: TaskLog, vmid: int, wanted: NewContainer, *, engine: Engine | None = None) -> None:
@@ -100,6 +104,7 @@ def fill(host: Host, catalog: Catalog, draft: keys.Container, template: str, wan
         template=template,
         unprivileged=draft.unprivileged,
         job=job,
+        limit_kib=wanted.limit_kib,
     )
     return build_isolated(host.run, work)
 

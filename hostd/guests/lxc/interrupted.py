@@ -21,6 +21,7 @@ from hostd.guests.lxc.handover import settle as settle_move
 from hostd.guests.lxc.ownership import all_volumes, where
 from hostd.guests.lxc.snapshotting import ContainerSteps
 from hostd.guests.marks import unmarked
+from hostd.guests.stills import end_left
 from hostd.guests.volumes import base_id, catalog_of, unreferenced_volumes
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId
@@ -42,12 +43,13 @@ def opened(
 
 def settle(host: Host, log: TaskLog, guest: StoredGuest, engine: Engine | None = None) -> StoredGuest:
     """The guest as it is once the operation that its mark tells of is ended. The caller holds the node's lock."""
+    vmid = guest.where.vmid
+    end_left(ContainerSteps(host, log, guest, engine), vmid, keys.state_volumes(guest.file.current).values())
     mark = guest.file.current.get("lock", "")
     if mark == handover.LOCK:
         return settle_move(host, log, guest)
     if mark not in _OURS:
         return guest
-    vmid = guest.where.vmid
     log.info(f"CT {vmid} is marked '{mark}' by a process that is gone; settling that")
     if mark == DISK_LOCK:
         adopt(host, log, guest)

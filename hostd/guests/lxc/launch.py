@@ -12,18 +12,18 @@ import os
 import time
 from typing import Final
 
-from hostd.core.errors import HostError
+from hostd.core.errors import Conflict, HostError
 from hostd.guests import changes
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath
 from hostd.guests.lxc import cgroups, devices, facts, identities, mounts, network, running, start_log, volumes
 from hostd.guests.lxc import runtime_config as runtime
-from hostd.guests.lxc.build import make_folder, set_up
+from hostd.guests.lxc.build import set_up
 from hostd.guests.lxc.cgroups import read_text
 from hostd.guests.lxc.config import Container, parse_container, without_forbidden
 from hostd.guests.lxc.inside.job import Job, Resolver
 from hostd.guests.lxc.ownership import owned
-from hostd.guests.lxc.rooted import place_inside
+from hostd.guests.lxc.rooted import make_plain_folders
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 
@@ -64,7 +64,7 @@ def _launch(host: Host, vmid: int) -> list[str]:
         identities.require_reserved(container.idmap)
     own_mounts(host)
     targets = [runtime.mount_place(vmid, point.key) for point in container.mounts]
-    volumes.mount_all(host.run, catalog, container.mounts, targets)
+    volumes.mount_all(host.run, catalog, container.mounts, targets, unprivileged=container.unprivileged)
     make_places(container)
     keep_files_current(host, container, read_only=container.mounts[0].read_only)
     devices.make_nodes(host.run, runtime.device_folder(vmid), nodes, container.idmap)
@@ -93,18 +93,18 @@ def apply_waiting(host: Host, where: GuestPath) -> None:
 
 
 def make_places(container: Container) -> None:
-    """The folders on which further volumes will be, made while nothing runs in the container's files.
+    """The folders on which further volumes will be, made before LXC looks for them.
 
     LXC would follow a link of the container when it makes one, also out of it; and it mounts on no path with a link.
     """
     for point in container.mounts[1:]:
         around = mounts.around(point, container.mounts)
         root, target = runtime.mount_place(container.vmid, around.key), mounts.below(point, around)
-        place = place_inside(root, target)
-        if place != f"{root}{target}":
-            raise HostError(f"{point.key}: a part of '{point.target}' is a link inside; name what it means instead")
-        if not around.read_only:
-            make_folder(place, volumes.owner_of(container.unprivileged))
+        owner = volumes.owner_of(container.unprivileged)
+        try:
+            make_plain_folders(root, target, owner, make=not around.read_only)
+        except Conflict as err:
+            raise HostError(f"{point.key} ('{point.target}'): {err}; name what it means instead") from err
 
 
 def own_mounts(host: Host) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterable
 
 from hostd.core.errors import Conflict, TimedOut
@@ -257,8 +258,9 @@ def _marked(file: GuestFile) -> GuestFile:
 
 
 def remove_runtime_files(vmid: int) -> None:
-    """LXC's folder of the container: our files in it, then the folders if they are empty."""
+    """LXC's folder of the container: our files in it, its profiles for AppArmor, then the folders if they are empty."""
     place = runtime.folder(vmid)
+    shutil.rmtree(f"{place}/apparmor", ignore_errors=True)
     for name in ("config", "files"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{place}/{name}")

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from hostd.core.errors import HostError, Invalid, ParseError
+from hostd.core.formats import propstring
 from hostd.core.units import GIB, MIB
 from hostd.guests.lxc import mounts, network
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.macs import new_mac
+from hostd.guests.options import is_unused
 from hostd.storage.volume import VolumeId
 
 DEFAULT_ROOT_GIB: Final = 4
@@ -48,6 +50,8 @@ def plan_values(values: Mapping[str, str], random: Callable[[int], bytes]) -> Pl
         try:
             if key == "rootfs" or re.fullmatch(r"mp\d+", key):
                 _plan_volume(mounts.parse_mount(key, value), new, existing)
+            elif is_unused(key):
+                existing[key] = VolumeId.parse(propstring.parse(value, default_key="volume").get("volume", ""))
             elif re.fullmatch(r"net\d+", key):
                 planned[key] = with_mac(key, value, random)
         except HostError as err:

@@ -49,6 +49,7 @@ class Wanted:
     """What is asked for. ``given``: lines that stand before those of the backup; ``storage``: where volumes go.
 
     ``force``: in the place of a container that is there. ``ignore_errors``: files that cannot be unpacked are left out.
+    ``limit_kib``: most KiB a second of the archive, 0 for no limit.
     """
 
     archive: str
@@ -60,6 +61,7 @@ class Wanted:
     ignore_errors: bool = False
     start: bool = False
     pool: str = ""
+    limit_kib: int = 0
 
 
 def restore(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engine | None = None) -> None:
@@ -80,7 +82,7 @@ def restore(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engi
         first = planning.first_values(values, vmid=vmid)
         draft = keys.parse_container(vmid, GuestFile(current=first, raw=found.raw))
         log.info(f"unpacking '{wanted.archive}'")
-        report = _fill(host, catalog, draft, path, ignore_errors=wanted.ignore_errors)
+        report = _fill(host, catalog, draft, path, wanted)
         for text in report.warnings:
             log.warn(text)
         config = planning.first_values(values, vmid=vmid, ostype=report.ostype, arch=report.arch)
@@ -164,7 +166,7 @@ def _reserved(host: Host, vmid: int, before: StoredGuest | None, undo: Undo) -> 
     return made
 
 
-def _fill(host: Host, catalog: Catalog, draft: keys.Container, path: str, *, ignore_errors: bool) -> Report:
+def _fill(host: Host, catalog: Catalog, draft: keys.Container, path: str, wanted: Wanted) -> Report:
     """Unpack into the container's volumes, and set the files inside as the configuration says, as at each start."""
     root = runtime.rootfs(draft.vmid)
     work = Build(
@@ -174,6 +176,7 @@ def _fill(host: Host, catalog: Catalog, draft: keys.Container, path: str, *, ign
         unprivileged=draft.unprivileged,
         job=launch.job_of(draft, first=False),
         backup=True,
-        ignore_errors=ignore_errors,
+        ignore_errors=wanted.ignore_errors,
+        limit_kib=wanted.limit_kib,
     )
     return build_isolated(host.run, work)

@@ -76,6 +76,40 @@ class RootedFiles:
         return way[-1]
 
 
+def make_plain_folders(root: str, target: str, owner: int, *, make: bool = True) -> None:
+    """Make the folder ``target`` below ``root`` and those on the way; new ones belong to ``owner``. None may be a link.
+
+    Safe while others change the files, as a container may that shares a folder with this one. ``make`` False: what is
+    there is looked at. Conflict where a part is a link or no folder.
+    """
+    with contextlib.ExitStack() as stack:
+        here = os.open(root, _LOOK | os.O_DIRECTORY)
+        stack.callback(os.close, here)
+        for part in (part for part in target.split("/") if part):
+            try:
+                found = _folder(here, part, owner, make=make)
+            except NotADirectoryError as err:
+                raise Conflict(f"a part of '{target}' is a link inside, or no folder: '{part}'") from err
+            if found is None:
+                return
+            stack.callback(os.close, found)
+            here = found
+
+
+def _folder(parent: int, name: str, owner: int, *, make: bool) -> int | None:
+    """A handle on a folder of this name, made where there is none; NotADirectoryError for a link."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    with contextlib.suppress(FileNotFoundError):
+        return os.open(name, flags, dir_fd=parent)
+    if not make:
+        return None
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o755, dir_fd=parent)
+    made = os.open(name, flags, dir_fd=parent)
+    os.fchown(made, owner, owner)
+    return made
+
+
 def place_inside(root: str, target: str) -> str:
     """Where a path of the container is on the host while its root is mounted at ``root`` and nobody changes it.
 

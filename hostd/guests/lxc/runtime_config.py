@@ -26,6 +26,11 @@ _ARCHITECTURES: Final = {
     "x86_64": {"amd64": "x86_64", "i386": "i686"},
     "aarch64": {"arm64": "aarch64", "armhf": "armv7l"},
 }
+# What LXC's common.conf lets every container use: null, zero, full, random, urandom, its terminals, fuse.
+_USUAL_DEVICES: Final = (
+    "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm",
+    "c 136:* rwm", "c 10:229 rwm",
+)  # fmt: skip
 # Tells systemd that the container's first program is about to run.
 READY_HOOK: Final = "/usr/bin/systemd-notify --ready"
 # Makes a reboot from inside a new start of the unit.
@@ -94,12 +99,21 @@ def _identity_lines(container: Container, facts: NodeFacts) -> list[str]:
     lines = []
     if container.unprivileged:
         lines.append(f"lxc.include = {DEFAULTS}/userns.conf")
+        lines += _device_rules(_prefix(facts))
         lines += [f"{idmap.KEY} = {one.text()}" for one in container.idmap]
     lines += [f"lxc.arch = {arch}", f"lxc.uts.name = {container.hostname.partition('.')[0]}"]
     lines.append(f"lxc.rootfs.path = dir:{rootfs(container.vmid)}")
     if container.entrypoint != "/sbin/init":
         lines.append(f"lxc.init.cmd = {container.entrypoint}")
     return lines
+
+
+def _device_rules(prefix: str) -> list[str]:
+    """Nothing but the usual devices, said again: userns.conf takes the rules away, for those who start LXC without
+    rights on the host. Without them one device that is given (``dev0``) would be the only one that opens, with control
+    groups version 2, where a list of rules denies what it does not name.
+    """
+    return [f"{prefix}.devices.deny = a", *(f"{prefix}.devices.allow = {rule}" for rule in _USUAL_DEVICES)]
 
 
 def _confinement_lines(container: Container, facts: NodeFacts) -> list[str]:

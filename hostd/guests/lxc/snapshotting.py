@@ -10,7 +10,7 @@ from typing import Final
 from hostd.core.errors import HostError, NotFound
 from hostd.core.formats.keyvalue import GuestFile, GuestSection
 from hostd.guests import config as files
-from hostd.guests import volume_states
+from hostd.guests import notes, volume_states
 from hostd.guests.config import StoredGuest
 from hostd.guests.lxc import config as keys
 from hostd.guests.lxc import runtime_config as runtime
@@ -57,6 +57,7 @@ class ContainerSteps:
         raise HostError("the memory of a container cannot be saved")
 
     def freeze(self, *, memory: str) -> None:
+        notes.write(self._vmid, notes.HELD)
         self._engine.freeze(self._vmid)
         self._held = True
         # What its programs have written is with the kernel until then; states of image files would lack it.
@@ -68,6 +69,14 @@ class ContainerSteps:
         if self._held:
             self._engine.thaw(self._vmid)
             self._held = False
+        notes.drop(self._vmid, notes.HELD)
+
+    def let_go(self) -> None:
+        """Let a container go on that a killed process holds still."""
+        if self.is_running():
+            self._log.info(f"CT {self._vmid} was held still; it goes on")
+            self._engine.thaw(self._vmid)
+        notes.drop(self._vmid, notes.HELD)
 
     def take(self, volume: str, name: str) -> None:
         self._log.info(f"snapshotting '{volume}'")

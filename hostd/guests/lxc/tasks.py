@@ -25,10 +25,17 @@ def create_task(
     ssh_keys: str = "",
     start: bool = False,
     pool: str = "",
+    limit_kib: int = 0,
 ) -> None:
     """Make a container; ``password`` and ``ssh_keys`` come over the task daemon's socket, which is root's alone."""
     wanted = NewContainer(
-        template=template, values=values, password=password, ssh_keys=ssh_keys, start=start, pool=pool
+        template=template,
+        values=values,
+        password=password,
+        ssh_keys=ssh_keys,
+        start=start,
+        pool=pool,
+        limit_kib=limit_kib,
     )
     create(host, log, vmid, wanted)
 
@@ -48,6 +55,7 @@ def restore_task(
     ignore_errors: bool = False,
     start: bool = False,
     pool: str = "",
+    limit_kib: int = 0,
 ) -> None:
     """Make a container from its backup; ``user``: who restores, by whose rights the backup's settings are taken."""
     wanted = Wanted(
@@ -60,6 +68,7 @@ def restore_task(
         ignore_errors=ignore_errors,
         start=start,
         pool=pool,
+        limit_kib=limit_kib,
     )
     restore(host, log, vmid, wanted)
 

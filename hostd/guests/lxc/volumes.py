@@ -89,8 +89,21 @@ def source_of_point(catalog: Catalog, point: MountPoint) -> Source:
     raise Conflict(f"{point.key}: '{point.source}' is neither a folder nor a device of this host")
 
 
-def mount_all(run: Run, catalog: Catalog, points: Sequence[MountPoint], targets: Sequence[str]) -> None:
+def mount_options(point: MountPoint, *, unprivileged: bool) -> list[str]:
+    """Options of mount(8) for a container that runs.
+
+    Control groups do not keep an unprivileged container from devices (LXC's userns.conf): it can make no nodes, and one
+    that came to its volume in another way (from a privileged container, by the host's root) must not open anything.
+    What the host gives on purpose, folders and devices, is as the host has it.
+    """
+    return [*(["nodev"] if unprivileged and not point.is_path else []), *point.options]
+
+
+def mount_all(
+    run: Run, catalog: Catalog, points: Sequence[MountPoint], targets: Sequence[str], *, unprivileged: bool
+) -> None:
     """Mount volumes in order, each on its own target, as the configuration's options say."""
     for point, target in zip(points, targets, strict=True):
         os.makedirs(target, exist_ok=True)
-        run(mount_argv(source_of_point(catalog, point), target, point.options), timeout_s=60)
+        options = mount_options(point, unprivileged=unprivileged)
+        run(mount_argv(source_of_point(catalog, point), target, options), timeout_s=60)

@@ -10,14 +10,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
-from hostd.cluster import locks
-from hostd.cluster.locks import local_lock
 from hostd.core.errors import Conflict, HostError
 from hostd.core.formats import propstring
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.undo import Undo
 from hostd.guests import config as files
-from hostd.guests import membership, notes, snapshots
+from hostd.guests import membership, snapshots
 from hostd.guests.config import StoredGuest
 from hostd.guests.macs import new_mac
 from hostd.guests.marks import held
@@ -31,6 +29,7 @@ from hostd.guests.qemu.interrupted import opened
 from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.snapshotting import MachineSteps
 from hostd.guests.qemu.volumes import where
+from hostd.guests.stills import taken_for_copy
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage import copying
@@ -40,7 +39,6 @@ from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
 
 CLONE_LOCK: Final = "clone"
-_STILL_S: Final = 60
 # Small, and of forms that firmware and TPM must have: never linked.
 _ALWAYS_COPIED: Final = ("efidisk0", "tpmstate0")
 _NOT_COPIED: Final = frozenset({"lock", "parent", "snaptime", "snapstate", "vmstate", "template"})
@@ -172,19 +170,8 @@ def _still_state(
         raise Conflict(
             f"VM {vmid} is running and its disks cannot be copied as they are: {err}; stop it first"
         ) from err
-    name, vmid = f"clone-{wanted.vmid}", source.where.vmid
-    note = f"{notes.COPY}{wanted.vmid}"
-    with local_lock(f"vm-{vmid}-still", _STILL_S, locks.DIRECTORY):  # copies run side by side; it is held by one only
-        notes.write(vmid, note, name)
-        stack.callback(notes.drop, vmid, note)
-        try:
-            steps.freeze(memory="")
-            for volume in keys.state_volumes(source.file.current).values():
-                stack.callback(steps.remove, volume, name)
-                steps.take(volume, name)
-        finally:
-            steps.thaw()
-    return name
+    volumes = keys.state_volumes(source.file.current).values()
+    return taken_for_copy(steps, source.where.vmid, wanted.vmid, volumes, stack)
 
 
 def _new_seed_volume(catalog: Catalog, drive: disk.Disk, wanted: Wanted) -> VolumeId:

@@ -25,6 +25,7 @@ from hostd.guests.qemu.handover import settle as settle_move
 from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.snapshotting import MachineSteps
 from hostd.guests.qemu.volumes import lost_memory, missing_volumes, where
+from hostd.guests.stills import end_left
 from hostd.guests.volumes import base_id, catalog_of, free_volumes
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId
@@ -45,13 +46,13 @@ def opened(
 
 def settle(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines | None = None) -> StoredGuest:
     """The guest as it is once what was begun with it is ended. The caller holds the node's lock, alone."""
-    guest = _end_notes(host, log, guest, machines)
+    held, vmid = keys.state_volumes(guest.file.current).values(), guest.where.vmid
+    end_left(MachineSteps(host, log, guest, machines), vmid, held)
     mark = guest.file.current.get("lock", "")
     if mark == handover.LOCK:
         return settle_move(host, log, guest, machines or LibvirtMachines())
     if mark not in _OURS:
         return guest
-    vmid = guest.where.vmid
     log.info(f"VM {vmid} is marked '{mark}' by a process that is gone; settling that")
     steps = MachineSteps(host, log, guest, machines)
     if mark in MAKING:
@@ -70,20 +71,6 @@ def settle(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines | No
     if not half:
         return unmarked(host, guest)
     return steps.guest
-
-
-def _end_notes(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines | None) -> StoredGuest:
-    """A machine that was held still goes on; states that were made for a copy are removed."""
-    vmid = guest.where.vmid
-    for name in notes.names(vmid):
-        steps = MachineSteps(host, log, guest, machines)
-        if name == notes.HELD:
-            steps.let_go()
-        elif name.startswith(notes.COPY):
-            for volume in keys.state_volumes(guest.file.current).values():
-                steps.remove(volume, notes.read(vmid, name))
-            notes.drop(vmid, name)
-    return guest
 
 
 def _running_disks(guest: StoredGuest, machines: Machines) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from hostd.core.errors import HostError
 from hostd.ha import jobs, status, stored
-from hostd.ha.budget import agent_lock
+from hostd.ha.budget import HANDOVER_S, WATCHDOG_S, agent_lock
 from hostd.ha.env import Job
 from hostd.ha.host import selffence
 from hostd.ha.host.side import Side, Surroundings, store_errors
@@ -59,7 +59,7 @@ class AgentSide(Side):
         wire |= {"boot": self.around.locks.boot, "ended": dict(self._ended_guests())}
         with store_errors():
             if first and self.around.locks.forget_earlier_boot(agent_lock(self.node)):
-                log.info("guests that were left uncovered ended when this node was booted")
+                log.info("the lock of before this node was booted is given back: its guests ended then")
             data = json.dumps(wire, sort_keys=True, separators=(",", ":")).encode()
             self.store.write(path, data, actor=_ACTOR)
         self._published, self._published_s = publication, now_s
@@ -73,6 +73,13 @@ class AgentSide(Side):
         except HostError:
             return False
         return held is not None and held.node == self.node and held.kept and held.boot == self.around.locks.boot
+
+    def has_left_watchdog(self) -> bool:
+        return self.around.watchdog.take_over()
+
+    def leave_watchdog(self) -> None:
+        """Long where the lock has the mark; where that is not certain others may take the guests before long."""
+        self.around.watchdog.leave(HANDOVER_S if self.left_guests() else WATCHDOG_S)
 
     def begin(self, job: Job) -> None:
         self._begun += 1

@@ -155,9 +155,9 @@ class Locks:
             self._store.delete(leases.path_of(name), if_version=lease.version)
 
     def forget_earlier_boot(self, name: str) -> bool:
-        """Drop a mark that was left before this boot: its guests ended with it. Whether there was one."""
+        """Give back what an agent held, or left marked, before this boot: its guests ended with it. Whether it did."""
         lease = self._read(name)
-        if lease is None or not lease.kept or _holder(lease).node != self.node or _holder(lease).boot == self.boot:
+        if lease is None or _holder(lease).node != self.node or _holder(lease).boot == self.boot:
             return False
         self._store.delete(leases.path_of(name), if_version=lease.version)
         return True

@@ -75,6 +75,13 @@ class SelfFence:
             self._fed_s = None
             self._stamp.unlink(missing_ok=True)
 
+    def leave(self, patience_s: int) -> None:
+        """A process can only act while it is there."""
+        self.close()
+
+    def take_over(self) -> bool:
+        return False
+
     def look(self) -> None:
         """Act if it is time to; every second."""
         with self._lock:

@@ -22,6 +22,12 @@ class Watchdog(Protocol):
     def close(self) -> None:
         """In order: nothing resets the node on behalf of this daemon any more."""
 
+    def leave(self, patience_s: int) -> None:
+        """To the process that follows: the node is reset when that has not taken it over within ``patience_s``."""
+
+    def take_over(self) -> bool:
+        """Whether the process before this one has left it; it is fed from now on by this one."""
+
 
 class Both:
     """A device, and what is done beside it; status tells of the device."""
@@ -45,6 +51,14 @@ class Both:
         self._device.close()
         self._other.close()
 
+    def leave(self, patience_s: int) -> None:
+        """What needs this process to act takes its leave."""
+        self._device.leave(patience_s)
+        self._other.close()
+
+    def take_over(self) -> bool:
+        return self._device.take_over()
+
 
 class NoWatchdog:
     """A node without a watchdog device: said once each time that one would have been armed."""
@@ -59,3 +73,9 @@ class NoWatchdog:
 
     def close(self) -> None:
         pass
+
+    def leave(self, patience_s: int) -> None:
+        pass
+
+    def take_over(self) -> bool:
+        return False

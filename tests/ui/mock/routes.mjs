@@ -2,6 +2,7 @@
 // caller) and returns the data, or {data, total}; it throws {status, message, errors}.
 import { randomBytes } from "node:crypto";
 import { ACCESS_ROUTES } from "./access.mjs";
+import { HISTORY_ROUTES } from "./history.mjs";
 import { CLUSTER_ROUTES } from "./cluster.mjs";
 import { HA_ROUTES } from "./ha.mjs";
 import { hardwareRoutes } from "./hardware.mjs";
@@ -231,6 +232,7 @@ function guestRoutes(kind, consoleRoutes) {
 export const ROUTES = {
   ...ACCESS_ROUTES,
   ...PEOPLE_ROUTES,
+  ...HISTORY_ROUTES,
   ...CLUSTER_ROUTES,
   ...HA_ROUTES,
   ...OPTION_ROUTES,

@@ -170,8 +170,27 @@ def test_a_restore_is_a_task_that_reads_the_backup(here: Any) -> None:
     assert (task["type"], task["id"]) == ("vzrestore", "300")
     assert task["args"] == {
         "vmid": 300, "archive": BACKUP, "user": "root@pam", "storage": "local", "unique": True, "force": False,
-        "ignore_errors": False, "start": True, "pool": "", "values": {"hostname": "other", "rootfs": "local:2"},
+        "ignore_errors": False, "start": True, "pool": "", "limit_kib": 0,
+        "values": {"hostname": "other", "rootfs": "local:2"},
     }  # fmt: skip
+
+
+def test_an_archive_is_read_as_slowly_as_is_asked_for(here: Any) -> None:
+    """Or as the storage that the volumes are made on says; who may not change that is held by it."""
+    text = here.store.read("storage.cfg").data.decode()
+    here.store.write("storage.cfg", text.replace("\tpath", "\tbwlimit restore=50\n\tpath").encode())
+    role = b"role:makes:VM.Allocate,Datastore.AllocateSpace,VM.Config.Disk,VM.Config.Options:\n"
+    here.store.write("user.cfg", b"user:joe@pve:1:\n" + role + b"acl:1:/:joe@pve:makes:\n")
+    call = "/nodes/alpha/lxc"
+    for user, values, limit in (
+        ("root@pam", {}, 50), ("root@pam", {"bwlimit": "80.7"}, 80), ("root@pam", {"bwlimit": "0.5"}, 1),
+        ("joe@pve", {"bwlimit": 80}, 50), ("joe@pve", {"bwlimit": 20}, 20),
+    ):  # fmt: skip
+        wanted = {"vmid": 300, "ostemplate": "local:vztmpl/t.tar.gz", "rootfs": "local:1", **values}
+        data(here.call("POST", call, user, data=wanted))
+        assert here.tasks.spawned[-1]["args"]["limit_kib"] == limit, (user, values)
+    data(create(here, ostemplate=BACKUP, restore=1, vmid=300))
+    assert here.tasks.spawned[-1]["args"]["limit_kib"] == 50
 
 
 def test_what_is_there_is_restored_over_only_when_it_is_asked_for(here: Any) -> None:
@@ -205,8 +224,36 @@ def test_who_may_restore(here: Any) -> None:
     assert here.call("POST", call, "keeper@pve", data={"vmid": 300, **over}).status_code == 403
     assert here.call("POST", call, "stranger@pve", data={"vmid": 100, **over}).status_code == 403
     refused = here.call("POST", call, "stranger@pve", data={"vmid": 300, **over})
-    assert "VM.Backup" in refused.status
+    assert "missing privileges to access 'local:vzdump-lxc-100-" in refused.status
     assert len(here.tasks.spawned) == 1
+
+
+NEIGHBOUR = b"""user:joe@pve:1:
+role:space:Datastore.AllocateSpace Datastore.Audit:
+acl:1:/storage/local:joe@pve:space:
+acl:1:/vms/100:joe@pve:PVEVMAdmin:
+"""
+
+
+def test_a_guests_volume_is_its_own(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Space on a storage does not open the disks of others that lie there; who configures both guests may share."""
+    monkeypatch.setattr(guest_params, "wait_for", lambda *_: None)
+    here.store.write("user.cfg", NEIGHBOUR)
+    put = "/nodes/alpha/lxc/100/config"
+    for values in (
+        {"mp1": "local:200/vm-200-disk-0.raw,mp=/x"},
+        {"mp1": "local:200/base-200-disk-0.raw,mp=/x"},
+        {"unused0": "local:200/vm-200-disk-0.raw"},
+    ):
+        answer = here.call("PUT", put, "joe@pve", data=values)
+        assert answer.status_code == 403, values
+        assert "missing privileges to access 'local:" in answer.status
+    assert here.call("PUT", put, "joe@pve", data={"mp1": "local:iso/x.iso,mp=/x"}).status_code == 500
+    assert not here.tasks.spawned
+    assert here.call("PUT", put, "joe@pve", data={"mp1": "local:100/vm-100-disk-3.raw,mp=/x"}).status_code == 200
+    here.store.write("user.cfg", NEIGHBOUR + b"acl:1:/vms/200:joe@pve:PVEVMAdmin:\n")
+    assert here.call("PUT", put, "joe@pve", data={"unused0": "local:200/vm-200-disk-0.raw"}).status_code == 200
+    assert len(here.tasks.spawned) == 2
 
 
 def test_a_change_is_written_at_once(here: Any) -> None:

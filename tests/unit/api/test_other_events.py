@@ -30,9 +30,12 @@ class Place:
 
     def __init__(self) -> None:
         self.store, self.samples = MemoryStore("alpha"), FixedSamples()
-        members = tuple(Member(name, n, "", online=True) for n, name in enumerate(("alpha", "beta")))
-        self.store.join(Standing(version=1, name="lab", config=1, quorate=True, members=members))
+        self.join(online=True)
         self.others = OtherNodes("alpha", self.store.mirror(), self.samples)
+
+    def join(self, *, online: bool) -> None:
+        members = (Member("alpha", 0, "", online=online), Member("beta", 1, "", online=online))
+        self.store.join(Standing(version=1, name="lab", config=1, quorate=True, members=members))
 
     def tell(self, *entries: Entry, node: str = "beta") -> None:
         self.store.hear(node, shared.TASKS, shared.tasks_to_wire(entries))
@@ -84,3 +87,15 @@ def test_guests_of_another_node_start_and_stop(place: Place) -> None:
     assert place.guests() == [(101, "beta", "running"), (100, "beta", "stopped")]
     del place.samples.others["beta"]
     assert place.guests() == [], "that the node is away says nothing of its guests"
+
+
+def test_nodes_are_lost_and_come_back(place: Place) -> None:
+    def told() -> list[tuple[object, object, str]]:
+        return [(e.data["node"], e.data["status"], e.path) for e in place.others.step() if e.kind == "node"]
+
+    assert told() == [], "the first look only looks"
+    place.join(online=False)
+    assert told() == [("beta", "offline", "/nodes/beta")], "of itself a node says nothing"
+    assert told() == []
+    place.join(online=True)
+    assert told() == [("beta", "online", "/nodes/beta")]

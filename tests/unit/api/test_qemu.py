@@ -264,3 +264,20 @@ def test_others_may_nothing(machine: Site) -> None:
         assert machine.call(method, f"{BASE}{path}", user=user).status_code == 403, path
     assert machine.call("POST", BASE, user=user, data={"vmid": "101"}).status_code == 403
     assert machine.tasks.spawned == []
+
+
+def test_a_machines_disk_is_its_own(machine: Site) -> None:
+    """Space on a storage does not open the disks of others that lie there, nor copies of them."""
+    users = b"user:joe@pve:1:\nrole:space:Datastore.AllocateSpace Datastore.Audit:\n"
+    rights = b"acl:1:/storage/local:joe@pve:space:\nacl:1:/vms/100:joe@pve:PVEVMAdmin:\n"
+    machine.store.write("user.cfg", users + rights)
+    for values in (
+        {"scsi1": "local:200/vm-200-disk-0.qcow2"},
+        {"scsi1": "local:0,import-from=local:200/vm-200-disk-0.qcow2"},
+        {"unused0": "local:200/vm-200-disk-0.qcow2"},
+        {"efidisk0": "local:200/vm-200-disk-0.raw,size=4M"},
+    ):
+        answer = machine.call("PUT", f"{BASE}/100/config", "joe@pve", data=values)
+        assert answer.status_code == 403, (values, answer.status)
+        assert "missing privileges to access 'local:vm-200-disk-0" in answer.status
+    assert not machine.tasks.spawned

@@ -136,6 +136,42 @@ def test_links_of_a_mounted_container_lead_nowhere_else(tmp_path: Path) -> None:
         rooted.place_inside(str(root), "/file/x")
 
 
+def test_folders_of_mount_points_are_made_through_no_link(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    (root / "srv").mkdir(parents=True)
+    outside.mkdir()
+    (root / "out").symlink_to(outside)
+    (root / "in").symlink_to("srv")
+    (root / "file").write_bytes(b"")
+    me = os.getuid()
+    rooted.make_plain_folders(str(root), "/srv/new/one", me)
+    rooted.make_plain_folders(str(root), "/srv/new/one", me)
+    assert (root / "srv/new/one").is_dir()
+    rooted.make_plain_folders(str(root), "/not/here", me, make=False)
+    for target in ("/out/x", "/in/x", "/in", "/file/x", "/file"):
+        with pytest.raises(Conflict, match=f"a part of '{target}' is a link inside, or no folder"):
+            rooted.make_plain_folders(str(root), target, me)
+    assert sorted(path.name for path in root.iterdir()) == ["file", "in", "out", "srv"]
+    assert list(outside.iterdir()) == []
+
+
+def test_a_folder_swapped_for_a_link_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another container with the same files may do that between any two steps."""
+    root, outside, make = tmp_path / "root", tmp_path / "outside", os.mkdir
+    root.mkdir()
+    outside.mkdir()
+
+    def swapped(name: str, mode: int, *, dir_fd: int) -> None:
+        make(name, mode, dir_fd=dir_fd)
+        (root / name).rename(root / "away")
+        (root / name).symlink_to(outside)
+
+    monkeypatch.setattr(os, "mkdir", swapped)
+    with pytest.raises(Conflict, match="a part of '/part/deep' is a link inside"):
+        rooted.make_plain_folders(str(root), "/part/deep", os.getuid())
+    assert list(outside.iterdir()) == []
+
+
 def test_mounting_by_hand_locks_the_container(host: Host, tmp_path: Path) -> None:
     engine = FakeEngine(up={100})
     with pytest.raises(Conflict, match="is running"):

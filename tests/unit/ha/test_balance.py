@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hostd.cluster.standing import Member, Standing
 from hostd.cluster.store import MemoryStore
@@ -19,7 +21,7 @@ from hostd.ha.host.balancer import DECIDE_S, LOCK, Balancer
 from hostd.ha.host.locks import Locks
 from hostd.ha.round import Memory
 from hostd.ha.spread import BEGIN_S, KEPT, Machine, Move, Situation, State, Wish
-from hostd.ha.states import NodeState, Scheduler, ServiceState
+from hostd.ha.states import Method, NodeState, Scheduler, ServiceState
 from hostd.ha.status import ManagerStatus, Moved, Publication, Service, from_wire, to_wire
 from hostd.node.host import Host
 from tests.simulation_ha.cluster import Cluster
@@ -95,6 +97,31 @@ def test_a_machine_rests_after_its_move_and_another_one_does_not() -> None:
     found = decide(resting).proposal
     assert found is not None
     assert found.move.leader == "vm:2"
+
+
+@given(st.lists(st.tuples(st.sampled_from(NODES), st.sampled_from([0.0, 0.5, 1, 2.5, 4])), min_size=1, max_size=9))
+def test_brute_force_finds_the_least_imbalance_of_all_moves(running: list[tuple[str, float]]) -> None:
+    used = [using(f"vm:{n}", node, cpus, cpus * 2) for n, (node, cpus) in enumerate(running)]
+    known = situation(measured=used, machines=[machine(each.sid, each.node) for each in used])
+    found = spread.decide(known, AutoRebalance(method=Method.BRUTEFORCE, threshold=0.0, margin=0.0), NOW).proposal
+    loads, capacities = spread.loads_of(known), known.capacities
+
+    def moved(number: int, node: str) -> Situation:
+        measured = [*used[:number], replace(used[number], node=node), *used[number + 1 :]]
+        return replace(known, measured=measured)
+
+    after = [
+        balance.imbalance(
+            spread.loads_of(replace(known, measured=[*used[:n], replace(one, node=node), *used[n + 1 :]])), capacities
+        )
+        for n, one in enumerate(used)
+        for node in NODES
+        if node != one.node
+    ]
+    if found is not None:
+        assert found.after == pytest.approx(min(after), abs=1e-12)
+    else:
+        assert balance.imbalance(loads, capacities) <= min(after) + 1e-12
 
 
 def test_moves_are_bounded_kept_and_given_up() -> None:

@@ -255,6 +255,17 @@ def test_a_boot_ends_guests_that_were_left(site: Site) -> None:
     assert site.nodes["beta"].manager.take_lock(name)
 
 
+def test_a_boot_gives_back_what_the_agent_held_before(site: Site) -> None:
+    name = agent_lock("alpha")
+    site.nodes["alpha"].agent.take_lock(name)
+    site.node("alpha", boot="b2").agent.publish(Publication())
+    site.sync()
+    assert site.nodes["beta"].manager.take_lock(name)
+    site.node("alpha", boot="b3").agent.publish(Publication())
+    site.sync()
+    assert not site.nodes["alpha"].agent.take_lock(name), "that of another node stays"
+
+
 # --- the manager's side
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hostd.ha import agent, agentjobs, crm, jobs, manager
-from hostd.ha.budget import MANAGER_LOCK, REPLY_S, agent_lock
+from hostd.ha.budget import MANAGER_LOCK, REPLY_S, RETURN_S, agent_lock
 from hostd.ha.config import Options, Resource
 from hostd.ha.env import Job, StoreFailed
 from hostd.ha.states import (
@@ -172,6 +172,55 @@ def test_a_lock_given_back_says_whether_guests_are_left(state: ServiceState, lef
     assert site.world.take_lock(agent_lock("n1"), "n2") is not left
 
 
+def replaced(site: Site) -> agent.Agent:
+    """The agent of n1 has ended for another, whose process is the only one now, before its first step."""
+    ending = replace(agent.Agent(), state=AgentState.ACTIVE, shutdown=Shutdown.RESTART, mode=Mode.RESTART)
+    assert agent.step(ending, site.lrm).ended
+    site.world.nodes["n1"].daemons["lrm"] = Process("lrm", "n1", agent.Agent())
+    site.lrm = AgentSide(site.world, site.process("lrm"))
+    return agent.start(site.lrm)
+
+
+def test_an_agent_that_is_replaced_leaves_its_watchdog_to_the_next() -> None:
+    site = Site(VM, vm_100=replace(RUNS, state=ServiceState.FREEZE))
+    first = replaced(site)
+    assert first.has_watchdog
+    assert site.has_watchdog("lrm")
+    site.world.time_s += 10
+    now = agent.step(first, site.lrm)
+    assert now.state is AgentState.WAIT_FOR_AGENT_LOCK
+    assert site.world.watchdogs[id(site.process("lrm"))][1] == 10, "fed while the guests are frozen"
+    site.world.status = replace(site.world.status, services={"vm:100": RUNS})
+    now = agent.step(now, site.lrm)
+    assert now.state is AgentState.ACTIVE
+    assert len(site.world.watchdogs) == 1
+
+
+def test_a_watchdog_that_was_left_is_disarmed_when_nobody_needs_it_any_more() -> None:
+    site = Site(VM, vm_100=replace(RUNS, state=ServiceState.FREEZE))
+    first = replaced(site)
+    del site.world.locks[agent_lock("n1")]  # recovered, after a person said that the guests are off
+    site.world.status = replace(site.world.status, services={})
+    assert not agent.step(first, site.lrm).has_watchdog
+    assert not site.has_watchdog("lrm")
+
+
+def test_without_guests_nothing_is_left_armed() -> None:
+    site = Site(VM, vm_100=replace(RUNS, state=ServiceState.STOPPED))
+    assert not replaced(site).has_watchdog
+    assert not site.world.watchdogs
+
+
+def test_a_watchdog_that_was_left_is_not_fed_without_quorum() -> None:
+    site = Site(VM, vm_100=replace(RUNS, state=ServiceState.FREEZE))
+    first = replaced(site)
+    fed_s = site.world.watchdogs[id(site.process("lrm"))][1]
+    site.cut("n1")
+    site.world.time_s += 10
+    assert agent.step(first, site.lrm).has_watchdog
+    assert site.world.watchdogs[id(site.process("lrm"))][1] == fed_s
+
+
 def test_a_node_going_down_keeps_its_lock_when_a_stop_failed() -> None:
     site = Site(VM, vm_100=RUNS)
     site.lrm.take_lock(agent_lock("n1"))
@@ -238,6 +287,29 @@ def test_the_lock_of_a_node_off_by_a_fence_device_is_seized() -> None:
     memory = manager.step(memory, site.crm)
     assert memory.status.services["vm:100"].node in ("n1", "n2")
     assert site.world.locks[agent_lock("n3")].owner == "n1"
+
+
+def test_a_node_that_is_back_is_not_shot_before_its_agent_could_say_that_it_was_booted() -> None:
+    """Two nodes of three are left: whoever shoots the other has no quorum to go on with."""
+    fenced = replace(RUNS, node="n3", state=ServiceState.FENCE)
+    site = Site(replace(VM, node="n3"), vm_100=fenced)
+    site.world.fence_devices = True
+    site.world.take_lock(agent_lock("n3"), "n3")
+    site.world.status = replace(site.world.status, nodes={**site.world.status.nodes, "n3": NodeState.FENCE})
+    asked: list[str] = []
+    site.crm.is_powered_off = lambda node: bool(asked.append(node))  # type: ignore[method-assign]
+    memory = manager.step(manager.begin(site.world.status, site.crm), site.crm)
+    site.world.time_s += RETURN_S - 1
+    memory = manager.step(memory, site.crm)
+    assert asked == []
+    site.world.time_s += 1
+    assert manager.step(memory, site.crm).status.nodes["n3"] is NodeState.FENCE
+    assert asked == ["n3"], "an agent that says nothing is none"
+
+    site.world.nodes["n3"].boots += 1
+    site.world.forget_earlier_boot("n3")
+    assert manager.step(memory, site.crm).status.services["vm:100"].state is not ServiceState.FENCE
+    assert asked == ["n3"]
 
 
 def test_a_clock_that_went_back_does_not_keep_a_dead_node() -> None:

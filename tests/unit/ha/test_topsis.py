@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,17 +11,17 @@ from hostd.ha import topsis
 LOADS = st.lists(st.floats(0, 4), min_size=1, max_size=6)
 
 
-def test_the_best_row_of_all_columns_scores_one_and_the_worst_none() -> None:
-    assert topsis.scores([(1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 3, 3)]) == [1.0, 0.5, 0.0]
+def test_the_best_of_all_criteria_scores_one_and_the_worst_none() -> None:
+    assert topsis.scores([(1, 2, 3)] * 4) == [1.0, 0.5, 0.0]
 
 
-def test_equal_rows_score_nothing() -> None:
-    assert topsis.scores([(1, 2, 3, 4)] * 3) == [0.0, 0.0, 0.0]
+def test_equal_alternatives_score_nothing() -> None:
+    assert topsis.scores([(1,) * 3, (2,) * 3, (3,) * 3, (4,) * 3]) == [0.0, 0.0, 0.0]
 
 
 def test_memory_counts_for_more_than_processors() -> None:
     busy, full = topsis.criteria([0.9, 0.1], [0.1, 0.1]), topsis.criteria([0.1, 0.1], [0.9, 0.1])
-    better, worse = topsis.scores([busy, full])
+    better, worse = topsis.scores(list(zip(busy, full, strict=True)))
     assert better > worse
 
 
@@ -30,5 +31,28 @@ def test_criteria_of_two_nodes() -> None:
 
 @given(LOADS, LOADS)
 def test_scores_are_parts_of_one(cpus: list[float], memory: list[float]) -> None:
-    found = topsis.scores([topsis.criteria(cpus, memory), topsis.criteria(memory, cpus)])
-    assert all(0 <= score <= 1 for score in found)
+    both = topsis.criteria(cpus, memory), topsis.criteria(memory, cpus)
+    assert all(0 <= score <= 1 for score in topsis.scores(list(zip(*both, strict=True))))
+
+
+@given(LOADS, st.data())
+def test_a_standing_tells_the_criteria_with_each_load_changed(loads: list[float], data: st.DataObject) -> None:
+    instead = data.draw(st.lists(st.floats(0, 4), min_size=len(loads), max_size=len(loads)))
+    found = list(zip(*topsis.Standing(loads).each_changed(instead), strict=True))
+    for place, load in enumerate(instead):
+        changed = [*loads[:place], load, *loads[place + 1 :]]
+        assert found[place] == pytest.approx(topsis.criteria(changed, [0])[:2], abs=1e-7)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.1, 0.5, 2.0]), min_size=2, max_size=6), st.data())
+def test_a_standing_tells_the_criteria_with_two_loads_changed(loads: list[float], data: st.DataObject) -> None:
+    one, other = data.draw(st.permutations(range(len(loads))))[:2]
+    instead = {one: data.draw(st.floats(0, 4)), other: data.draw(st.floats(0, 4))}
+    changed = [instead.get(place, load) for place, load in enumerate(loads)]
+    found = topsis.Standing(loads).changed((loads[one], instead[one]), (loads[other], instead[other]))
+    assert found == pytest.approx(topsis.criteria(changed, [0])[:2], abs=1e-7)
+
+
+def test_nodes_with_the_same_load_get_the_same_digits() -> None:
+    means, peaks = topsis.Standing([0.1, 0.7, 0.3, 0.1]).each_changed([0.4, 0.7, 0.3, 0.4])
+    assert (means[0], peaks[0]) == (means[3], peaks[3])

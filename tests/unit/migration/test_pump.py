@@ -6,7 +6,8 @@ import os
 import socket
 import threading
 
-from hostd.migration.pump import Pace, join
+from hostd.core.pace import Pace
+from hostd.migration.pump import join
 
 
 def read_all(peer: socket.socket, count: int) -> bytes:

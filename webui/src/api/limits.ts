@@ -350,6 +350,10 @@ export const limits: Readonly<Record<string, Limits>> = {
       ],
       "default": "amd64"
     },
+    "bwlimit": {
+      "minimum": 0,
+      "maximum": 1099511627776
+    },
     "cmode": {
       "enum": [
         "shell",

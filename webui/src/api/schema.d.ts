@@ -735,6 +735,16 @@ export interface Methods {
       [key: string]: unknown;
     };
   };
+  "GET /nodes/{node}/rrddata": {
+    params: {
+      cf?: "AVERAGE" | "MAX";
+      node: string;
+      timeframe: "hour" | "day" | "week" | "month" | "year" | "decade";
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
+  };
   "GET /nodes/{node}/tasks": {
     params: {
       errors?: boolean;
@@ -840,6 +850,17 @@ export interface Methods {
       type: string;
       used?: Num;
     };
+  };
+  "GET /nodes/{node}/storage/{storage}/rrddata": {
+    params: {
+      cf?: "AVERAGE" | "MAX";
+      node: string;
+      storage: string;
+      timeframe: "hour" | "day" | "week" | "month" | "year";
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
   };
   "GET /nodes/{node}/storage/{storage}/content": {
     params: {
@@ -1137,6 +1158,17 @@ export interface Methods {
       vmid: Num;
     };
   };
+  "GET /nodes/{node}/qemu/{vmid}/rrddata": {
+    params: {
+      cf?: "AVERAGE" | "MAX";
+      node: string;
+      timeframe: "hour" | "day" | "week" | "month" | "year";
+      vmid: number;
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
+  };
   "POST /nodes/{node}/qemu/{vmid}/status/start": {
     params: {
       node: string;
@@ -1314,6 +1346,7 @@ export interface Methods {
   "POST /nodes/{node}/lxc": {
     params: {
       arch?: "amd64" | "i386" | "arm64" | "armhf" | "riscv32" | "riscv64";
+      bwlimit?: number;
       cmode?: "shell" | "console" | "tty";
       console?: boolean;
       cores?: number;
@@ -1465,6 +1498,17 @@ export interface Methods {
       uptime?: Num;
       vmid: Num;
     };
+  };
+  "GET /nodes/{node}/lxc/{vmid}/rrddata": {
+    params: {
+      cf?: "AVERAGE" | "MAX";
+      node: string;
+      timeframe: "hour" | "day" | "week" | "month" | "year";
+      vmid: number;
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
   };
   "POST /nodes/{node}/lxc/{vmid}/status/start": {
     params: {

@@ -2,9 +2,12 @@ import { QueryClient } from "@tanstack/react-query";
 import { createContext, useContext } from "react";
 import { completeLogIn, logIn, renew } from "../api/access";
 import { client } from "../api/client";
+import type { Frame } from "../api/history";
+import { EventStream } from "./eventStream";
 import { Poller } from "./poller";
 import { Session } from "./session";
 import { Store } from "./store";
+import { browserEdge } from "./streamEdge";
 import { taskTitle } from "./taskTitle";
 import { ThemeChoice } from "./theme";
 import { Toasts } from "./toasts";
@@ -21,9 +24,12 @@ export interface App {
   queryClient: QueryClient;
   session: Session;
   poller: Poller;
+  stream: EventStream;
   toasts: Toasts;
   theme: ThemeChoice;
   taskDrawer: Store<DrawerState>;
+  /** How far back graphs show. */
+  frame: Store<Frame>;
   /** The guest form that is open. */
   createForm: Store<"vm" | "container" | null>;
   /** The dialog about the user's own account that is open. */
@@ -73,7 +79,10 @@ export function createApp(): App {
       else toasts.add({ variant: "success", title: t("task.done", { task: title }) });
     },
   });
+  const stream = new EventStream(browserEdge, (event) => poller.take(event));
+  stream.live.subscribe(() => poller.setLive(stream.live.get()));
   document.addEventListener("visibilitychange", () => {
+    stream.looked();
     if (!document.hidden) poller.kick();
   });
   window.addEventListener("online", () => poller.kick());
@@ -82,9 +91,11 @@ export function createApp(): App {
     queryClient,
     session,
     poller,
+    stream,
     toasts,
     theme: new ThemeChoice(),
     taskDrawer: new Store<DrawerState>({ open: false, upid: null }),
+    frame: new Store<Frame>("hour"),
     createForm: new Store<"vm" | "container" | null>(null),
     accountDialog: new Store<"password" | "factors" | null>(null),
     watchTask: (upid) => {

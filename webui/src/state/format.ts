@@ -68,6 +68,18 @@ export function dateTime(seconds: number): string {
   return dateTimeFormat.format(new Date(seconds * 1000));
 }
 
+const minuteFormat = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const dayFormat = new Intl.DateTimeFormat(LANGUAGE, { month: "short", day: "2-digit" });
+const monthFormat = new Intl.DateTimeFormat(LANGUAGE, { year: "numeric", month: "short" });
+
+const DAY_S = 86_400;
+
+/** A moment on the axis of a graph that spans so many seconds. */
+export function axisMark(seconds: number, spanS: number): string {
+  const format = spanS <= 2 * DAY_S ? minuteFormat : spanS <= 60 * DAY_S ? dayFormat : monthFormat;
+  return format.format(new Date(seconds * 1000));
+}
+
 /** Unix milliseconds -> local time of day. */
 export function timeOfDay(ms: number): string {
   return timeFormat.format(new Date(ms));

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ApiError } from "../api/client";
 import * as cluster from "../api/cluster";
 import type { Task } from "../api/tasks";
+import { guest } from "./fixtures";
 import { Poller } from "./poller";
 import { keys } from "./queryKeys";
 
@@ -17,9 +18,11 @@ const RUNNING: Task = {
   state: "running",
   status: "",
 };
+const ENDED: Task = { ...RUNNING, state: "ok", endS: 1 };
 
 describe("Poller", () => {
   let tasks: Task[];
+  let nowMs: number;
   let waiting: { delayMs: number; callback: () => void } | null;
   let hidden: boolean;
   const finished = vi.fn();
@@ -29,13 +32,14 @@ describe("Poller", () => {
 
   beforeEach(() => {
     tasks = [];
+    nowMs = 42;
     waiting = null;
     hidden = false;
     vi.spyOn(cluster, "getRecentTasks").mockImplementation(() => Promise.resolve(tasks));
-    vi.spyOn(cluster, "getResources").mockImplementation(() => Promise.resolve([]));
+    vi.spyOn(cluster, "getResources").mockImplementation(() => Promise.resolve([guest(100)]));
     queryClient = new QueryClient({ defaultOptions: { queries: { retry: false } } });
     poller = new Poller(queryClient, {
-      nowMs: () => 42,
+      nowMs: () => nowMs,
       isHidden: () => hidden,
       later: (delayMs, callback) => {
         waiting = { delayMs, callback };
@@ -52,51 +56,75 @@ describe("Poller", () => {
     renewSession.mockClear();
   });
   const settled = () => vi.waitFor(() => expect(waiting).not.toBeNull());
+  const delayMs = () => waiting?.delayMs;
+  const looks = () => vi.mocked(cluster.getResources).mock.calls.length;
+  /** Time goes on to the end of the wait. */
   async function nextTurn() {
-    const { callback } = waiting ?? { callback: () => undefined };
+    const { callback, delayMs } = waiting ?? { callback: () => undefined, delayMs: 0 };
     waiting = null;
+    nowMs += delayMs;
     callback();
     await settled();
   }
-
-  test("looks at once, then every three seconds, and renews the session each time", async () => {
+  async function begin({ live = false } = {}) {
     poller.start();
     await settled();
-    expect(waiting?.delayMs).toBe(3000);
+    if (!live) return;
+    waiting = null;
+    poller.setLive(true);
+    await settled();
+  }
+  function observe(name: string, meta: { live?: boolean | "fast"; ageMs?: number }) {
+    const queryFn = vi.fn(() => 1);
+    const observer = new QueryObserver(queryClient, { queryKey: [name], queryFn, meta, staleTime: Infinity });
+    return { queryFn, stop: observer.subscribe(() => undefined) };
+  }
+
+  test("looks at once, then every three seconds, and renews the session each time", async () => {
+    await begin();
+    expect(delayMs()).toBe(3000);
     await nextTurn();
-    expect(cluster.getResources).toHaveBeenCalledTimes(2);
+    expect(looks()).toBe(2);
     expect(renewSession).toHaveBeenCalledTimes(2);
   });
 
   test("announces the end of a task and makes stale what it touched", async () => {
     tasks = [RUNNING];
-    poller.start();
-    await settled();
+    await begin();
     queryClient.setQueryData(keys.guest(100), "old");
-    tasks = [{ ...RUNNING, state: "ok", endS: 1 }];
+    tasks = [ENDED];
     await nextTurn();
     expect(finished).toHaveBeenCalledExactlyOnceWith(tasks[0]);
     expect(queryClient.getQueryState(keys.guest(100))?.isInvalidated).toBe(true);
   });
 
   test("refreshes live entries that are on view, and only those", async () => {
-    const [live, still, unseen] = [vi.fn(() => 1), vi.fn(() => 1), vi.fn(() => 1)];
-    const observe = (name: string, queryFn: () => number, meta: { live?: boolean }) =>
-      new QueryObserver(queryClient, { queryKey: [name], queryFn, meta, staleTime: Infinity }).subscribe(
-        () => undefined,
-      );
-    const stops = [observe("live", live, { live: true }), observe("still", still, {})];
-    observe("unseen", unseen, { live: true })();
-    poller.start();
-    await settled();
+    const [live, still, unseen] = [
+      observe("live", { live: true }),
+      observe("still", {}),
+      observe("no", { live: true }),
+    ];
+    unseen.stop();
+    await begin();
     await nextTurn();
-    expect([live.mock.calls.length > 1, still.mock.calls.length, unseen.mock.calls.length]).toEqual([true, 1, 1]);
-    for (const stop of stops) stop();
+    const calls = [live, still, unseen].map(({ queryFn }) => queryFn.mock.calls.length);
+    expect([(calls[0] ?? 0) > 1, calls[1], calls[2]]).toEqual([true, 1, 1]);
+    for (const { stop } of [live, still]) stop();
+  });
+
+  test("leaves alone what is young enough", async () => {
+    nowMs = Date.now();
+    const { queryFn, stop } = observe("rows", { live: true, ageMs: 5000 });
+    await begin();
+    await nextTurn();
+    expect(queryFn).toHaveBeenCalledOnce();
+    await nextTurn();
+    expect(queryFn).toHaveBeenCalledTimes(2);
+    stop();
   });
 
   test("says when the server is away, keeps trying, and reads everything anew when it is back", async () => {
-    poller.start();
-    await settled();
+    await begin();
     vi.mocked(cluster.getResources).mockRejectedValueOnce(new ApiError(0, "no answer"));
     await nextTurn();
     expect(poller.connection.get()).toEqual({ online: false, lastAnswerMs: 42 });
@@ -108,9 +136,8 @@ describe("Poller", () => {
 
   test("a hidden page only keeps its session", async () => {
     hidden = true;
-    poller.start();
-    await settled();
-    expect(cluster.getResources).not.toHaveBeenCalled();
+    await begin();
+    expect(looks()).toBe(0);
     expect(renewSession).toHaveBeenCalledOnce();
   });
 
@@ -118,9 +145,70 @@ describe("Poller", () => {
     poller.start();
     poller.kick();
     await settled();
-    expect(waiting?.delayMs).toBe(0);
+    expect(delayMs()).toBe(0);
     poller.stop();
     poller.kick();
     expect(waiting).toBeNull();
+  });
+
+  describe("while a stream tells what happens", () => {
+    test("looks at the lists every ten seconds, and at what changes by itself on the view every three", async () => {
+      const [fast, slow] = [observe("fast", { live: "fast" }), observe("slow", { live: true })];
+      await begin({ live: true });
+      const before = [looks(), fast.queryFn.mock.calls.length, slow.queryFn.mock.calls.length];
+      const delays: (number | undefined)[] = [];
+      for (let turn = 0; turn < 4; turn++) {
+        delays.push(delayMs());
+        await nextTurn();
+      }
+      expect(delays).toEqual([3000, 3000, 3000, 1000]);
+      const after = [looks(), fast.queryFn.mock.calls.length, slow.queryFn.mock.calls.length];
+      expect(after.map((n, i) => n - (before[i] ?? 0))).toEqual([1, 4, 1]);
+      for (const { stop } of [fast, slow]) stop();
+    });
+
+    test("looks anew when it begins and when it ends", async () => {
+      await begin({ live: true });
+      expect(looks()).toBe(2);
+      waiting = null;
+      poller.setLive(false);
+      await settled();
+      expect([looks(), delayMs()]).toEqual([3, 3000]);
+    });
+
+    test("states are shown at once; the lists are read once for a swarm of news", async () => {
+      await begin({ live: true });
+      const told = { kind: "guest", vmid: 100, node: "a", change: "status" } as const;
+      queryClient.setQueryData(keys.guest(100), "old");
+      nowMs += 5000;
+      poller.take({ ...told, running: true });
+      expect(queryClient.getQueryData(keys.resources)).toMatchObject([{ vmid: 100, running: true }]);
+      expect(queryClient.getQueryState(keys.guest(100))?.isInvalidated).toBe(true);
+      nowMs += 200;
+      poller.take({ ...told, running: false });
+      expect(delayMs()).toBe(100);
+      await nextTurn();
+      expect(looks()).toBe(3);
+      poller.take({ kind: "storage" });
+      expect(delayMs()).toBe(2000);
+    });
+
+    test("a task's end is announced once, and nothing is asked for", async () => {
+      tasks = [RUNNING];
+      await begin({ live: true });
+      poller.take({ kind: "task", task: ENDED });
+      poller.take({ kind: "task", task: ENDED });
+      expect(finished).toHaveBeenCalledExactlyOnceWith(ENDED);
+      expect([looks(), delayMs()]).toEqual([2, 3000]);
+    });
+
+    test("news during a look are followed by another", async () => {
+      await begin({ live: true });
+      waiting = null;
+      poller.kick();
+      poller.take({ kind: "task", task: RUNNING });
+      await settled();
+      expect(delayMs()).toBe(2000);
+    });
   });
 });

@@ -1,12 +1,21 @@
-import type { QueryClient } from "@tanstack/react-query";
+import type { Query, QueryClient } from "@tanstack/react-query";
 import { ApiError } from "../api/client";
+import type { Resource } from "../api/cluster";
+import type { LiveEvent } from "../api/events";
 import type { Task } from "../api/tasks";
-import { Store } from "./store";
+import { changesLists, keysTouchedByEvent, withState, withTask } from "./liveEvents";
 import { keys } from "./queryKeys";
 import { recentTasksQuery, resourcesQuery } from "./queries";
-import { keysTouchedBy, taskChanges } from "./taskChanges";
+import { Store } from "./store";
+import { keysTouchedBy, type TaskChanges, taskChanges } from "./taskChanges";
 
-const INTERVAL_MS = 3000;
+/** Values that change by themselves, of what is on view; everything while no stream tells what happens. */
+const SHORT_MS = 3000;
+/** The lists' values (CPU, memory) while a stream tells what happens. */
+const LONG_MS = 10_000;
+/** News come in swarms: one look for all that came until then, and not right after another. */
+const SWARM_MS = 300;
+const BETWEEN_MS = 2000;
 
 export interface Connection {
   online: boolean;
@@ -25,16 +34,19 @@ export interface PollerEdge {
 }
 
 /**
- * The only thing that asks the server again and again. Each turn reads the resources and the recent tasks, makes stale
- * what the tasks changed, and refreshes the `live` entries that some view is showing. An event stream can later take
- * its place: views do not know where the news comes from.
+ * The only thing that asks the server again and again. A whole look reads the resources and the recent tasks, makes
+ * stale what the tasks changed, and refreshes the `live` entries that some view is showing. While an event stream tells
+ * what happens (`setLive`, `take`), whole looks are few, and between them only `fast` entries on view are refreshed.
  */
 export class Poller {
   readonly connection = new Store<Connection>({ online: true, lastAnswerMs: null });
   private cancel: (() => void) | null = null;
   private turn: Promise<void> | null = null;
-  private again = false;
   private active = false;
+  private live = false;
+  /** When the next whole look is due, and when the last one began. */
+  private dueMs = 0;
+  private lookedMs = -Infinity;
 
   constructor(
     private readonly queryClient: QueryClient,
@@ -55,23 +67,63 @@ export class Poller {
 
   /** Look now (after an action, or when the page becomes visible); waits its turn behind a running look. */
   kick(): void {
-    if (!this.active) return;
-    if (this.turn) {
-      this.again = true;
-      return;
+    this.dueMs = this.edge.nowMs();
+    if (this.active && !this.turn) this.run();
+  }
+
+  /** A stream has begun or ended: what happened in between is in the lists. */
+  setLive(live: boolean): void {
+    this.live = live;
+    this.kick();
+  }
+
+  /** What the stream tells, ahead of the next look. */
+  take(event: LiveEvent): void {
+    const resources = this.queryClient.getQueryData<readonly Resource[]>(keys.resources);
+    if (resources) this.queryClient.setQueryData(keys.resources, withState(resources, event));
+    for (const queryKey of keysTouchedByEvent(event)) void this.queryClient.invalidateQueries({ queryKey });
+    const tasks = this.queryClient.getQueryData<Task[]>(keys.recentTasks);
+    if (event.kind === "task" && tasks) {
+      const after = withTask(tasks, event.task);
+      this.queryClient.setQueryData(keys.recentTasks, after);
+      this.tell(taskChanges(tasks, after));
     }
+    if (changesLists(event) || this.turn) this.soon(); // a look under way may bring what was before
+  }
+
+  private soon(): void {
+    const nowMs = this.edge.nowMs();
+    this.dueMs = Math.min(this.dueMs, Math.max(nowMs + SWARM_MS, this.lookedMs + BETWEEN_MS));
+    if (this.active && !this.turn) this.wait();
+  }
+
+  private wait(): void {
     this.cancel?.();
+    const untilDueMs = Math.max(0, this.dueMs - this.edge.nowMs());
+    this.cancel = this.edge.later(Math.min(untilDueMs, SHORT_MS), () => this.run());
+  }
+
+  private run(): void {
+    this.cancel?.();
+    this.cancel = null;
     this.turn = this.look().finally(() => {
       this.turn = null;
-      if (!this.active) return;
-      const delayMs = this.again ? 0 : INTERVAL_MS;
-      this.again = false;
-      this.cancel = this.edge.later(delayMs, () => this.kick());
+      if (this.active) this.wait();
     });
   }
 
   private async look(): Promise<void> {
-    if (this.edge.isHidden()) return this.edge.renewSession();
+    const nowMs = this.edge.nowMs();
+    const whole = nowMs >= this.dueMs;
+    if (whole) {
+      this.lookedMs = nowMs;
+      this.dueMs = nowMs + (this.live ? LONG_MS : SHORT_MS);
+    }
+    if (!this.edge.isHidden()) await (whole ? this.lookAtAll() : this.refresh("fast"));
+    await this.edge.renewSession();
+  }
+
+  private async lookAtAll(): Promise<void> {
     const before = this.queryClient.getQueryData<Task[]>(keys.recentTasks);
     try {
       const [tasks] = await Promise.all([
@@ -79,12 +131,12 @@ export class Poller {
         this.queryClient.fetchQuery({ ...resourcesQuery(), staleTime: 0 }),
       ]);
       this.answered();
-      await this.refresh(before, tasks);
+      this.tell(taskChanges(before, tasks));
+      await this.refresh("live");
     } catch (error) {
       if (error instanceof ApiError && error.offline) this.connection.update((now) => ({ ...now, online: false }));
       else this.answered(); // it answers, if only with an error, which the views show
     }
-    await this.edge.renewSession();
   }
 
   private answered(): void {
@@ -93,15 +145,18 @@ export class Poller {
     if (back) void this.queryClient.invalidateQueries();
   }
 
-  private async refresh(before: Task[] | undefined, tasks: Task[]): Promise<void> {
-    const { started, finished } = taskChanges(before, tasks);
+  private tell({ started, finished }: TaskChanges): void {
     for (const task of [...started, ...finished]) {
       for (const queryKey of keysTouchedBy(task)) void this.queryClient.invalidateQueries({ queryKey });
     }
     for (const task of finished) this.edge.onFinished(task);
-    await this.queryClient.refetchQueries(
-      { type: "active", predicate: (query) => query.meta?.live === true },
-      { cancelRefetch: false },
-    );
+  }
+
+  private async refresh(pace: "live" | "fast"): Promise<void> {
+    const nowMs = this.edge.nowMs();
+    const isDue = ({ meta, state }: Query) =>
+      (meta?.live === "fast" || (pace === "live" && meta?.live === true)) &&
+      (meta.ageMs === undefined || nowMs >= state.dataUpdatedAt + meta.ageMs);
+    await this.queryClient.refetchQueries({ type: "active", predicate: isDue }, { cancelRefetch: false });
   }
 }

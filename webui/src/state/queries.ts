@@ -1,4 +1,7 @@
-/** What can be read, as options for `useQuery`. `meta.live` entries are refreshed by the poller while a view shows them. */
+/**
+ * What can be read, as options for `useQuery`. `meta.live` entries are refreshed by the poller while a view shows them;
+ * `"fast"` ones change by themselves, without an event that tells it.
+ */
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
 import { getBalance } from "../api/balance";
 import { getNextId, getRecentTasks, getResources } from "../api/cluster";
@@ -7,6 +10,7 @@ import { type GuestRef, getGuestConfig, getGuestStatus } from "../api/guests";
 import { getFindings, getHaStatus, getIncident, getIncidents } from "../api/ha";
 import { getRules } from "../api/haRules";
 import { getPending } from "../api/hardware";
+import { type Frame, getHistory, type HistoryOf } from "../api/history";
 import { getJoinTokens, getMembership, getNodeConfigs, getWitness } from "../api/membership";
 import { getMigration } from "../api/moves";
 import { getNodeStatus } from "../api/nodes";
@@ -20,11 +24,27 @@ import { keys } from "./queryKeys";
 
 declare module "@tanstack/react-query" {
   interface Register {
-    queryMeta: { live?: boolean };
+    queryMeta: {
+      live?: boolean | "fast";
+      /** Not before it is so old. */
+      ageMs?: number;
+    };
   }
 }
 
 const live = { live: true };
+const fast = { live: "fast" } as const;
+
+/** Rows come each minute, of longer frames every half hour and more. */
+const historyAgeMs = (frame: Frame) => (frame === "hour" || frame === "day" ? 60_000 : 1_800_000);
+
+export const historyQuery = (of: HistoryOf, frame: Frame) =>
+  queryOptions({
+    queryKey: keys.history(of, frame),
+    queryFn: () => getHistory(of, frame),
+    meta: { live: true, ageMs: historyAgeMs(frame) },
+    staleTime: historyAgeMs(frame),
+  });
 
 /** The poller alone refreshes these two. */
 export const resourcesQuery = () =>
@@ -45,7 +65,7 @@ export const groupsQuery = () => queryOptions({ queryKey: keys.groups, queryFn: 
 export const rolesQuery = () => queryOptions({ queryKey: keys.roles, queryFn: getRoles });
 export const grantsQuery = () => queryOptions({ queryKey: keys.grants, queryFn: getGrants });
 
-export const membershipQuery = () => queryOptions({ queryKey: keys.membership, queryFn: getMembership, meta: live });
+export const membershipQuery = () => queryOptions({ queryKey: keys.membership, queryFn: getMembership, meta: fast });
 
 /** Nodes and tokens change when a host joins, which nothing here announces. */
 export const nodeConfigsQuery = () => queryOptions({ queryKey: keys.nodeConfigs, queryFn: getNodeConfigs, meta: live });
@@ -54,7 +74,7 @@ export const joinTokensQuery = () => queryOptions({ queryKey: keys.joinTokens, q
 /** Starts a program on the node. */
 export const witnessQuery = () => queryOptions({ queryKey: keys.witness, queryFn: getWitness });
 
-export const haStatusQuery = () => queryOptions({ queryKey: keys.haStatus, queryFn: getHaStatus, meta: live });
+export const haStatusQuery = () => queryOptions({ queryKey: keys.haStatus, queryFn: getHaStatus, meta: fast });
 export const rulesQuery = () => queryOptions({ queryKey: keys.rules, queryFn: getRules });
 
 /** Looks at every guest's disks and every link; asked when a view opens, after changes, and by its button. */
@@ -79,7 +99,7 @@ export const poolMembersQuery = (pool: string) =>
   queryOptions({ queryKey: keys.poolMembers(pool), queryFn: () => getPoolMembers(pool) });
 
 export const nodeStatusQuery = (node: string) =>
-  queryOptions({ queryKey: keys.nodeStatus(node), queryFn: () => getNodeStatus(node), meta: live });
+  queryOptions({ queryKey: keys.nodeStatus(node), queryFn: () => getNodeStatus(node), meta: fast });
 
 export const nodeTasksQuery = (node: string, query: TaskQuery) =>
   queryOptions({ queryKey: keys.nodeTasks(node, query), queryFn: () => getNodeTasks(node, query) });
@@ -96,11 +116,11 @@ export const taskLogQuery = (queryClient: QueryClient, upid: string, running: bo
       const fresh = await getTaskLog(upid, known.at(-1)?.n ?? 0);
       return fresh.length > 0 ? [...known, ...fresh] : known;
     },
-    meta: { live: running },
+    meta: running ? fast : {},
   });
 
 export const guestStatusQuery = (guest: GuestRef) =>
-  queryOptions({ queryKey: keys.guestStatus(guest), queryFn: () => getGuestStatus(guest), meta: live });
+  queryOptions({ queryKey: keys.guestStatus(guest), queryFn: () => getGuestStatus(guest), meta: fast });
 
 export const guestConfigQuery = (guest: GuestRef) =>
   queryOptions({ queryKey: keys.guestConfig(guest), queryFn: () => getGuestConfig(guest), meta: live });

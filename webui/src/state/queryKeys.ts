@@ -1,5 +1,6 @@
 /** The name of every cache entry. A prefix of a key names all entries below it (used to invalidate). */
 import type { GuestRef } from "../api/guests";
+import type { Frame, HistoryOf } from "../api/history";
 import type { TaskQuery } from "../api/tasks";
 
 export const keys = {
@@ -28,7 +29,9 @@ export const keys = {
   pools: ["pools"],
   poolMembers: (pool: string) => ["pools", pool],
   nextId: ["next-id"],
+  node: (node: string) => ["node", node],
   nodeStatus: (node: string) => ["node", node, "status"],
+  history: (of: HistoryOf, frame: Frame) => ["history", of, frame],
   nodeTasks: (node: string, query: TaskQuery) => ["node-tasks", node, query],
   allNodeTasks: ["node-tasks"],
   task: (upid: string) => ["task", upid],

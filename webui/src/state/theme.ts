@@ -8,6 +8,8 @@ const DARK_CLASS = "pf-v6-theme-dark";
 
 /** The chosen theme, kept per browser; `system` follows the desktop as it changes. */
 export class ThemeChoice extends Store<Theme> {
+  /** What it comes to, for what does not follow styles. */
+  readonly dark = new Store(false);
   private readonly systemDark = window.matchMedia("(prefers-color-scheme: dark)");
 
   constructor() {
@@ -28,5 +30,6 @@ export class ThemeChoice extends Store<Theme> {
     const dark = theme === "dark" || (theme === "system" && this.systemDark.matches);
     document.documentElement.classList.toggle(DARK_CLASS, dark);
     document.documentElement.style.colorScheme = dark ? "dark" : "light";
+    this.dark.set(dark);
   }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.run import Result
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.lxc import archive, build, identities, isolated, launch, lifecycle, runtime_config, volumes
+from hostd.guests.lxc import archive, build, identities, isolated, launch, lifecycle, mounts, runtime_config, volumes
 from hostd.guests.lxc import create as creation
 from hostd.guests.lxc.create import NewContainer, create
 from hostd.guests.lxc.engine import SystemdEngine
@@ -306,6 +307,8 @@ def test_changes_that_are_refused(host: Host) -> None:
 def test_removal(host: Host, tmp_path: Path) -> None:
     made(host, mp0="local:1,mp=/data")
     (tmp_path / "lxc/100/rootfs").mkdir()
+    (tmp_path / "lxc/100/apparmor").mkdir()
+    (tmp_path / "lxc/100/apparmor/lxc-100_<-var-lib-lxc>").write_text("profile")  # as LXC leaves it
     stray = tmp_path / "vz/images/100/vm-100-disk-9.raw"
     stray.write_bytes(b"")
     engine = FakeEngine(up={100})
@@ -364,6 +367,11 @@ def test_mount_commands() -> None:
     block = Source(path="/dev/pve/a", kind="block")
     assert volumes.mount_argv(block, "/t", []) == ["mount", "-t", "ext4", "/dev/pve/a", "/t"]
     folder = Source(path="/tank/a", kind="folder")
+    mine = mounts.parse_mount("mp0", "local:100/vm-100-disk-1.raw,mp=/d,mountoptions=noatime,ro=1")
+    assert volumes.mount_options(mine, unprivileged=True) == ["nodev", "noatime", "ro"]
+    assert volumes.mount_options(mine, unprivileged=False) == ["noatime", "ro"]
+    given = mounts.parse_mount("mp1", "/dev/dri,mp=/dev/dri")
+    assert volumes.mount_options(given, unprivileged=True) == []
     options = ["nodev", "discard", "acl", "ro"]
     assert volumes.mount_argv(folder, "/t", options) == ["mount", "-o", "bind,nodev,ro", "/tank/a", "/t"]
 
@@ -390,6 +398,14 @@ def test_builds_cross_as_json() -> None:
     work = build.Build(root="/r", mounts=((["mount", "x"], "/r"),), template="/t", unprivileged=True, job=job)
     assert build.Build.from_json(work.to_json()) == work
     assert isolated.isolated_argv(["x"])[-1] == "x"
+
+
+def test_a_slow_archive_may_take_its_time(tmp_path: Path) -> None:
+    archive = tmp_path / "t.tar"
+    archive.write_bytes(bytes(257) + b"ustar" + bytes((1 << 20) - 262))
+    work = build.Build(root="/r", mounts=(), template=str(archive), unprivileged=True, job=Job(first=True))
+    slow = dataclasses.replace(work, limit_kib=1)
+    assert slow.unpack_s - work.unpack_s == 1024
 
 
 def test_hashes_come_through_a_pipe() -> None:

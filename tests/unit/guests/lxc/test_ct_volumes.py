@@ -16,6 +16,7 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.run import Result
 from hostd.guests import config as files
 from hostd.guests import notes
+from hostd.guests.changes import Change
 from hostd.guests.lxc import (
     cloning,
     copies,
@@ -272,6 +273,19 @@ def test_a_template_that_was_cut_off_finds_its_base(host: Host, tmp_path: Path) 
     (tmp_path / "aa/images/100/vm-100-disk-0.raw").rename(tmp_path / "aa/images/100/base-100-disk-0.raw")
     disks.rescan(host, ListLog(), 100, engine=FakeEngine())
     assert current(host).current["rootfs"] == "aa:100/base-100-disk-0.raw,size=1G"
+
+
+def test_a_container_that_was_held_still_goes_on(host: Host) -> None:
+    engine, log = FakeEngine(up={100}, frozen={100}), ListLog()
+    notes.write(100, notes.HELD)
+    lifecycle.change(host, log, 100, Change(values={"tags": "x"}), engine=engine)
+    assert engine.frozen == set()
+    assert notes.names(100) == []
+    assert "CT 100 was held still; it goes on" in log.lines
+    notes.write(100, notes.HELD)
+    lifecycle.start(host, ListLog(), 100, engine=(off := FakeEngine()))
+    assert off.calls == ["start 100"], "there was nothing to let go"
+    assert notes.names(100) == []
 
 
 def test_rescan_tells_and_names(host: Host, tmp_path: Path) -> None:

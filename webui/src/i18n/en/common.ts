@@ -22,6 +22,7 @@ export const common = {
   "confirm.type": "Type {text} to confirm",
   "connection.lost": "The server does not answer. Trying again…",
   "connection.lostSince": "The server does not answer. What you see is from {time}. Trying again…",
+  "connection.noStream": "Live updates are interrupted. Lists are read every few seconds meanwhile. Reconnecting…",
   "cpus.one": "{n} CPU",
   "cpus.other": "{n} CPUs",
   "error.unreachable": "The server does not answer.",

@@ -1,6 +1,7 @@
 import { account } from "./account";
 import { cluster } from "./cluster";
 import { common } from "./common";
+import { graphs } from "./graphs";
 import { guests } from "./guests";
 import { guestStates } from "./guestStates";
 import { ha } from "./ha";
@@ -13,6 +14,7 @@ export const en = {
   ...account,
   ...cluster,
   ...common,
+  ...graphs,
   ...guests,
   ...guestStates,
   ...ha,

@@ -6,6 +6,7 @@ import { Facts } from "../../components/Facts";
 import { Failed, Loading } from "../../components/States";
 import { UsageBar } from "../../components/UsageBar";
 import { t, tn, tOptional } from "../../i18n";
+import { HistoryGraphs } from "../common/HistoryGraphs";
 import { errorText } from "../../state/errorText";
 import { bytes, duration, fraction, percent } from "../../state/format";
 import { guestConfigQuery, guestStatusQuery } from "../../state/queries";
@@ -44,6 +45,9 @@ export function GuestSummary({ guest }: { guest: GuestResource }) {
           </Card>
         </GridItem>
       )}
+      <GridItem span={12}>
+        <HistoryGraphs of={{ kind: "guest", guest: { kind: guest.kind, node: guest.node, vmid: guest.vmid } }} />
+      </GridItem>
     </Grid>
   );
 }

@@ -10,6 +10,7 @@ import { errorText } from "../../state/errorText";
 import { bytes, duration, fraction, percent } from "../../state/format";
 import { nodeStatusQuery } from "../../state/queries";
 import { guests, storagesOf } from "../../state/resources";
+import { HistoryGraphs } from "../common/HistoryGraphs";
 import { GuestList } from "../common/GuestList";
 import { StorageTable } from "./StorageTable";
 
@@ -38,6 +39,9 @@ export function NodeSummary({ node, resources }: Props) {
           )}
         </PageSection>
       )}
+      <PageSection>
+        <HistoryGraphs of={{ kind: "node", node: node.node }} />
+      </PageSection>
       <PageSection>
         <StorageTable storages={storagesOf(resources, node.node)} />
       </PageSection>

@@ -22,7 +22,9 @@ import { TopBar } from "./TopBar";
 
 /** What surrounds every page of a logged-in user. */
 export function Shell() {
-  const { taskDrawer, poller } = useApp();
+  const { taskDrawer, poller, stream, session } = useApp();
+  const state = useStore(session);
+  const user = state.status === "active" ? state.user : null;
   const { open } = useStore(taskDrawer);
   const [narrow, setNarrow] = useState<boolean | null>(null);
   const [sidebarOpen, setSidebarOpen] = useState(false);
@@ -31,6 +33,10 @@ export function Shell() {
     poller.start();
     return () => poller.stop();
   }, [poller]);
+  useEffect(() => {
+    if (user !== null) stream.start(user);
+    return () => stream.stop();
+  }, [stream, user]);
   useEffect(() => {
     if (narrow !== null) setSidebarOpen(!narrow); // beside the page where there is room, else only when asked for
   }, [narrow]);

@@ -10,6 +10,7 @@ import { errorText } from "../../state/errorText";
 import { bytes, fraction } from "../../state/format";
 import { storageQuery } from "../../state/queries";
 import { storagesOf } from "../../state/resources";
+import { HistoryGraphs } from "../common/HistoryGraphs";
 import { PageHeader } from "../common/PageHeader";
 import { ResourceIcon } from "../common/ResourceIcon";
 import { useResources } from "../common/useResources";
@@ -48,6 +49,9 @@ function StorageView({ storage }: { storage: StorageResource }) {
       />
       <PageSection>
         <StorageStatus storage={storage} />
+      </PageSection>
+      <PageSection>
+        <HistoryGraphs of={{ kind: "storage", node, storage: name }} />
       </PageSection>
       {available && (
         <PageSection isFilled>

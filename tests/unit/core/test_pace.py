@@ -1,0 +1,59 @@
+"""A file's bytes at a limited rate: all of them, and whoever stops reading holds nobody up."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from hostd.core import pace
+from hostd.core.pace import paced
+
+FAST_BPS = 1 << 40
+
+
+def read_all(source: int) -> bytes:
+    parts = []
+    while part := os.read(source, 1 << 16):
+        parts.append(part)
+    return b"".join(parts)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    made = tmp_path / "file"
+    made.write_bytes(os.urandom(1 << 20))
+    return made
+
+
+def test_without_a_limit_it_is_the_file_itself(file: Path) -> None:
+    with file.open("rb", buffering=0) as opened, paced(opened.fileno(), 0) as source:
+        assert source == opened.fileno()
+
+
+def test_all_of_the_rest_comes_through(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[int] = []
+    monkeypatch.setattr(pace.Pace, "took", lambda self, count: waits.append(count))
+    with file.open("rb", buffering=0) as opened:
+        opened.seek(1000)
+        with paced(opened.fileno(), FAST_BPS) as source:
+            assert read_all(source) == file.read_bytes()[1000:]
+    assert sum(waits) == (1 << 20) - 1000
+
+
+def test_who_reads_may_stop(file: Path) -> None:
+    before = threading.active_count()
+    with file.open("rb", buffering=0) as opened, paced(opened.fileno(), FAST_BPS) as source:
+        assert os.read(source, 10) == file.read_bytes()[:10]
+    assert threading.active_count() == before
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with pytest.raises(IsADirectoryError), paced(folder, FAST_BPS) as source:
+            assert read_all(source) == b""
+    finally:
+        os.close(folder)

@@ -1,0 +1,161 @@
+"""An installed host is reset when what watches its guests cannot do so any more, and never while it watches none.
+
+One host, its own quorum, with the kernel's watchdog (softdog) under wdmd as the appliance has them. The guest is a
+machine without a disk, which is enough to be looked after. Each reset takes its minutes: run it where there is time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from imagebuild.vm import Firmware
+
+from hostd.ha.budget import DEVICE_S, HANDOVER_S, REPLY_S, WATCHDOG_S
+from hostd.ha.host.soundness import LATE_S
+from tests.vm.harness import BOOT_LIMIT_S, LVM, Host, Images, Lab, until
+
+VMID = 100
+DAEMONS = ("crm", "lrm")
+BUDGET_S = REPLY_S + WATCHDOG_S + DEVICE_S
+# What an emulated host may take to get to it, and SSH to notice.
+SLACK_S = 60
+# Ends the process with a code on a signal, as no signal by itself makes a Python program exit in disorder.
+EXITS = """
+import importlib, os, signal, sys
+signal.signal(signal.SIGUSR1, lambda *_: os._exit(0))
+signal.signal(signal.SIGUSR2, lambda *_: os._exit(1))
+importlib.import_module(sys.argv[1]).main()
+"""
+FROZEN = "/sys/fs/cgroup/init.scope/cgroup.freeze"
+ROOT = "$(findmnt -no SOURCE /)"
+
+
+def daemon(kind: str, signal: str) -> str:
+    return f"kill -{signal} $(systemctl show -p MainPID --value hostd-ha-{kind})"
+
+
+BREAKS = {
+    **{f"{kind} stopped": daemon(kind, "STOP") for kind in DAEMONS},
+    **{f"{kind} killed": daemon(kind, "KILL") for kind in DAEMONS},
+    **{f"{kind} exits with 0": daemon(kind, "USR1") for kind in DAEMONS},
+    **{f"{kind} exits with 1": daemon(kind, "USR2") for kind in DAEMONS},
+    "systemd frozen": f"echo 1 > {FROZEN}",
+    "disk hangs": f"dmsetup suspend --noflush --nolockfs {ROOT}",
+}
+
+
+class Watched:
+    """The host and the one guest that may be looked after."""
+
+    def __init__(self, host: Host) -> None:
+        self.host, self.node = host, host.api().node
+
+    def prepare(self) -> None:
+        host, api = self.host, self.host.api()
+        host.ssh(f"cat > /root/exits.py <<'END'{EXITS}END")
+        for kind in DAEMONS:
+            folder = f"/etc/systemd/system/hostd-ha-{kind}.service.d"
+            start = f"ExecStart=/usr/bin/python3 /root/exits.py hostd.daemons.ha{kind}"
+            host.ssh(f"mkdir -p {folder}; printf '[Service]\\nExecStart=\\n{start}\\n' > {folder}/exits.conf")
+        host.ssh("systemctl daemon-reload; systemctl restart hostd-ha-crm hostd-ha-lrm")
+        api.wait(api.post(f"/nodes/{self.node}/qemu", vmid=VMID, memory=32), 300)
+
+    def boot(self) -> str:
+        """Of the running system; "" while it does not answer."""
+        return self.host.ssh("timeout 20 cat /proc/sys/kernel/random/boot_id", check=False, timeout_s=60)
+
+    def watch(self) -> None:
+        """Have the guest looked after, and the watchdog armed."""
+        self.host.ssh(f"ha-manager add vm:{VMID} --state started")
+        self.wait_until_watched()
+
+    def wait_until_watched(self) -> None:
+        until(self.is_watched, BOOT_LIMIT_S, "the guest runs and is watched")
+
+    def is_watched(self) -> bool:
+        state = f"cat /etc/pve/nodes/{self.node}/lrm_status; cat /sys/class/watchdog/watchdog0/state"
+        told = self.host.ssh(state, check=False)
+        runs = self.pid() != ""
+        return runs and '"state":"active"' in told and '"watched":true' in told and told.endswith("\nactive\n")
+
+    def pid(self) -> str:
+        return self.host.ssh(f"pgrep -f '[g]uest=.*{VMID},'", check=False).strip()
+
+    def wait_for_reset(self, boot: str, limit_s: float) -> float:
+        """Seconds until it answered no more; then it is up again, as another boot."""
+        begun = time.monotonic()
+        while self.boot() == boot:
+            assert time.monotonic() - begun < limit_s, f"not reset within {limit_s:.0f} s"
+            time.sleep(2)
+        took = time.monotonic() - begun
+        until(lambda: self.boot() not in ("", boot), BOOT_LIMIT_S, "it is up again")
+        return took
+
+
+@pytest.fixture(scope="module")
+def watched(request: pytest.FixtureRequest, lab: Lab, images: Images) -> Iterator[Watched]:
+    installed = lab.installed(images.iso, LVM, Firmware.BIOS)
+    failures = request.session.testsfailed
+    host, ready = lab.start(lab.copy(installed, "watchdog", LVM, Firmware.BIOS)), False
+    try:
+        host.wait_for_api()
+        host.wait_for_ssh()
+        watched = Watched(host)
+        watched.prepare()
+        ready = True
+        yield watched
+    finally:
+        if not ready or request.session.testsfailed > failures:
+            host.keep_evidence(lab.folder / "failed" / "test_watchdog")
+        host.vm.kill()
+
+
+def test_a_host_without_services_is_never_reset(watched: Watched) -> None:
+    host, boot = watched.host, watched.boot()
+    assert host.ssh("systemctl is-active wdmd", check=False).strip() == "inactive", "it is started when it is needed"
+    for what, line in BREAKS.items():
+        if what not in ("systemd frozen", "disk hangs"):
+            host.ssh(line)
+            time.sleep(5)  # killed ones are started again
+    back = f"dmsetup resume {ROOT}; echo 0 > {FROZEN}"
+    pause_s = BUDGET_S + 10
+    # What is needed on the way back is in memory before the disk stops.
+    host.ssh(
+        f"dmsetup info >/dev/null; sleep 0; root={ROOT}; {BREAKS['systemd frozen']}; "
+        f"{BREAKS['disk hangs']}; sleep {pause_s}; {back.replace(ROOT, '$root')}",
+        timeout_s=pause_s + 120,
+    )
+    assert watched.boot() == boot
+    host.ssh("".join(f"{daemon(kind, 'CONT')}; " for kind in DAEMONS))
+
+
+def test_replacing_the_daemons_resets_nothing_and_stops_no_guest(watched: Watched) -> None:
+    watched.watch()
+    boot, pid = watched.boot(), watched.pid()
+    watched.host.ssh("systemctl restart hostd-ha-lrm hostd-ha-crm", timeout_s=300)
+    watched.wait_until_watched()
+    time.sleep(WATCHDOG_S + DEVICE_S)
+    assert (watched.boot(), watched.pid()) == (boot, pid)
+    assert watched.is_watched()
+
+
+@pytest.mark.parametrize("what", BREAKS)
+def test_a_host_whose_guests_nobody_watches_any_more_is_reset(watched: Watched, what: str) -> None:
+    watched.wait_until_watched()
+    boot = watched.boot()
+    watched.host.ssh(f"nohup sh -c '{BREAKS[what]}' >/dev/null 2>&1 & sleep 1", check=False, timeout_s=30)
+    took = watched.wait_for_reset(boot, BUDGET_S + LATE_S + SLACK_S)
+    print(f"{what}: away after {took:.0f} s (budget {BUDGET_S} s)")
+
+
+def test_an_upgrade_to_an_agent_that_does_not_start_ends_in_a_reset(watched: Watched) -> None:
+    """After the reset the old one is there again, as what replaced it was not on the disk."""
+    watched.wait_until_watched()
+    boot, folder = watched.boot(), "/run/systemd/system/hostd-ha-lrm.service.d"
+    watched.host.ssh(f"mkdir -p {folder}; printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' > {folder}/z.conf")
+    watched.host.ssh("systemctl daemon-reload; systemctl restart hostd-ha-lrm", check=False, timeout_s=300)
+    took = watched.wait_for_reset(boot, HANDOVER_S + DEVICE_S + SLACK_S)
+    print(f"an agent that does not start: away after {took:.0f} s (budget {HANDOVER_S + DEVICE_S} s)")
+    watched.wait_until_watched()
