@@ -54,7 +54,7 @@ describe("pictures", () => {
         /** The rest of a view that is longer than the window. */
         const lookFurther = async (name) => {
           await at.page
-            .locator(".pf-v6-c-page__main")
+            .locator(".pf-v6-c-page__main-container")
             .evaluate((main) => main.scrollBy(0, main.clientHeight - 80));
           await look(name);
         };

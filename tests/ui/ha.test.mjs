@@ -143,7 +143,7 @@ describe("the whole", () => {
     await open(HA, lab());
     await shown("No guest is looked after");
     await shown("Nothing to check");
-    await shown("Nobody is fenced: no services");
+    await shown("Nobody is fenced.");
     await shown("No rules");
     assert.equal(await button("Add rule").isDisabled(), true);
     await shown("No node was lost");
@@ -152,18 +152,18 @@ describe("the whole", () => {
 
   test("it is disarmed and armed again", async () => {
     await open(HA, busyLab());
-    await shown("Armed: they are fenced");
+    await shown("They are fenced, and their guests");
     await button("Disarm").click();
     await dialog().locator("#disarm-mode").selectOption("ignore");
     await press("Disarm");
-    await shown("Disarmed: nobody is fenced");
+    await shown("Nobody is fenced, no guest recovered.");
     assert.equal(at.mock.world.ha.disarm, "ignore");
     await row("Services", "vm:101")
       .getByText(/is disarmed: it is left as it is/)
       .waitFor();
     await button("Arm again").click();
     await press("Arm again");
-    await shown("Armed: they are fenced");
+    await shown("They are fenced, and their guests");
   });
 
   test("findings are asked for again by their button", async () => {

@@ -65,7 +65,7 @@ export const groupsQuery = () => queryOptions({ queryKey: keys.groups, queryFn: 
 export const rolesQuery = () => queryOptions({ queryKey: keys.roles, queryFn: getRoles });
 export const grantsQuery = () => queryOptions({ queryKey: keys.grants, queryFn: getGrants });
 
-export const membershipQuery = () => queryOptions({ queryKey: keys.membership, queryFn: getMembership, meta: live });
+export const membershipQuery = () => queryOptions({ queryKey: keys.membership, queryFn: getMembership, meta: fast });
 
 /** Nodes and tokens change when a host joins, which nothing here announces. */
 export const nodeConfigsQuery = () => queryOptions({ queryKey: keys.nodeConfigs, queryFn: getNodeConfigs, meta: live });
@@ -74,7 +74,7 @@ export const joinTokensQuery = () => queryOptions({ queryKey: keys.joinTokens, q
 /** Starts a program on the node. */
 export const witnessQuery = () => queryOptions({ queryKey: keys.witness, queryFn: getWitness });
 
-export const haStatusQuery = () => queryOptions({ queryKey: keys.haStatus, queryFn: getHaStatus, meta: live });
+export const haStatusQuery = () => queryOptions({ queryKey: keys.haStatus, queryFn: getHaStatus, meta: fast });
 export const rulesQuery = () => queryOptions({ queryKey: keys.rules, queryFn: getRules });
 
 /** Looks at every guest's disks and every link; asked when a view opens, after changes, and by its button. */

@@ -35,9 +35,12 @@ export function HaState({ status }: { status: HaStatus }) {
           {
             label: t("ha.fencing"),
             value: (
-              <Label isCompact variant="outline" {...(ARMED[armed] && { status: ARMED[armed] })}>
-                {t(`ha.${armed}`)}
-              </Label>
+              <span className="hf-pending">
+                <Label isCompact variant="outline" {...(ARMED[armed] && { status: ARMED[armed] })}>
+                  {t(`ha.${armed}`)}
+                </Label>
+                {t(`haMeans.${armed}`)}
+              </span>
             ),
           },
           { label: t("ha.fencingDetail"), value: fencing === armed ? "" : fencing },
