@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { ACCESS_ROUTES } from "./access.mjs";
 import { HISTORY_ROUTES } from "./history.mjs";
 import { hardwareRoutes } from "./hardware.mjs";
+import { HOST_ROUTES } from "./host.mjs";
 import { PEOPLE_ROUTES } from "./people.mjs";
 import { stateRoutes } from "./states.mjs";
 
@@ -230,6 +231,7 @@ export const ROUTES = {
   ...ACCESS_ROUTES,
   ...PEOPLE_ROUTES,
   ...HISTORY_ROUTES,
+  ...HOST_ROUTES,
   "GET /version": () => ({
     version: "9.2.0",
     release: "9.2",

@@ -23,11 +23,12 @@ interface Props<T> {
   emptyText: string;
   columns: readonly Column<T>[];
   keyOf: (item: T) => string;
-  actionsLabel: string;
-  actions: (item: T) => ReactNode;
+  /** What can be done with a row, in a last column of that name. */
+  actionsLabel?: string;
+  actions?: (item: T) => ReactNode;
 }
 
-/** A list with its title, from loading to its rows; the last column holds what can be done with a row. */
+/** A list with its title, from loading to its rows. */
 export function ItemList<T>({ title, action, items, error, onRetry, emptyText, ...table }: Props<T>) {
   return (
     <>
@@ -71,7 +72,7 @@ function ItemTable<T>({ title, items, columns, keyOf, actionsLabel, actions }: T
               {column.label}
             </Th>
           ))}
-          <Th screenReaderText={actionsLabel} />
+          {actions && <Th screenReaderText={actionsLabel} />}
         </Tr>
       </Thead>
       <Tbody>
@@ -82,9 +83,11 @@ function ItemTable<T>({ title, items, columns, keyOf, actionsLabel, actions }: T
                 {column.cell(item)}
               </Td>
             ))}
-            <Td isActionCell className="hf-row-action">
-              {actions(item)}
-            </Td>
+            {actions && (
+              <Td isActionCell className="hf-row-action">
+                {actions(item)}
+              </Td>
+            )}
           </Tr>
         ))}
       </Tbody>

@@ -90,7 +90,7 @@ function SecretModal({ id, value, onClose }: Secret & { onClose: () => void }) {
       <ModalHeader title={t("token.secretTitle")} labelId="secret-title" description={id} />
       <ModalBody>
         <div className="hf-stack">
-          <Alert variant="warning" isInline title={t("token.once")} />
+          <Alert component="p" variant="warning" isInline title={t("token.once")} />
           <ClipboardCopy {...copied} textAriaLabel={t("token.secretTitle")}>
             {value}
           </ClipboardCopy>

@@ -10,9 +10,11 @@ interface Props {
   title: string;
   submitLabel: string;
   size?: "small" | "medium";
+  isDanger?: boolean;
   /** Stands above the fields. */
   children?: ReactNode | ((values: Values) => ReactNode);
-  fields: readonly Field[];
+  /** Some depend on what was filled in. */
+  fields: readonly Field[] | ((values: Values) => readonly Field[]);
   /** What the form begins with. */
   values: Values;
   /** The field of a parameter where the two have different names. */
@@ -27,8 +29,8 @@ export function EditModal({
   title,
   submitLabel,
   size = "medium",
+  isDanger = false,
   children,
-  fields,
   order,
   onClose,
   ...props
@@ -37,6 +39,7 @@ export function EditModal({
   const form = useFormOrder({ place: (errors, shown) => placeErrors(errors, shown, fieldOf) });
   const [edited, setEdited] = useState<Values>({});
   const values = { ...props.values, ...edited };
+  const fields = typeof props.fields === "function" ? props.fields(values) : props.fields;
   const submit = async () => {
     if (await form.send(fields, values, () => order(values))) onClose();
   };
@@ -51,6 +54,7 @@ export function EditModal({
       problems={form.problems}
       busy={form.busy}
       submitLabel={submitLabel}
+      isDanger={isDanger}
       onChange={(name, value) => {
         form.changed(name);
         setEdited({ ...edited, [name]: value });

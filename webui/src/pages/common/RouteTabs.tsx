@@ -23,7 +23,13 @@ export function RouteTabs({ tabs, active, urlOf }: Props) {
       usePageInsets
     >
       {tabs.map(({ key, label }) => (
-        <Tab key={key} eventKey={key} href={`#${urlOf(key)}`} title={<TabTitleText>{label}</TabTitleText>} />
+        <Tab
+          key={key}
+          eventKey={key}
+          href={`#${urlOf(key)}`}
+          title={<TabTitleText>{label}</TabTitleText>}
+          tabContentId="main"
+        />
       ))}
     </Tabs>
   );
