@@ -134,7 +134,7 @@ async function serveApi(world, request, response) {
       200,
       "OK",
       answer?.paged
-        ? { data: answer.data, total: answer.total }
+        ? { data: answer.data, total: answer.total, changes: answer.changes }
         : { data: answer },
     );
   } catch (problem) {

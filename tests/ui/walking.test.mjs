@@ -207,6 +207,37 @@ test("delete it, after its disk is named and its id typed", async () => {
     .waitFor({ state: "detached" });
 });
 
+test("the pages of the node", async () => {
+  await page.locator('.hf-tree-row[aria-level="2"]').first().click();
+  await page
+    .getByRole("img", { name: /^CPU:/ })
+    .or(page.getByText("No history yet"))
+    .first()
+    .waitFor();
+  await picture(page, "node-summary");
+  const lists = {
+    Disks: "Made of disks",
+    Network: "Network interfaces",
+    System: "Services",
+    Updates: "Available updates",
+    Journal: "Journal",
+  };
+  const failed = [];
+  for (const [tab, list] of Object.entries(lists)) {
+    const link = page.getByRole("link", { name: tab, exact: true });
+    await link
+      .or(page.getByRole("tab", { name: tab }))
+      .first()
+      .click();
+    await page.getByRole("heading", { name: list, exact: true }).waitFor();
+    while (await page.getByText("Loading…").count())
+      await page.waitForTimeout(100);
+    await picture(page, `node-tab-${tab.toLowerCase()}`);
+    if (await page.getByText("This did not work").count()) failed.push(tab);
+  }
+  assert.deepEqual(failed, []);
+});
+
 test("log out", async () => {
   await page.getByRole("button", { name: /User menu/ }).click();
   await page.getByRole("menuitem", { name: "Log out" }).click();

@@ -7,6 +7,7 @@ import { CLUSTER_ROUTES } from "./cluster.mjs";
 import { HA_ROUTES } from "./ha.mjs";
 import { hardwareRoutes } from "./hardware.mjs";
 import { OPTION_ROUTES } from "./options.mjs";
+import { HOST_ROUTES } from "./host.mjs";
 import { PEOPLE_ROUTES } from "./people.mjs";
 import { stateRoutes } from "./states.mjs";
 
@@ -236,6 +237,7 @@ export const ROUTES = {
   ...CLUSTER_ROUTES,
   ...HA_ROUTES,
   ...OPTION_ROUTES,
+  ...HOST_ROUTES,
   "GET /version": () => ({
     version: "9.2.0",
     release: "9.2",

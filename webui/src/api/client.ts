@@ -32,6 +32,8 @@ export interface Answer<T> {
   data: T;
   /** Number of entries on the server, on methods that page. */
   total: number | undefined;
+  /** A difference that waits to be applied, on methods that tell it. */
+  changes: string | undefined;
 }
 
 interface Request {
@@ -125,8 +127,9 @@ export class Client {
       throw new ApiError(0, error instanceof Error ? error.message : String(error));
     }
     if (!response.ok) throw this.refused(key, parseError(response.status, response.statusText, text));
-    const body = JSON.parse(text) as { data: Returns<K>; total?: number | string };
-    return { data: body.data, total: body.total === undefined ? undefined : Number(body.total) };
+    const body = JSON.parse(text) as { data: Returns<K>; total?: number | string; changes?: string };
+    const total = body.total === undefined ? undefined : Number(body.total);
+    return { data: body.data, total, changes: body.changes };
   }
 
   /** POST a form with a file. `fetch` cannot report upload progress, so this is the one XMLHttpRequest. */

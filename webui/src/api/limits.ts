@@ -106,6 +106,41 @@ export const limits: Readonly<Record<string, Limits>> = {
       "minimum": 1
     }
   },
+  "POST /nodes/{node}/disks/zfs": {
+    "add_storage": {
+      "default": 0
+    },
+    "ashift": {
+      "minimum": 9,
+      "maximum": 16,
+      "default": 12
+    },
+    "compression": {
+      "enum": [
+        "on",
+        "off",
+        "gzip",
+        "lz4",
+        "lzjb",
+        "zle",
+        "zstd"
+      ],
+      "default": "on"
+    },
+    "raidlevel": {
+      "enum": [
+        "single",
+        "mirror",
+        "raid10",
+        "raidz",
+        "raidz2",
+        "raidz3",
+        "draid",
+        "draid2",
+        "draid3"
+      ]
+    }
+  },
   "POST /nodes/{node}/qemu": {
     "acpi": {
       "default": 1

@@ -745,6 +745,387 @@ export interface Methods {
       [key: string]: unknown;
     }>;
   };
+  "GET /nodes/{node}/disks/list": {
+    params: {
+      "include-partitions"?: boolean;
+      node: string;
+      skipsmart?: boolean;
+      type?: "unused" | "journal_disks";
+    };
+    returns: Array<{
+      devpath: string;
+      gpt: Bool;
+      health?: string;
+      model?: string;
+      mounted?: Bool;
+      osdid: Num;
+      "osdid-list"?: Array<unknown>;
+      parent?: string;
+      serial?: string;
+      size: Num;
+      used?: string;
+      vendor?: string;
+      wwn?: string;
+    }>;
+  };
+  "GET /nodes/{node}/disks/smart": {
+    params: {
+      disk: string;
+      healthonly?: boolean;
+      node: string;
+    };
+    returns: {
+      attributes?: Array<unknown>;
+      health: string;
+      text?: string;
+      type?: string;
+      wearout?: Num;
+    };
+  };
+  "POST /nodes/{node}/disks/initgpt": {
+    params: {
+      disk: string;
+      node: string;
+      uuid?: string;
+    };
+    returns: string;
+  };
+  "PUT /nodes/{node}/disks/wipedisk": {
+    params: {
+      disk: string;
+      node: string;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/disks/directory": {
+    params: {
+      node: string;
+    };
+    returns: Array<{
+      device: string;
+      options: string;
+      path: string;
+      type: string;
+      unitfile: string;
+    }>;
+  };
+  "POST /nodes/{node}/disks/directory": {
+    params: {
+      add_storage?: boolean;
+      device: string;
+      filesystem?: "ext4" | "xfs";
+      name: string;
+      node: string;
+    };
+    returns: string;
+  };
+  "DELETE /nodes/{node}/disks/directory/{name}": {
+    params: {
+      "cleanup-config"?: boolean;
+      "cleanup-disks"?: boolean;
+      name: string;
+      node: string;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/disks/lvm": {
+    params: {
+      node: string;
+    };
+    returns: {
+      children: Array<unknown>;
+      leaf: Bool;
+    };
+  };
+  "POST /nodes/{node}/disks/lvm": {
+    params: {
+      add_storage?: boolean;
+      device: string;
+      name: string;
+      node: string;
+    };
+    returns: string;
+  };
+  "DELETE /nodes/{node}/disks/lvm/{name}": {
+    params: {
+      "cleanup-config"?: boolean;
+      "cleanup-disks"?: boolean;
+      name: string;
+      node: string;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/disks/lvmthin": {
+    params: {
+      node: string;
+    };
+    returns: Array<{
+      lv: string;
+      lv_size: Num;
+      metadata_size: Num;
+      metadata_used: Num;
+      used: Num;
+      vg: string;
+    }>;
+  };
+  "POST /nodes/{node}/disks/lvmthin": {
+    params: {
+      add_storage?: boolean;
+      device: string;
+      name: string;
+      node: string;
+    };
+    returns: string;
+  };
+  "DELETE /nodes/{node}/disks/lvmthin/{name}": {
+    params: {
+      "cleanup-config"?: boolean;
+      "cleanup-disks"?: boolean;
+      name: string;
+      node: string;
+      "volume-group": string;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/disks/zfs": {
+    params: {
+      node: string;
+    };
+    returns: Array<{
+      alloc: Num;
+      dedup: Num;
+      frag: Num;
+      free: Num;
+      health: string;
+      name: string;
+      size: Num;
+    }>;
+  };
+  "POST /nodes/{node}/disks/zfs": {
+    params: {
+      add_storage?: boolean;
+      ashift?: number;
+      compression?: "on" | "off" | "gzip" | "lz4" | "lzjb" | "zle" | "zstd";
+      devices: string;
+      "draid-config"?: string;
+      name: string;
+      node: string;
+      raidlevel: "single" | "mirror" | "raid10" | "raidz" | "raidz2" | "raidz3" | "draid" | "draid2" | "draid3";
+    };
+    returns: string;
+  };
+  "DELETE /nodes/{node}/disks/zfs/{name}": {
+    params: {
+      "cleanup-config"?: boolean;
+      "cleanup-disks"?: boolean;
+      name: string;
+      node: string;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/network": {
+    params: {
+      node: string;
+      type?: "bridge" | "bond" | "eth" | "alias" | "vlan" | "fabric" | "OVSBridge" | "OVSBond" | "OVSPort" | "OVSIntPort" | "vnet" | "any_bridge" | "any_local_bridge" | "include_sdn";
+    };
+    returns: Array<{
+      active?: Bool;
+      address?: string;
+      address6?: string;
+      autostart?: Bool;
+      "bond-primary"?: string;
+      bond_mode?: "balance-rr" | "active-backup" | "balance-xor" | "broadcast" | "802.3ad" | "balance-tlb" | "balance-alb" | "balance-slb" | "lacp-balance-slb" | "lacp-balance-tcp";
+      bond_xmit_hash_policy?: "layer2" | "layer2+3" | "layer3+4";
+      "bridge-access"?: Num;
+      "bridge-arp-nd-suppress"?: Bool;
+      "bridge-learning"?: Bool;
+      "bridge-multicast-flood"?: Bool;
+      "bridge-unicast-flood"?: Bool;
+      bridge_ports?: string;
+      bridge_vids?: string;
+      bridge_vlan_aware?: Bool;
+      cidr?: string;
+      cidr6?: string;
+      comments?: string;
+      comments6?: string;
+      exists?: Bool;
+      families?: Array<"inet" | "inet6">;
+      gateway?: string;
+      gateway6?: string;
+      iface: string;
+      "link-type"?: string;
+      method?: "loopback" | "dhcp" | "manual" | "static" | "auto";
+      method6?: "loopback" | "dhcp" | "manual" | "static" | "auto";
+      mtu?: Num;
+      netmask?: string;
+      netmask6?: Num;
+      options?: Array<string>;
+      options6?: Array<string>;
+      ovs_bonds?: string;
+      ovs_bridge?: string;
+      ovs_options?: string;
+      ovs_ports?: string;
+      ovs_tag?: Num;
+      priority?: Num;
+      slaves?: string;
+      type: "bridge" | "bond" | "eth" | "alias" | "vlan" | "fabric" | "OVSBridge" | "OVSBond" | "OVSPort" | "OVSIntPort" | "vnet" | "unknown";
+      "uplink-id"?: string;
+      "vlan-id"?: Num;
+      "vlan-protocol"?: "802.1ad" | "802.1q";
+      "vlan-raw-device"?: string;
+      "vxlan-id"?: Num;
+      "vxlan-local-tunnelip"?: string;
+      "vxlan-physdev"?: string;
+      "vxlan-svcnodeip"?: string;
+    }>;
+  };
+  "GET /nodes/{node}/services": {
+    params: {
+      node: string;
+    };
+    returns: Array<{
+      "active-state": string;
+      desc: string;
+      name: string;
+      service: string;
+      state: string;
+      "unit-state": string;
+    }>;
+  };
+  "POST /nodes/{node}/services/{service}/start": {
+    params: {
+      node: string;
+      service: "chrony" | "corosync" | "cron" | "ksmtuned" | "lxcfs" | "postfix" | "proxmox-firewall" | "pve-cluster" | "pve-firewall" | "pve-ha-crm" | "pve-ha-lrm" | "pve-lxc-syscalld" | "pvedaemon" | "pvefw-logger" | "pveproxy" | "pvescheduler" | "pvestatd" | "qmeventd" | "spiceproxy" | "sshd" | "syslog" | "systemd-journald" | "systemd-timesyncd" | "hostd-api" | "hostd-stream" | "hostd-taskd" | "libvirtd" | "virtlogd" | "virtlockd";
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/services/{service}/stop": {
+    params: {
+      node: string;
+      service: "chrony" | "corosync" | "cron" | "ksmtuned" | "lxcfs" | "postfix" | "proxmox-firewall" | "pve-cluster" | "pve-firewall" | "pve-ha-crm" | "pve-ha-lrm" | "pve-lxc-syscalld" | "pvedaemon" | "pvefw-logger" | "pveproxy" | "pvescheduler" | "pvestatd" | "qmeventd" | "spiceproxy" | "sshd" | "syslog" | "systemd-journald" | "systemd-timesyncd" | "hostd-api" | "hostd-stream" | "hostd-taskd" | "libvirtd" | "virtlogd" | "virtlockd";
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/services/{service}/restart": {
+    params: {
+      node: string;
+      service: "chrony" | "corosync" | "cron" | "ksmtuned" | "lxcfs" | "postfix" | "proxmox-firewall" | "pve-cluster" | "pve-firewall" | "pve-ha-crm" | "pve-ha-lrm" | "pve-lxc-syscalld" | "pvedaemon" | "pvefw-logger" | "pveproxy" | "pvescheduler" | "pvestatd" | "qmeventd" | "spiceproxy" | "sshd" | "syslog" | "systemd-journald" | "systemd-timesyncd" | "hostd-api" | "hostd-stream" | "hostd-taskd" | "libvirtd" | "virtlogd" | "virtlockd";
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/time": {
+    params: {
+      node: string;
+    };
+    returns: {
+      localtime: Num;
+      time: Num;
+      timezone: string;
+    };
+  };
+  "PUT /nodes/{node}/time": {
+    params: {
+      node: string;
+      timezone: string;
+    };
+    returns: null;
+  };
+  "GET /nodes/{node}/dns": {
+    params: {
+      node: string;
+    };
+    returns: {
+      dns1?: string;
+      dns2?: string;
+      dns3?: string;
+      search?: string;
+    };
+  };
+  "PUT /nodes/{node}/dns": {
+    params: {
+      dns1?: string;
+      dns2?: string;
+      dns3?: string;
+      node: string;
+      search: string;
+    };
+    returns: null;
+  };
+  "GET /nodes/{node}/hosts": {
+    params: {
+      node: string;
+    };
+    returns: {
+      data: string;
+      digest?: string;
+    };
+  };
+  "POST /nodes/{node}/hosts": {
+    params: {
+      data: string;
+      digest?: string;
+      node: string;
+    };
+    returns: null;
+  };
+  "GET /nodes/{node}/certificates/info": {
+    params: {
+      node: string;
+    };
+    returns: Array<{
+      filename?: string;
+      fingerprint?: string;
+      issuer?: string;
+      notafter?: Num;
+      notbefore?: Num;
+      pem?: string;
+      "public-key-bits"?: Num;
+      "public-key-type"?: string;
+      subject?: string;
+    }>;
+  };
+  "GET /nodes/{node}/journal": {
+    params: {
+      endcursor?: string;
+      identifiers?: boolean;
+      kernel?: boolean;
+      lastentries?: number;
+      node: string;
+      priority?: string;
+      service?: string;
+      since?: number;
+      startcursor?: string;
+      structured?: boolean;
+      unit?: string;
+      units?: boolean;
+      until?: number;
+    };
+    returns: Array<string>;
+  };
+  "GET /nodes/{node}/apt/update": {
+    params: {
+      node: string;
+    };
+    returns: Array<{
+      Arch: string;
+      Description: string;
+      OldVersion?: string;
+      Origin: string;
+      Package: string;
+      Priority: string;
+      Section: string;
+      Title: string;
+      Version: string;
+    }>;
+  };
+  "POST /nodes/{node}/apt/update": {
+    params: {
+      node: string;
+      notify?: boolean;
+      quiet?: boolean;
+    };
+    returns: string;
+  };
   "GET /nodes/{node}/tasks": {
     params: {
       errors?: boolean;

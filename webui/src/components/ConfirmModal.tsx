@@ -40,7 +40,7 @@ export function ConfirmModal(props: Props) {
       <ModalHeader title={title} labelId={`${id}-title`} {...(isDanger && { titleIconVariant: "warning" })} />
       <ModalBody id={`${id}-body`}>
         <div className="hf-stack">
-          {error && <Alert variant="danger" isInline title={error} />}
+          {error && <Alert component="p" variant="danger" isInline title={error} />}
           {children}
           <Form id={`${id}-form`} onSubmit={submit}>
             {typeToConfirm !== undefined && (

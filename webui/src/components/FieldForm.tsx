@@ -43,6 +43,8 @@ export type Field = Common &
     /** `empty` is shown instead of a list that has no entries. */
     | { kind: "select"; options: readonly Option[]; empty?: string }
     | { kind: "checkbox" }
+    /** Text of several lines, as they are. */
+    | { kind: "lines"; rows: number }
   );
 
 const NO_COMPLETION = { autoComplete: "off" } as const;
@@ -167,6 +169,8 @@ function Input({ id, field, value, error, onChange, noteId }: RowProps & { noteI
           ))}
         </FormSelect>
       );
+    case "lines":
+      return <TextArea {...common} rows={field.rows} spellCheck={false} className="hf-mono" onChange={changed} />;
     case "checkbox":
       return (
         <Checkbox

@@ -35,7 +35,7 @@ export function FormModal(props: Props) {
       <ModalBody>
         <div className="hf-stack">
           {problems.map((problem) => (
-            <Alert key={problem} variant="danger" isInline isLiveRegion title={problem} />
+            <Alert component="p" key={problem} variant="danger" isInline isLiveRegion title={problem} />
           ))}
           {children}
           <FieldForm id={id} fields={fields} values={values} errors={errors} onChange={onChange} onSubmit={onSubmit} />

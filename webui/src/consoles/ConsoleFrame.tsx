@@ -50,6 +50,7 @@ export function ConsoleFrame({ state, onReconnect, choice, actions, screen }: Pr
       </div>
       {state.phase === "closed" && (
         <Alert
+          component="p"
           isInline
           variant={state.reason ? "danger" : "info"}
           title={t("console.closed")}

@@ -1,19 +1,20 @@
-import { lazy, Suspense, useCallback, useEffect, useState } from "react";
+import { lazy, useCallback, useEffect, useState } from "react";
 import { Route, Routes } from "react-router";
 import { Failed, Loading } from "../components/States";
 import { useApp } from "../state/app";
 import { errorText } from "../state/errorText";
 import { useStore } from "../state/store";
 import { DatacenterPage } from "./datacenter/DatacenterPage";
-import { GuestPage } from "./guest/GuestPage";
 import { LoginPage } from "./login/LoginPage";
-import { NodePage } from "./node/NodePage";
 import { NotFoundPage } from "./notfound/NotFoundPage";
 import { Shell } from "./shell/Shell";
-import { StoragePage } from "./storage/StoragePage";
-import { TaskPage } from "./tasks/TaskPage";
 
+// The log-in page and the overview come first; each of the others when it is opened.
 const AccessPage = lazy(() => import("./access/AccessPage"));
+const GuestPage = lazy(() => import("./guest/GuestPage"));
+const NodePage = lazy(() => import("./node/NodePage"));
+const StoragePage = lazy(() => import("./storage/StoragePage"));
+const TaskPage = lazy(() => import("./tasks/TaskPage"));
 
 /** The log-in page or the shell with its pages, as the session says. */
 export function Root() {
@@ -43,14 +44,7 @@ export function Root() {
         <Route path="nodes/:node/storage/:storage" element={<StoragePage />} />
         <Route path="vms/:vmid/:tab?" element={<GuestPage kind="qemu" />} />
         <Route path="containers/:vmid/:tab?" element={<GuestPage kind="lxc" />} />
-        <Route
-          path="access/:tab?"
-          element={
-            <Suspense fallback={<Loading />}>
-              <AccessPage />
-            </Suspense>
-          }
-        />
+        <Route path="access/:tab?" element={<AccessPage />} />
         <Route path="tasks/:upid" element={<TaskPage />} />
         <Route path="*" element={<NotFoundPage />} />
       </Route>

@@ -68,6 +68,18 @@ export function dateTime(seconds: number): string {
   return dateTimeFormat.format(new Date(seconds * 1000));
 }
 
+const thereFormat = new Intl.DateTimeFormat(LANGUAGE, {
+  dateStyle: "medium",
+  timeStyle: "medium",
+  hourCycle: "h23",
+  timeZone: "UTC",
+});
+
+/** Seconds shifted by the zone of another place -> date and time there. */
+export function dateTimeThere(shiftedSeconds: number): string {
+  return thereFormat.format(new Date(shiftedSeconds * 1000));
+}
+
 const minuteFormat = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const dayFormat = new Intl.DateTimeFormat(LANGUAGE, { month: "short", day: "2-digit" });
 const monthFormat = new Intl.DateTimeFormat(LANGUAGE, { year: "numeric", month: "short" });

@@ -1,6 +1,7 @@
 /** The name of every cache entry. A prefix of a key names all entries below it (used to invalidate). */
 import type { GuestRef } from "../api/guests";
 import type { Frame, HistoryOf } from "../api/history";
+import type { JournalQuery } from "../api/system";
 import type { TaskQuery } from "../api/tasks";
 
 export const keys = {
@@ -31,6 +32,18 @@ export const keys = {
   nextId: ["next-id"],
   node: (node: string) => ["node", node],
   nodeStatus: (node: string) => ["node", node, "status"],
+  disks: (node: string) => ["disks", node, "list"],
+  smart: (node: string, disk: string) => ["disks", node, "smart", disk],
+  diskPools: (node: string) => ["disks", node, "pools"],
+  allDisks: ["disks"],
+  services: (node: string) => ["node", node, "services"],
+  clock: (node: string) => ["node", node, "clock"],
+  resolver: (node: string) => ["node", node, "resolver"],
+  hosts: (node: string) => ["node", node, "hosts"],
+  certificates: (node: string) => ["node", node, "certificates"],
+  network: (node: string) => ["node", node, "network"],
+  updates: (node: string) => ["node", node, "updates"],
+  journal: (node: string, query: JournalQuery) => ["journal", node, query],
   history: (of: HistoryOf, frame: Frame) => ["history", of, frame],
   nodeTasks: (node: string, query: TaskQuery) => ["node-tasks", node, query],
   allNodeTasks: ["node-tasks"],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { guest, node, storage } from "./fixtures";
 import { findGuest, guestMatches, sortGuests } from "./resources";
-import { buildTree } from "./tree";
+import { buildTree, shownItems } from "./tree";
 
 const resources = [
   storage("z"),
@@ -21,6 +21,21 @@ describe("tree", () => {
     expect(tree.map(({ id }) => id)).toEqual(["node/a", "node/b"]);
     expect(tree[0]?.children.map(({ id }) => id)).toEqual(["lxc/100", "qemu/101", "storage/a/local", "storage/a/z"]);
     expect(tree[1]?.children.map(({ id }) => id)).toEqual(["qemu/200"]);
+  });
+
+  test("as it is drawn, with what is closed", () => {
+    const shown = (closed: string[]) =>
+      shownItems(tree, "all", new Set(closed)).map(
+        ({ id, level, position, siblings, isOpen }) => `${level} ${id} ${position}/${siblings} ${isOpen}`,
+      );
+    expect(shown(["node/a"])).toEqual([
+      "1 all 1/1 true",
+      "2 node/a 1/2 false",
+      "2 node/b 2/2 true",
+      "3 qemu/200 1/1 null",
+    ]);
+    expect(shown(["all"])).toEqual(["1 all 1/1 false"]);
+    expect(shownItems([], "all", new Set())).toMatchObject([{ id: "all", isOpen: null }]);
   });
 });
 

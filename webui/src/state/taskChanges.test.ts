@@ -31,6 +31,14 @@ describe("keysTouchedBy", () => {
 
   test("tasks that make or remove volumes touch storage", () => {
     expect(keysTouchedBy(task("u", "ok", "qmcreate"))).toContainEqual(["storage"]);
+    expect(keysTouchedBy(task("u", "ok", "zfscreate", "tank"))).toContainEqual(["storage"]);
     expect(keysTouchedBy(task("u", "ok", "imgdel", "local"))).toEqual([["node-tasks"], ["task", "u"], ["storage"]]);
+  });
+
+  test("tasks of disks, services and packages touch the pages of their node", () => {
+    const of = (type: string) => keysTouchedBy(task("u", "ok", type, "sda")).slice(2);
+    expect(of("wipedisk")).toEqual([["disks"], ["storage"]]);
+    expect(of("srvrestart")).toEqual([["node", "a"]]);
+    expect(of("aptupdate")).toEqual([["node", "a"]]);
   });
 });

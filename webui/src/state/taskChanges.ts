@@ -22,11 +22,18 @@ export function taskChanges(before: readonly Task[] | undefined, after: readonly
 /** Task types that add or remove volumes. */
 const STORAGE_TASKS = /^(img|qm(create|destroy|restore|clone|move)|vz(create|destroy|restore|clone|dump)|download)/;
 
+/** Task types that change disks or what is made of them; the latter add and remove storages as well. */
+const DISK_TASKS = /^(diskinit|wipedisk|(dir|lvm|lvmthin|zfs)(create|remove))$/;
+/** Task types that change the host below a node: its services, what is known of packages. */
+const HOST_TASKS = /^(srv(start|stop|restart|reload)|aptupdate)$/;
+
 /** The cache entries that a started or finished task makes stale. */
 export function keysTouchedBy(task: Task): QueryKey[] {
   const touched: QueryKey[] = [keys.allNodeTasks, keys.task(task.upid)];
   if (/^\d+$/.test(task.id)) touched.push(keys.guest(task.id));
   if (task.type.startsWith("cluster")) touched.push(keys.cluster);
   if (STORAGE_TASKS.test(task.type)) touched.push(keys.allStorage);
+  if (DISK_TASKS.test(task.type)) touched.push(keys.allDisks, keys.allStorage);
+  if (HOST_TASKS.test(task.type)) touched.push(keys.node(task.node));
   return touched;
 }

@@ -5,6 +5,7 @@ import { graphs } from "./graphs";
 import { guests } from "./guests";
 import { guestStates } from "./guestStates";
 import { ha } from "./ha";
+import { nodePages } from "./nodePages";
 import { nodes } from "./nodes";
 import { options } from "./options";
 import { people } from "./people";
@@ -19,6 +20,7 @@ export const en = {
   ...guestStates,
   ...ha,
   ...nodes,
+  ...nodePages,
   ...options,
   ...people,
 } as const;

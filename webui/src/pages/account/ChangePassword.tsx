@@ -56,7 +56,7 @@ export default function ChangePassword({ user, onClose }: { user: string; onClos
       onClose={onClose}
     >
       <p className="hf-break">{t("password.user", { user })}</p>
-      {isHostAccount(user) && <Alert variant="info" isInline isPlain title={t("password.host")} />}
+      {isHostAccount(user) && <Alert component="p" variant="info" isInline isPlain title={t("password.host")} />}
     </FormModal>
   );
 }

@@ -30,7 +30,7 @@ export function FactorsModal({ user, factors, error, onRetry, onAdd, onRemove, o
           {!factors && (error ? <Failed text={errorText(error)} onRetry={onRetry} /> : <Loading />)}
           {factors?.length === 0 && <p>{t("factors.none")}</p>}
           {factors && factors.length > 0 && !has("recovery") && (
-            <Alert variant="warning" isInline title={t("factors.lonely")} />
+            <Alert component="p" variant="warning" isInline title={t("factors.lonely")} />
           )}
           {factors && factors.length > 0 && <FactorTable factors={factors} onRemove={onRemove} />}
           {factors && (

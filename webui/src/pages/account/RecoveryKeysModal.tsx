@@ -23,7 +23,7 @@ export function RecoveryKeysModal({ user, recoveryKeys, onClose }: Props) {
       <ModalHeader title={t("recovery.keysTitle")} labelId="recovery-keys-title" />
       <ModalBody>
         <div className="hf-stack">
-          <Alert variant="warning" isInline title={t("recovery.once")} />
+          <Alert component="p" variant="warning" isInline title={t("recovery.once")} />
           <section className="hf-print">
             <p>{t("recovery.for", { user, place: `${t("product")} ${place}`, time: dateTime(madeS) })}</p>
             <ol className="hf-recovery-keys hf-mono">

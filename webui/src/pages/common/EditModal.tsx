@@ -10,8 +10,10 @@ interface Props {
   title: string;
   submitLabel: string;
   size?: "small" | "medium";
+  isDanger?: boolean;
   /** Stands above the fields. */
   children?: ReactNode | ((values: Values) => ReactNode);
+  /** Some depend on what was filled in. */
   fields: readonly Field[] | ((values: Values) => readonly Field[]);
   /** What the form begins with. */
   values: Values;
@@ -29,6 +31,7 @@ export function EditModal({
   title,
   submitLabel,
   size = "medium",
+  isDanger = false,
   children,
   blocked = () => false,
   order,
@@ -55,6 +58,7 @@ export function EditModal({
       busy={form.busy}
       blocked={blocked(values)}
       submitLabel={submitLabel}
+      isDanger={isDanger}
       onChange={(name, value) => {
         form.changed(name);
         setEdited({ ...edited, [name]: value });

@@ -1,6 +1,6 @@
 import { Button, SearchInput, Title, Toolbar, ToolbarContent, ToolbarItem } from "@patternfly/react-core";
 import VirtualMachineIcon from "@patternfly/react-icons/dist/esm/icons/virtual-machine-icon";
-import { useState } from "react";
+import { useDeferredValue, useMemo, useState } from "react";
 import type { GuestResource } from "../../api/cluster";
 import { Empty } from "../../components/States";
 import { t } from "../../i18n";
@@ -17,7 +17,8 @@ interface Props {
 export function GuestList({ guests, showNode }: Props) {
   const { createForm } = useApp();
   const [search, setSearch] = useState("");
-  const shown = guests.filter((guest) => guestMatches(guest, search));
+  const wanted = useDeferredValue(search); // typing goes first
+  const shown = useMemo(() => guests.filter((guest) => guestMatches(guest, wanted)), [guests, wanted]);
   if (guests.length === 0) {
     return (
       <Empty title={t("guests.none")} text={t("guests.noneText")} icon={VirtualMachineIcon}>

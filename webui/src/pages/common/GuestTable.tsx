@@ -1,7 +1,8 @@
 import { Table, Tbody, Td, Th, Thead, Tr, type ThProps } from "@patternfly/react-table";
-import { useState } from "react";
+import { memo, useMemo, useRef, useState } from "react";
 import { Link } from "react-router";
 import type { GuestResource } from "../../api/cluster";
+import { type RowWindow, useRowWindow } from "../../components/useRowWindow";
 import { type Key, t } from "../../i18n";
 import { bytes, duration, percent } from "../../state/format";
 import { type GuestColumn, sortGuests } from "../../state/resources";
@@ -20,10 +21,17 @@ const LABELS: Record<GuestColumn, Key> = {
   uptime: "column.uptime",
 };
 
+const WITHOUT_NODE = COLUMNS.filter((name) => name !== "node");
+const columnsOf = (showNode: boolean) => (showNode ? COLUMNS : WITHOUT_NODE);
+
+/** Of a row in one line. */
+const ROW_PX = 41;
+
+/** Guests, of which only those near what can be seen are drawn where there are many. */
 export function GuestTable({ guests, showNode }: { guests: readonly GuestResource[]; showNode: boolean }) {
   const [column, setColumn] = useState<GuestColumn>("vmid");
   const [descending, setDescending] = useState(false);
-  const columns = COLUMNS.filter((name) => showNode || name !== "node");
+  const columns = columnsOf(showNode);
   const sort = (index: number): ThProps["sort"] => ({
     columnIndex: index,
     sortBy: { index: columns.indexOf(column), direction: descending ? "desc" : "asc" },
@@ -32,8 +40,20 @@ export function GuestTable({ guests, showNode }: { guests: readonly GuestResourc
       setDescending(direction === "desc");
     },
   });
+  const sorted = useMemo(() => sortGuests(guests, column, descending), [guests, column, descending]);
+  const body = useRef<HTMLTableSectionElement>(null);
+  const { isPart, indexes, beforePx, afterPx, measure } = useRowWindow({
+    count: sorted.length,
+    rowPx: ROW_PX,
+    box: body,
+  });
   return (
-    <Table variant="compact" aria-label={t("guests")} gridBreakPoint="grid-md">
+    <Table
+      variant="compact"
+      aria-label={t("guests")}
+      gridBreakPoint="grid-md"
+      {...(isPart && { "aria-rowcount": sorted.length + 1 })}
+    >
       <Thead>
         <Tr>
           {columns.map((name, index) => (
@@ -43,20 +63,50 @@ export function GuestTable({ guests, showNode }: { guests: readonly GuestResourc
           ))}
         </Tr>
       </Thead>
-      <Tbody>
-        {sortGuests(guests, column, descending).map((guest) => (
-          <Tr key={guest.id}>
-            {columns.map((name) => (
-              <Td key={name} dataLabel={t(LABELS[name])} modifier={name === "name" ? "breakWord" : "nowrap"}>
-                <Cell guest={guest} column={name} />
-              </Td>
-            ))}
-          </Tr>
-        ))}
+      <Tbody ref={body}>
+        {beforePx > 0 && <Gap px={beforePx} />}
+        {indexes.map((index) => {
+          const guest = sorted[index];
+          if (!guest) return null;
+          return (
+            <Row key={guest.id} guest={guest} index={index} showNode={showNode} isPart={isPart} measure={measure} />
+          );
+        })}
+        {afterPx > 0 && <Gap px={afterPx} />}
       </Tbody>
     </Table>
   );
 }
+
+/** Stands for rows that are not drawn. */
+function Gap({ px }: { px: number }) {
+  return (
+    <tr aria-hidden className="hf-gap">
+      <td style={{ height: px }} />
+    </tr>
+  );
+}
+
+interface RowProps {
+  guest: GuestResource;
+  index: number;
+  showNode: boolean;
+  isPart: boolean;
+  measure: RowWindow["measure"];
+}
+
+/** Drawn anew only when its guest has changed: scrolling draws the rest. */
+const Row = memo(function Row({ guest, index, showNode, isPart, measure }: RowProps) {
+  return (
+    <Tr {...(isPart && { ref: measure, "data-index": index, "aria-rowindex": index + 2 })}>
+      {columnsOf(showNode).map((name) => (
+        <Td key={name} dataLabel={t(LABELS[name])} modifier={name === "name" ? "breakWord" : "nowrap"}>
+          <Cell guest={guest} column={name} />
+        </Td>
+      ))}
+    </Tr>
+  );
+});
 
 function Cell({ guest, column }: { guest: GuestResource; column: GuestColumn }) {
   switch (column) {

@@ -35,7 +35,13 @@ export function RouteTabs({ tabs, active, urlOf, isSecondary = false }: Props) {
         className={isSecondary ? "hf-subtabs" : ""}
       >
         {tabs.map(({ key, label }) => (
-          <Tab key={key} eventKey={key} href={`#${urlOf(key)}`} title={<TabTitleText>{label}</TabTitleText>} />
+          <Tab
+            key={key}
+            eventKey={key}
+            href={`#${urlOf(key)}`}
+            title={<TabTitleText>{label}</TabTitleText>}
+            tabContentId="main"
+          />
         ))}
       </Tabs>
     </div>

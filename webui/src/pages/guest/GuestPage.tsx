@@ -22,7 +22,7 @@ import { HardwareTab } from "./HardwareTab";
 import { SnapshotsTab } from "./SnapshotsTab";
 
 /** A virtual machine or a container. */
-export function GuestPage({ kind }: { kind: GuestKind }) {
+export default function GuestPage({ kind }: { kind: GuestKind }) {
   const { vmid = "", tab = "summary" } = useParams();
   const { resources, loaded, error, retry } = useResources();
   const tasks = useQuery(recentTasksQuery());

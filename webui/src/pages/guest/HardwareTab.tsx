@@ -21,7 +21,7 @@ export function HardwareTab({ guest }: { guest: GuestResource }) {
   const sections = configSections({ ...asWanted(config, pending), ...config });
   return (
     <div className="hf-stack">
-      {pending.length > 0 && <Alert variant="info" isInline title={t("hardware.waits")} />}
+      {pending.length > 0 && <Alert component="p" variant="info" isInline title={t("hardware.waits")} />}
       {SECTIONS.map((section) => {
         const actions = sectionActions(section, hardware);
         if (sections[section].length === 0 && !actions) return null;

@@ -54,8 +54,8 @@ export function PasswordStep({ notice, user, realm, onUser, onRealm, onChallenge
 
   return (
     <Form onSubmit={(event) => void submit(event)} aria-label={t("login.title")}>
-      {error && <Alert variant="danger" isInline title={error} aria-live="assertive" />}
-      {!error && notice && <Alert variant="info" isInline title={notice} />}
+      {error && <Alert component="p" variant="danger" isInline title={error} aria-live="assertive" />}
+      {!error && notice && <Alert component="p" variant="info" isInline title={notice} />}
       <FormGroup label={t("login.user")} isRequired fieldId="login-user">
         <TextInput
           id="login-user"

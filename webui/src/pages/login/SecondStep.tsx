@@ -68,9 +68,11 @@ export function SecondStep({ challenge, onCancel, onExpired }: Props) {
   return (
     <Form onSubmit={submit} aria-label={t("secondStep.title")}>
       <p>{t("secondStep.user", { user: challenge.user })}</p>
-      {error && <Alert variant="danger" isInline title={error} aria-live="assertive" />}
-      {way === "totp" && wrong >= WARN_FROM && <Alert variant="warning" isInline title={t("secondStep.totp.limit")} />}
-      {!way && <Alert variant="warning" isInline title={t("secondStep.none")} />}
+      {error && <Alert component="p" variant="danger" isInline title={error} aria-live="assertive" />}
+      {way === "totp" && wrong >= WARN_FROM && (
+        <Alert component="p" variant="warning" isInline title={t("secondStep.totp.limit")} />
+      )}
+      {!way && <Alert component="p" variant="warning" isInline title={t("secondStep.none")} />}
       {(way === "totp" || way === "recovery") && (
         <CodeField
           key={`${way}-${wrong}`} // a new field takes the focus: the next try needs no mouse

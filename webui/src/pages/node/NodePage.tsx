@@ -1,5 +1,7 @@
-import { Label, PageSection } from "@patternfly/react-core";
+import { Alert, Label, PageSection } from "@patternfly/react-core";
+import { type ComponentType, lazy, Suspense } from "react";
 import { useParams } from "react-router";
+import type { NodeResource, Resource } from "../../api/cluster";
 import { Failed, Loading } from "../../components/States";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
@@ -13,17 +15,32 @@ import { NodeTaskList } from "../tasks/NodeTaskList";
 import { urls } from "../urls";
 import { NodeSummary } from "./NodeSummary";
 
-export function NodePage() {
+/** Loaded when one is opened: most visits are to the summary. */
+const HOST_TABS: Readonly<Record<string, ComponentType<{ node: string }>>> = {
+  disks: lazy(() => import("./DisksTab")),
+  network: lazy(() => import("./NetworkTab")),
+  system: lazy(() => import("./SystemTab")),
+  updates: lazy(() => import("./UpdatesTab")),
+  journal: lazy(() => import("./JournalTab")),
+};
+
+const tabs = () => [
+  { key: "summary", label: t("tab.summary") },
+  { key: "disks", label: t("tab.disks") },
+  { key: "network", label: t("tab.network") },
+  { key: "system", label: t("tab.system") },
+  { key: "updates", label: t("tab.updates") },
+  { key: "journal", label: t("tab.journal") },
+  { key: "tasks", label: t("tab.tasks") },
+];
+
+export default function NodePage() {
   const { node: name = "", tab = "summary" } = useParams();
   const { resources, loaded, error, retry } = useResources();
   const node = nodes(resources).find((candidate) => candidate.node === name);
   if (!loaded) return error ? <Failed text={errorText(error)} onRetry={retry} /> : <Loading />;
   if (!node) return <NotFoundPage title={t("node.notFound", { node: name })} />;
-  const tabs = [
-    { key: "summary", label: t("tab.summary") },
-    { key: "tasks", label: t("tab.tasks") },
-  ];
-  if (!tabs.some(({ key }) => key === tab)) return <NotFoundPage />;
+  if (!tabs().some(({ key }) => key === tab)) return <NotFoundPage />;
   return (
     <>
       <PageHeader
@@ -35,15 +52,39 @@ export function NodePage() {
             {t(node.online ? "state.online" : "state.offline")}
           </Label>
         }
-        tabs={<RouteTabs tabs={tabs} active={tab} urlOf={(key) => urls.node(name, key)} />}
+        tabs={<RouteTabs tabs={tabs()} active={tab} urlOf={(key) => urls.node(name, key)} />}
       />
-      {tab === "summary" ? (
-        <NodeSummary node={node} resources={resources} />
-      ) : (
-        <PageSection isFilled>
-          <NodeTaskList node={name} />
-        </PageSection>
-      )}
+      <TabContent key={name} node={node} tab={tab} resources={resources} />
     </>
+  );
+}
+
+interface ContentProps {
+  node: NodeResource;
+  tab: string;
+  resources: readonly Resource[];
+}
+
+function TabContent({ node, tab, resources }: ContentProps) {
+  const HostTab = HOST_TABS[tab];
+  if (HostTab && !node.online) {
+    return (
+      <PageSection isFilled>
+        <Alert component="p" isInline variant="warning" title={t("node.offlineText", { node: node.node })} />
+      </PageSection>
+    );
+  }
+  if (HostTab) {
+    return (
+      <Suspense fallback={<Loading />}>
+        <HostTab node={node.node} />
+      </Suspense>
+    );
+  }
+  if (tab === "summary") return <NodeSummary node={node} resources={resources} />;
+  return (
+    <PageSection isFilled>
+      <NodeTaskList node={node.node} />
+    </PageSection>
   );
 }

@@ -25,7 +25,7 @@ export function NodeSummary({ node, resources }: Props) {
     <>
       {!node.online && (
         <PageSection>
-          <Alert isInline variant="warning" title={t("node.offlineText", { node: node.node })} />
+          <Alert component="p" isInline variant="warning" title={t("node.offlineText", { node: node.node })} />
         </PageSection>
       )}
       {node.online && (

@@ -1,19 +1,21 @@
-import { PageSidebar, PageSidebarBody, TreeView, type TreeViewDataItem } from "@patternfly/react-core";
+import { PageSidebar, PageSidebarBody } from "@patternfly/react-core";
 import BuildingIcon from "@patternfly/react-icons/dist/esm/icons/building-icon";
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 import { useLocation, useNavigate } from "react-router";
 import type { Resource } from "../../api/cluster";
 import { Failed, Loading } from "../../components/States";
+import { Tree } from "../../components/Tree";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
-import { buildTree, type TreeItem } from "../../state/tree";
+import { buildTree, shownItems } from "../../state/tree";
 import { ResourceIcon } from "../common/ResourceIcon";
 import { useResources } from "../common/useResources";
 import { isDatacenter, resourceIdOfPath, resourceUrl, urls } from "../urls";
 
 const ROOT = "datacenter";
 
-function nameOf(resource: Resource): string {
+function nameOf(resource: Resource | null): string {
+  if (resource === null) return t("datacenter");
   switch (resource.kind) {
     case "node":
       return resource.node;
@@ -24,59 +26,47 @@ function nameOf(resource: Resource): string {
   }
 }
 
-function toData({ id, resource, children }: TreeItem): TreeViewDataItem {
-  return {
-    id,
-    name: <span title={nameOf(resource)}>{nameOf(resource)}</span>,
-    icon: <ResourceIcon resource={resource} />,
-    defaultExpanded: true,
-    ...(children.length > 0 && { children: children.map(toData) }),
-  };
-}
-
 /** The sidebar: the data center, its nodes, and on each its guests and storages, with their live state. */
 export function ResourceTree({ isOpen }: { isOpen: boolean }) {
   return (
     <PageSidebar isSidebarOpen={isOpen}>
       <PageSidebarBody isFilled>
-        <Tree />
+        <AllResources />
       </PageSidebarBody>
     </PageSidebar>
   );
 }
 
-function Tree() {
+function AllResources() {
   const { resources, loaded, error, retry } = useResources();
+  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const navigate = useNavigate();
   const { pathname } = useLocation();
-  const data = useMemo<TreeViewDataItem[]>(
-    () => [
-      {
-        id: ROOT,
-        name: t("datacenter"),
-        icon: <BuildingIcon />,
-        defaultExpanded: true,
-        children: buildTree(resources).map(toData),
-      },
-    ],
-    [resources],
+  const tree = useMemo(() => buildTree(resources), [resources]);
+  const rows = useMemo(
+    () => shownItems(tree, ROOT, closed).map((item) => ({ ...item, text: nameOf(item.resource) })),
+    [tree, closed],
   );
   if (!loaded) return error ? <Failed text={errorText(error)} onRetry={retry} /> : <Loading />;
   const activeId = isDatacenter(pathname) ? ROOT : resourceIdOfPath(pathname);
-  const open = (id: string | undefined) => {
+  const toggle = (id: string) => {
+    const next = new Set(closed);
+    if (!next.delete(id)) next.add(id);
+    setClosed(next);
+  };
+  const open = (id: string) => {
     const resource = resources.find((candidate) => candidate.id === id);
     void navigate(resource ? resourceUrl(resource) : urls.datacenter);
   };
   return (
     <nav aria-label={t("tree.label")}>
-      <TreeView
-        aria-label={t("tree.label")}
-        data={data}
-        activeItems={activeId ? [{ id: activeId, name: "" }] : []}
-        compareItems={(item, candidate) => item.id === candidate.id}
-        hasSelectableNodes
-        onSelect={(_event, item) => open(item.id)}
-        className="hf-tree"
+      <Tree
+        label={t("tree.label")}
+        rows={rows}
+        activeId={activeId}
+        icon={({ resource }) => (resource ? <ResourceIcon resource={resource} /> : <BuildingIcon />)}
+        onSelect={open}
+        onToggle={toggle}
       />
     </nav>
   );

@@ -6,8 +6,9 @@ import {
   Page,
   SkipToContent,
 } from "@patternfly/react-core";
-import { useEffect, useState } from "react";
+import { Suspense, useEffect, useState } from "react";
 import { Outlet, useLocation } from "react-router";
+import { Loading } from "../../components/States";
 import { t } from "../../i18n";
 import { useApp } from "../../state/app";
 import { useStore } from "../../state/store";
@@ -70,7 +71,9 @@ export function Shell() {
           >
             <DrawerContentBody className="hf-content">
               <ConnectionBanner />
-              <Outlet />
+              <Suspense fallback={<Loading />}>
+                <Outlet />
+              </Suspense>
             </DrawerContentBody>
           </DrawerContent>
         </Drawer>

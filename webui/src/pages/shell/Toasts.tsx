@@ -13,6 +13,7 @@ export function Toasts() {
     <AlertGroup isToast isLiveRegion aria-label={t("notifications")} className="hf-toasts">
       {list.map(({ id, variant, title, text, upid }) => (
         <Alert
+          component="p"
           key={id}
           variant={variant}
           title={title}

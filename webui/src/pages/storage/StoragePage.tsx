@@ -20,7 +20,7 @@ import { ContentList } from "./ContentList";
 import { contentLabels } from "./contentLabel";
 import { UploadButton } from "./UploadButton";
 
-export function StoragePage() {
+export default function StoragePage() {
   const { node = "", storage: name = "" } = useParams();
   const { resources, loaded, error, retry } = useResources();
   const storage = storagesOf(resources, node).find((candidate) => candidate.storage === name);

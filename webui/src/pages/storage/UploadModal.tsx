@@ -70,7 +70,7 @@ export function UploadModal({ node, storage, kinds, onClose }: Props) {
       <ModalHeader title={t("upload.title", { storage })} labelId="upload-title" />
       <ModalBody>
         <div className="hf-stack">
-          {error && <Alert variant="danger" isInline title={error} />}
+          {error && <Alert component="p" variant="danger" isInline title={error} />}
           <Form id="upload-form" onSubmit={(event) => void submit(event)}>
             <FormGroup label={t("upload.file")} isRequired fieldId="upload-file">
               <FileUpload

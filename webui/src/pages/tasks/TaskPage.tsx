@@ -12,7 +12,7 @@ import { TaskLog } from "./TaskLog";
 import { useTask } from "./useTask";
 
 /** One task with its whole log, at an address that can be passed on. */
-export function TaskPage() {
+export default function TaskPage() {
   const { upid = "" } = useParams();
   const parsed = parseUpid(upid);
   return parsed ? <TaskView upid={upid} node={parsed.node} title={taskTitle(parsed)} /> : <NotFoundPage />;

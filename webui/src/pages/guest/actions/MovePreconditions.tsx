@@ -20,22 +20,23 @@ export function MovePreconditions({ guest, report, target, offline, named }: Pro
   const how = !running ? "move.stopped" : guest.kind === "qemu" ? "move.whileRunning" : "move.restarts";
   return (
     <>
-      <Alert variant="info" isInline isPlain title={t(how)} />
-      {offline && <Alert variant="danger" isInline title={t("move.isOffline", { node: target })} />}
+      <Alert component="p" variant="info" isInline isPlain title={t(how)} />
+      {offline && <Alert component="p" variant="danger" isInline title={t("move.isOffline", { node: target })} />}
       {lacking.length > 0 && (
         <Alert
+          component="p"
           variant={named ? "info" : "danger"}
           isInline
           title={t("move.lacks", { node: target, storages: lacking.join(", ") })}
         />
       )}
       {localDevices.length > 0 && (
-        <Alert variant="danger" isInline title={t("move.devices", { devices: localDevices.join(", ") })}>
+        <Alert component="p" variant="danger" isInline title={t("move.devices", { devices: localDevices.join(", ") })}>
           {t("move.devicesText")}
         </Alert>
       )}
       {localDisks.length > 0 && (
-        <Alert variant="warning" isInline title={t("move.copies")}>
+        <Alert component="p" variant="warning" isInline title={t("move.copies")}>
           <List>
             {localDisks.map(({ volid, sizeBytes }) => (
               <ListItem key={volid} className="hf-break">

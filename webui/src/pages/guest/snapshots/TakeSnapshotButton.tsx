@@ -66,7 +66,7 @@ function TakeSnapshot({ guest, taken, onClose }: Props & { onClose: () => void }
         <>
           <p className="hf-break">{t("snapshot.guest", { vmid: guest.vmid, name: guest.name })}</p>
           {guest.running && values["vmstate"] !== "1" && (
-            <Alert variant="info" isInline isPlain title={t("snapshot.likePowerCut")} />
+            <Alert component="p" variant="info" isInline isPlain title={t("snapshot.likePowerCut")} />
           )}
         </>
       )}

@@ -1,0 +1,63 @@
+import PlusIcon from "@patternfly/react-icons/dist/esm/icons/plus-icon";
+import { Label } from "@patternfly/react-core";
+import { useQuery } from "@tanstack/react-query";
+import type { Pool } from "../../../api/disks";
+import { UsageBar } from "../../../components/UsageBar";
+import { t } from "../../../i18n";
+import { bytes, fraction } from "../../../state/format";
+import { diskPoolsQuery } from "../../../state/nodeQueries";
+import { OpenButton } from "../../common/OpenButton";
+import { QueryList } from "../../common/QueryList";
+import { CreatePool } from "./CreatePool";
+import { RemovePoolButton } from "./RemovePoolButton";
+
+const columns = () => [
+  { label: t("pool.name"), cell: (pool: Pool) => nameOf(pool) },
+  { label: t("pool.kind"), cell: ({ kind }: Pool) => t(`pool.${kind}`) },
+  { label: t("pool.usage"), cell: (pool: Pool) => <Usage pool={pool} /> },
+  { label: t("pool.devices"), cell: ({ devices }: Pool) => devices.join(", "), wideOnly: true },
+];
+
+function nameOf({ name, group }: Pool): string {
+  return group === null ? name : t("pool.inGroup", { name, group });
+}
+
+/** Folders, volume groups and pools that disks of this node were made into. */
+export function PoolList({ node }: { node: string }) {
+  return (
+    <QueryList
+      title={t("pool.title")}
+      action={
+        <OpenButton variant="secondary" icon={<PlusIcon />} label={t("pool.create")}>
+          {(onClose) => <CreatePool node={node} onClose={onClose} />}
+        </OpenButton>
+      }
+      query={useQuery(diskPoolsQuery(node))}
+      emptyText={t("pool.none")}
+      columns={columns()}
+      keyOf={({ kind, group, name }) => `${kind}/${group}/${name}`}
+      actionsLabel={t("pool.actions")}
+      actions={(pool) => <RemovePoolButton node={node} pool={pool} />}
+    />
+  );
+}
+
+function Usage({ pool: { sizeBytes, usedBytes, health } }: { pool: Pool }) {
+  const isWell = health === "" || health === "ONLINE";
+  return (
+    <>
+      {!isWell && (
+        <Label isCompact status="danger" variant="outline">
+          {health}
+        </Label>
+      )}
+      {sizeBytes !== null && usedBytes !== null && (
+        <UsageBar
+          label={t("pool.usage")}
+          fraction={fraction(usedBytes, sizeBytes)}
+          text={t("usage.of", { used: bytes(usedBytes), total: bytes(sizeBytes) })}
+        />
+      )}
+    </>
+  );
+}
