@@ -197,7 +197,7 @@ describe(`${GUESTS} guests on ${NODES} nodes`, () => {
     await at.page.keyboard.press("ArrowLeft");
     const first = at.page.getByRole("treeitem", { name: /\bnode1$/ });
     await first.and(at.page.locator("[aria-expanded=false]")).waitFor();
-    await at.page.goto(`${at.mock.url}/#/vms/5098`);
+    await at.page.goto(`${at.mock.url}/#/containers/5098`);
     const chosen = at.page.locator('.hf-tree-row[aria-selected="true"]');
     await chosen.getByText("5098 (").waitFor();
     assert.equal(await chosen.isVisible(), true);

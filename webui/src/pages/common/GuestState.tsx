@@ -1,10 +1,10 @@
-import { Label } from "@patternfly/react-core";
 import LockIcon from "@patternfly/react-icons/dist/esm/icons/lock-icon";
 import PauseIcon from "@patternfly/react-icons/dist/esm/icons/pause-icon";
 import PlayIcon from "@patternfly/react-icons/dist/esm/icons/play-icon";
 import PowerOffIcon from "@patternfly/react-icons/dist/esm/icons/power-off-icon";
 import QuestionCircleIcon from "@patternfly/react-icons/dist/esm/icons/question-circle-icon";
 import type { GuestResource } from "../../api/cluster";
+import { Pill } from "../../components/Pill";
 import { t } from "../../i18n";
 
 interface Props {
@@ -17,34 +17,29 @@ interface Props {
 export function GuestState({ guest: { running, known, lock }, detail }: Props) {
   if (!known) {
     return (
-      <Label isCompact variant="outline" icon={<QuestionCircleIcon />} color="grey">
+      <Pill icon={<QuestionCircleIcon />} color="grey">
         {t("state.unknown")}
-      </Label>
+      </Pill>
     );
   }
   if (lock) {
     return (
-      <Label isCompact variant="outline" icon={<LockIcon />} color="orange">
+      <Pill icon={<LockIcon />} color="orange">
         {t("state.lockedBy", { lock })}
-      </Label>
+      </Pill>
     );
   }
   if (!running) {
     return (
-      <Label isCompact variant="outline" icon={<PowerOffIcon />} color="grey">
+      <Pill icon={<PowerOffIcon />} color="grey">
         {t("state.stopped")}
-      </Label>
+      </Pill>
     );
   }
   const special = detail && detail !== "running" ? detail : null;
   return (
-    <Label
-      isCompact
-      variant="outline"
-      icon={special ? <PauseIcon /> : <PlayIcon />}
-      color={special ? "orange" : "green"}
-    >
+    <Pill icon={special ? <PauseIcon /> : <PlayIcon />} color={special ? "orange" : "green"}>
       {special ?? t("state.running")}
-    </Label>
+    </Pill>
   );
 }

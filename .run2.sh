@@ -1,1 +1,0 @@
-exec nice -n 5 bin/in-tools sh -c "cd tests/ui; HOLDFAST_UI_TIMEOUT_MS=40000 node --test --test-concurrency=1 $* 2>&1 | grep -vE '^ *(duration_ms|type:|\.\.\.|---|# (Subtest|suites|cancel|todo))|SKIP| at |location|failureType|code:|stack'"
