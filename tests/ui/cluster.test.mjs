@@ -5,20 +5,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { overflows, picture } from "./browser.mjs";
-import { makeCluster } from "./mock/cluster.mjs";
-import { World } from "./mock/world.mjs";
-import { furnish } from "./mock_server.mjs";
+import { lab } from "./mock/labs.mjs";
 import { onMock } from "./mocked.mjs";
 
 const { at, open, dialog, button, press, row } = onMock();
 const CLUSTER = "/datacenter/cluster";
-
-/** Three nodes: the first is the one that is asked. */
-function lab(more) {
-  const world = furnish(new World());
-  world.nodes.push("pve2", "pve3");
-  return makeCluster(world, more);
-}
 
 const shown = (text) => at.page.getByText(text).first().waitFor();
 const shuts = () => dialog().waitFor({ state: "detached" });

@@ -19,10 +19,10 @@ export function onMock() {
   const dialog = () => at.page.getByRole("dialog");
   return {
     at,
-    /** Log in, at a place in a world. */
-    open: async (path, world = furnish(new World())) => {
+    /** Log in, at a place in a world; `look`: size and theme. */
+    open: async (path, world = furnish(new World()), look = {}) => {
       at.mock = await startMock({ world });
-      at.page = await openPage(at.browser);
+      at.page = await openPage(at.browser, look);
       await logIn(at.page, at.mock, path);
     },
     dialog,

@@ -4,7 +4,9 @@ import { randomBytes } from "node:crypto";
 import { ACCESS_ROUTES } from "./access.mjs";
 import { HISTORY_ROUTES } from "./history.mjs";
 import { CLUSTER_ROUTES } from "./cluster.mjs";
+import { HA_ROUTES } from "./ha.mjs";
 import { hardwareRoutes } from "./hardware.mjs";
+import { OPTION_ROUTES } from "./options.mjs";
 import { PEOPLE_ROUTES } from "./people.mjs";
 import { stateRoutes } from "./states.mjs";
 
@@ -232,6 +234,8 @@ export const ROUTES = {
   ...PEOPLE_ROUTES,
   ...HISTORY_ROUTES,
   ...CLUSTER_ROUTES,
+  ...HA_ROUTES,
+  ...OPTION_ROUTES,
   "GET /version": () => ({
     version: "9.2.0",
     release: "9.2",

@@ -52,6 +52,11 @@ export async function getHaStatus(): Promise<HaStatus> {
     client.call("GET /cluster/ha/status/manager_status", {}),
     client.call("GET /cluster/ha/resources", {}),
   ]);
+  return haStatusFromWire(current, stored, configured);
+}
+
+/** The rows of the status, what the manager has stored, the services as they are configured. */
+export function haStatusFromWire(current: unknown, stored: unknown, configured: unknown): HaStatus {
   const wire = rows(current);
   const manager = new Fields(stored).sub("manager_status");
   const remembered = manager.sub("service_status");

@@ -56,14 +56,16 @@ export type RuleChange = Omit<NodeRule, "error" | "digest"> | Omit<TogetherRule,
 
 /** `before` is null for a new one. */
 export async function setRule(rule: RuleChange, before: Rule | null): Promise<void> {
-  const params = { rule: rule.id, resources: rule.services.join(","), disable: rule.disabled };
+  const flag = <K extends string>(name: K, value: boolean) =>
+    (value || before !== null ? { [name]: value } : {}) as Partial<Record<K, boolean>>; // a new one needs no "no"
+  const params = { rule: rule.id, resources: rule.services.join(","), ...flag("disable", rule.disabled) };
   const comment = rule.comment ? { comment: rule.comment } : before?.comment ? { delete: "comment" } : {};
   const kind =
     rule.kind === "nodes"
       ? ({
           type: "node-affinity",
           nodes: [...rule.nodes].map(([node, priority]) => (priority > 0 ? `${node}:${priority}` : node)).join(","),
-          strict: rule.strict,
+          ...flag("strict", rule.strict),
         } as const)
       : ({ type: "resource-affinity", affinity: rule.kind === "apart" ? "negative" : "positive" } as const);
   if (before === null) return void (await client.call("POST /cluster/ha/rules", { ...params, ...kind, ...comment }));

@@ -16,62 +16,94 @@ export const limits: Readonly<Record<string, Limits>> = {
       "maxLength": 64
     }
   },
-  "POST /cluster/config": {
-    "clustername": {
-      "maxLength": 15
+  "PUT /cluster/options": {
+    "consent-text": {
+      "maxLength": 65536
     },
-    "nodeid": {
-      "minimum": 1
-    },
-    "token-coefficient": {
-      "minimum": 0,
-      "default": 125
-    },
-    "votes": {
-      "minimum": 1
-    }
-  },
-  "PUT /cluster/config/join": {
-    "nodeid": {
-      "minimum": 1
-    },
-    "token": {
-      "maxLength": 4096
-    },
-    "votes": {
-      "minimum": 0
-    }
-  },
-  "POST /cluster/ha/resources": {
-    "comment": {
-      "maxLength": 4096
-    },
-    "failback": {
-      "default": 1
-    },
-    "max_relocate": {
-      "minimum": 0,
-      "default": 1
-    },
-    "max_restart": {
-      "minimum": 0,
-      "default": 1
-    },
-    "state": {
+    "console": {
       "enum": [
-        "started",
-        "stopped",
-        "enabled",
-        "disabled",
-        "ignored"
-      ],
-      "default": "started"
-    },
-    "type": {
-      "enum": [
-        "ct",
-        "vm"
+        "applet",
+        "vv",
+        "html5",
+        "xtermjs"
       ]
+    },
+    "description": {
+      "maxLength": 65536
+    },
+    "fencing": {
+      "enum": [
+        "watchdog",
+        "hardware",
+        "both"
+      ],
+      "default": "watchdog"
+    },
+    "keyboard": {
+      "enum": [
+        "de",
+        "de-ch",
+        "da",
+        "en-gb",
+        "en-us",
+        "es",
+        "fi",
+        "fr",
+        "fr-be",
+        "fr-ca",
+        "fr-ch",
+        "hu",
+        "is",
+        "it",
+        "ja",
+        "lt",
+        "mk",
+        "nl",
+        "no",
+        "pl",
+        "pt",
+        "pt-br",
+        "sv",
+        "sl",
+        "tr"
+      ]
+    },
+    "language": {
+      "enum": [
+        "ar",
+        "ca",
+        "da",
+        "de",
+        "en",
+        "es",
+        "eu",
+        "fa",
+        "fr",
+        "hr",
+        "he",
+        "it",
+        "ja",
+        "ka",
+        "kr",
+        "nb",
+        "nl",
+        "nn",
+        "pl",
+        "pt_BR",
+        "ru",
+        "sl",
+        "sv",
+        "tr",
+        "ukr",
+        "zh_CN",
+        "zh_TW"
+      ]
+    },
+    "mac_prefix": {
+      "default": "BC:24:11"
+    },
+    "max_workers": {
+      "minimum": 1
     }
   },
   "POST /nodes/{node}/qemu": {

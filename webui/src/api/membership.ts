@@ -77,7 +77,10 @@ function votes(health: Fields): Votes {
 }
 
 export async function getMembership(): Promise<Membership> {
-  const wire = rows(await client.call("GET /cluster/status", {}));
+  return membershipFromWire(rows(await client.call("GET /cluster/status", {})));
+}
+
+export function membershipFromWire(wire: readonly Fields[]): Membership {
   const cluster = wire.find((row) => row.text("type") === "cluster");
   const members = wire.filter((row) => row.text("type") === "node");
   return {

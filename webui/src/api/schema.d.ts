@@ -349,6 +349,84 @@ export interface Methods {
     };
     returns: null;
   };
+  "GET /cluster/options": {
+    params: Record<never, never>;
+    returns: {
+      "allowed-tags": Array<string>;
+    };
+  };
+  "PUT /cluster/options": {
+    params: {
+      bwlimit?: string;
+      "consent-text"?: string;
+      console?: "applet" | "vv" | "html5" | "xtermjs";
+      crs?: string;
+      delete?: string;
+      description?: string;
+      email_from?: string;
+      fencing?: "watchdog" | "hardware" | "both";
+      ha?: string;
+      http_proxy?: string;
+      keyboard?: "de" | "de-ch" | "da" | "en-gb" | "en-us" | "es" | "fi" | "fr" | "fr-be" | "fr-ca" | "fr-ch" | "hu" | "is" | "it" | "ja" | "lt" | "mk" | "nl" | "no" | "pl" | "pt" | "pt-br" | "sv" | "sl" | "tr";
+      language?: "ar" | "ca" | "da" | "de" | "en" | "es" | "eu" | "fa" | "fr" | "hr" | "he" | "it" | "ja" | "ka" | "kr" | "nb" | "nl" | "nn" | "pl" | "pt_BR" | "ru" | "sl" | "sv" | "tr" | "ukr" | "zh_CN" | "zh_TW";
+      location?: string;
+      mac_prefix?: string;
+      max_workers?: number;
+      migration?: string;
+      migration_unsecure?: boolean;
+      "next-id"?: string;
+      notify?: string;
+      "registered-tags"?: string;
+      replication?: string;
+      "tag-style"?: string;
+      u2f?: string;
+      "user-tag-access"?: string;
+      webauthn?: string;
+    };
+    returns: null;
+  };
+  "GET /pools": {
+    params: {
+      poolid?: string;
+      type?: "qemu" | "lxc" | "storage";
+    };
+    returns: Array<{
+      comment?: string;
+      members?: Array<{
+        id: string;
+        node: string;
+        storage?: string;
+        type: string;
+        vmid?: Num;
+        [key: string]: unknown;
+      }>;
+      poolid: string;
+    }>;
+  };
+  "POST /pools": {
+    params: {
+      comment?: string;
+      poolid: string;
+    };
+    returns: null;
+  };
+  "PUT /pools": {
+    params: {
+      "allow-move"?: boolean;
+      comment?: string;
+      delete?: boolean;
+      poolid: string;
+      storage?: string;
+      vms?: string;
+    };
+    returns: null;
+  };
+  "DELETE /pools": {
+    params: {
+      poolid: string;
+    };
+    returns: null;
+  };
   "GET /cluster/ha/status/current": {
     params: Record<never, never>;
     returns: Array<{
@@ -514,6 +592,49 @@ export interface Methods {
       subject: string;
       text: string;
     }>;
+  };
+  "GET /cluster/ha/balance": {
+    params: {
+      "dry-run"?: boolean;
+    };
+    returns: {
+      digest: string;
+      enable: Bool;
+      guests: Array<Num>;
+      moves: Array<{
+        ago?: Num;
+        decided?: Num;
+        sid: string;
+        source: string;
+        state?: string;
+        target: string;
+        told?: string;
+        why: string;
+      }>;
+      nodes: Array<{
+        cpu: Num;
+        mem: Num;
+        node: string;
+      }>;
+      proposals?: Array<{
+        about: string;
+        after?: Num;
+        imbalance: Num;
+        sid?: string;
+        source?: string;
+        target?: string;
+        why: string;
+      }>;
+      services: Bool;
+    };
+  };
+  "PUT /cluster/ha/balance": {
+    params: {
+      digest?: string;
+      enable?: boolean;
+      guests?: string;
+    };
+    returns: null;
   };
   "GET /cluster/ha/incidents": {
     params: Record<never, never>;

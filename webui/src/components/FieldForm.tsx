@@ -12,6 +12,7 @@ import {
   InputGroup,
   InputGroupItem,
   InputGroupText,
+  TextArea,
   TextInput,
 } from "@patternfly/react-core";
 import type { FormEvent } from "react";
@@ -36,7 +37,9 @@ export type Field = Common &
     | { kind: "text"; placeholder?: string; oneTimeCode?: boolean }
     /** `current`: one that exists, which password managers may fill in. */
     | { kind: "password"; current?: boolean }
-    | { kind: "number"; unit?: string; min?: number | undefined; max?: number | undefined }
+    /** Some lines. */
+    | { kind: "area" }
+    | { kind: "number"; unit?: string; placeholder?: string; min?: number | undefined; max?: number | undefined }
     /** `empty` is shown instead of a list that has no entries. */
     | { kind: "select"; options: readonly Option[]; empty?: string }
     | { kind: "checkbox" }
@@ -128,6 +131,8 @@ function Input({ id, field, value, error, onChange, noteId }: RowProps & { noteI
           onChange={changed}
         />
       );
+    case "area":
+      return <TextArea {...common} resizeOrientation="vertical" autoResize onChange={changed} />;
     case "password":
       return (
         <PasswordInput
@@ -140,7 +145,14 @@ function Input({ id, field, value, error, onChange, noteId }: RowProps & { noteI
       return (
         <InputGroup>
           <InputGroupItem isFill>
-            <TextInput {...common} type="number" min={field.min} max={field.max} onChange={changed} />
+            <TextInput
+              {...common}
+              type="number"
+              placeholder={field.placeholder}
+              min={field.min}
+              max={field.max}
+              onChange={changed}
+            />
           </InputGroupItem>
           {field.unit && <InputGroupText>{field.unit}</InputGroupText>}
         </InputGroup>

@@ -10,6 +10,8 @@ export interface Column<T> {
   cell: (item: T) => ReactNode;
   /** Left out on phones. */
   wideOnly?: boolean;
+  /** Short words that are not to be broken. */
+  short?: boolean;
 }
 
 interface Props<T> {
@@ -79,7 +81,12 @@ function ItemTable<T>({ title, items, columns, keyOf, actionsLabel, actions }: T
         {items.map((item) => (
           <Tr key={keyOf(item)}>
             {columns.map((column) => (
-              <Td key={column.label} dataLabel={column.label} modifier="breakWord" {...width(column)}>
+              <Td
+                key={column.label}
+                dataLabel={column.label}
+                modifier={column.short ? "nowrap" : "breakWord"}
+                {...width(column)}
+              >
                 {column.cell(item)}
               </Td>
             ))}

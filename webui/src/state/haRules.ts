@@ -3,8 +3,8 @@ import type { Rule, RuleChange } from "../api/haRules";
 
 export type Values = Readonly<Record<string, string>>;
 
-const SERVICE = "service ";
-const NODE = "node ";
+const SERVICE = "service:";
+const NODE = "node:";
 
 export const serviceField = (sid: string) => SERVICE + sid;
 export const nodeField = (node: string) => NODE + node;

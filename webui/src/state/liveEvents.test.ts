@@ -53,7 +53,7 @@ test("what becomes stale", () => {
   expect(stale({ kind: "guest", vmid: 100, node: "a", change: "config" })).toEqual([[["guest", "100"]], true]);
   expect(stale({ kind: "node", node: "a", change: "config" })).toEqual([[["node", "a"]], true]);
   expect(stale({ kind: "storage" })).toEqual([[["storage"]], true]);
-  expect(stale({ kind: "access" })).toEqual([[["people"]], false]);
-  expect(stale({ kind: "cluster" })).toEqual([[], true]);
+  expect(stale({ kind: "access" })).toEqual([[["people"], ["pools"]], false]);
+  expect(stale({ kind: "cluster" })).toEqual([[["options"]], true]);
   expect(stale({ kind: "task", task: task("1", "ok") })).toEqual([[], false]);
 });

@@ -41,9 +41,10 @@ export function keysTouchedByEvent(event: LiveEvent): QueryKey[] {
     case "storage":
       return [keys.allStorage];
     case "access":
-      return [keys.people];
-    case "task":
+      return [keys.people, keys.pools]; // both are in user.cfg
     case "cluster":
+      return [keys.options];
+    case "task":
       return [];
   }
 }

@@ -27,7 +27,6 @@ export function keysTouchedBy(task: Task): QueryKey[] {
   const touched: QueryKey[] = [keys.allNodeTasks, keys.task(task.upid)];
   if (/^\d+$/.test(task.id)) touched.push(keys.guest(task.id));
   if (task.type.startsWith("cluster")) touched.push(keys.cluster);
-  if (task.type === "haincident") touched.push(keys.incidents);
   if (STORAGE_TASKS.test(task.type)) touched.push(keys.allStorage);
   return touched;
 }

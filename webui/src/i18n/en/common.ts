@@ -56,6 +56,7 @@ export const common = {
   "sidebar.toggle": "Resource tree",
   "tree.label": "Resources",
   "tabs.label": "Views",
+  "tabs.secondary": "Parts of this view",
   "user.menu": "User menu of {user}",
   "theme.label": "Theme",
   "theme.light": "Light",

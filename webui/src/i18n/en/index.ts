@@ -6,6 +6,7 @@ import { guests } from "./guests";
 import { guestStates } from "./guestStates";
 import { ha } from "./ha";
 import { nodes } from "./nodes";
+import { options } from "./options";
 import { people } from "./people";
 
 /** The English catalogue; other languages have the same keys. */
@@ -18,5 +19,6 @@ export const en = {
   ...guestStates,
   ...ha,
   ...nodes,
+  ...options,
   ...people,
 } as const;

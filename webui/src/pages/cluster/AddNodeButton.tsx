@@ -1,4 +1,4 @@
-import { List, ListComponent, ListItem, OrderType } from "@patternfly/react-core";
+import { List, ListItem } from "@patternfly/react-core";
 import { useState } from "react";
 import { createJoinToken, type NewJoinToken } from "../../api/membership";
 import { SecretModal } from "../../components/SecretModal";
@@ -41,7 +41,7 @@ export function AddNodeButton() {
           onClose={() => setMade(null)}
         >
           <p>{t("cluster.tokenUse")}</p>
-          <List component={ListComponent.ol} type={OrderType.number}>
+          <List>
             <ListItem>{t("cluster.useByPage")}</ListItem>
             <ListItem>{t("cluster.useByShell")}</ListItem>
             <ListItem>{t("cluster.useByAnswer")}</ListItem>

@@ -23,7 +23,11 @@ export function NodeList({ membership: { members } }: { membership: Membership }
   const rows = data?.map((config): Row => ({ ...config, member: members.find(({ name }) => name === config.name) }));
   const columns = [
     { label: t("column.node"), cell: ({ name }: Row) => <RouterLink to={urls.node(name)}>{name}</RouterLink> },
-    { label: t("cluster.nodeState"), cell: ({ member }: Row) => <MemberState online={member?.online ?? false} /> },
+    {
+      label: t("cluster.nodeState"),
+      cell: ({ member }: Row) => <MemberState online={member?.online ?? false} />,
+      short: true,
+    },
     { label: t("cluster.nodeVotes"), cell: ({ votes }: Row) => votes },
     { label: t("cluster.addresses"), cell: ({ addresses }: Row) => addresses.join(", ") },
     {

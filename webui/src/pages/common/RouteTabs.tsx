@@ -1,4 +1,5 @@
 import { Tab, Tabs, TabTitleText } from "@patternfly/react-core";
+import { useEffect, useRef } from "react";
 import { useNavigate } from "react-router";
 import { t } from "../../i18n";
 
@@ -13,21 +14,30 @@ interface Props {
 /** Tabs whose choice is part of the address; the page shows the content. */
 export function RouteTabs({ tabs, active, urlOf, isSecondary = false }: Props) {
   const navigate = useNavigate();
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // on a phone the tabs are longer than the page is wide
+    const shown = box.current?.querySelector(".pf-m-current");
+    shown?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [active]);
   return (
-    <Tabs
-      activeKey={active}
-      onSelect={(event, key) => {
-        event.preventDefault();
-        void navigate(urlOf(String(key)));
-      }}
-      component="nav"
-      aria-label={t("tabs.label")}
-      usePageInsets={!isSecondary}
-      isSubtab={isSecondary}
-    >
-      {tabs.map(({ key, label }) => (
-        <Tab key={key} eventKey={key} href={`#${urlOf(key)}`} title={<TabTitleText>{label}</TabTitleText>} />
-      ))}
-    </Tabs>
+    <div ref={box}>
+      <Tabs
+        activeKey={active}
+        onSelect={(event, key) => {
+          event.preventDefault();
+          void navigate(urlOf(String(key)));
+        }}
+        component="nav"
+        aria-label={t(isSecondary ? "tabs.secondary" : "tabs.label")}
+        usePageInsets={!isSecondary}
+        isSubtab={isSecondary}
+        className={isSecondary ? "hf-subtabs" : ""}
+      >
+        {tabs.map(({ key, label }) => (
+          <Tab key={key} eventKey={key} href={`#${urlOf(key)}`} title={<TabTitleText>{label}</TabTitleText>} />
+        ))}
+      </Tabs>
+    </div>
   );
 }

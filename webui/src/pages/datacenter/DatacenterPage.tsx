@@ -9,6 +9,8 @@ import { DatacenterSummary } from "./DatacenterSummary";
 const VIEWS: Record<Exclude<DatacenterTab, "access">, ComponentType> = {
   summary: DatacenterSummary,
   ha: lazy(() => import("../ha/HaTab")),
+  pools: lazy(() => import("../pools/PoolsTab")),
+  options: lazy(() => import("../options/OptionsTab")),
   cluster: lazy(() => import("../cluster/ClusterTab")),
 };
 

@@ -1,11 +1,10 @@
-import { Label, Title } from "@patternfly/react-core";
+import { Button, Label, Title } from "@patternfly/react-core";
 import { useQueryClient } from "@tanstack/react-query";
 import { armHa, type HaStatus } from "../../api/ha";
 import { Facts } from "../../components/Facts";
 import { t } from "../../i18n";
 import { keys } from "../../state/queryKeys";
 import { ConfirmedAction } from "../common/ConfirmedAction";
-import { Button } from "@patternfly/react-core";
 import { DisarmButton } from "./DisarmButton";
 
 const ARMED = { standby: undefined, armed: "success", disarming: "warning", disarmed: "warning" } as const;
@@ -36,9 +35,12 @@ export function HaState({ status }: { status: HaStatus }) {
           {
             label: t("ha.fencing"),
             value: (
-              <Label isCompact variant="outline" {...(ARMED[armed] && { status: ARMED[armed] })}>
-                {t(`ha.${armed}`)}
-              </Label>
+              <span className="hf-pending">
+                <Label isCompact variant="outline" {...(ARMED[armed] && { status: ARMED[armed] })}>
+                  {t(`ha.${armed}`)}
+                </Label>
+                {t(`haMeans.${armed}`)}
+              </span>
             ),
           },
           { label: t("ha.fencingDetail"), value: fencing === armed ? "" : fencing },

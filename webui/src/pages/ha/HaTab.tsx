@@ -4,6 +4,7 @@ import { Failed, Loading } from "../../components/States";
 import { errorText } from "../../state/errorText";
 import { haStatusQuery } from "../../state/queries";
 import { AgentList } from "./AgentList";
+import { BalanceSection } from "./BalanceSection";
 import { FindingsSection } from "./FindingsSection";
 import { HaState } from "./HaState";
 import { IncidentList } from "./IncidentList";
@@ -30,6 +31,9 @@ export default function HaTab() {
       </PageSection>
       <PageSection>
         <AgentList agents={status.agents} />
+      </PageSection>
+      <PageSection>
+        <BalanceSection />
       </PageSection>
       <PageSection isFilled>
         <IncidentList />

@@ -6,7 +6,7 @@ import type { Field, Values } from "../../components/FieldForm";
 import { t } from "../../i18n";
 import { nodeField, priorities, ruleOf, ruleValues, serviceField } from "../../state/haRules";
 import { keys } from "../../state/queryKeys";
-import { nodes } from "../../state/resources";
+import { findGuest, nodes } from "../../state/resources";
 import { FormButton } from "../common/FormButton";
 import { useResources } from "../common/useResources";
 
@@ -23,6 +23,10 @@ export function RuleButton({ rule, services }: Props) {
     services.map(({ sid }) => sid),
     rule?.services ?? [],
   );
+  const labels = sids.map((sid) => {
+    const guest = findGuest(resources, Number(sid.split(":")[1]));
+    return { sid, label: guest ? t("ha.named", { sid, name: guest.name }) : sid };
+  });
   const names = union(
     nodes(resources).map(({ node }) => node),
     rule?.kind === "nodes" ? [...rule.nodes.keys()] : [],
@@ -38,7 +42,7 @@ export function RuleButton({ rule, services }: Props) {
       touches={keys.ha}
       fieldOf={(name) => (name === "rule" ? "id" : name)}
       values={ruleValues(rule)}
-      fields={(values) => ruleFields(values, rule, sids, names)}
+      fields={(values) => ruleFields(values, rule, labels, names)}
       order={(values) => setRule(ruleOf(values), rule)}
     >
       {({ kind = "nodes" }) => <p>{t(`rule.${kind as Rule["kind"]}Text`)}</p>}
@@ -48,7 +52,12 @@ export function RuleButton({ rule, services }: Props) {
 
 const union = (some: readonly string[], more: readonly string[]) => [...new Set([...some, ...more])].sort();
 
-function ruleFields(values: Values, rule: Rule | null, sids: readonly string[], names: readonly string[]): Field[] {
+interface Choice {
+  sid: string;
+  label: string;
+}
+
+function ruleFields(values: Values, rule: Rule | null, choices: readonly Choice[], names: readonly string[]): Field[] {
   const kinds = rule ? (rule.kind === "nodes" ? [] : (["together", "apart"] as const)) : ALL_KINDS;
   const fields: Field[] = [];
   if (!rule) fields.push({ kind: "text", name: "id", label: t("rule.id"), help: t("rule.idHelp"), required: true });
@@ -56,7 +65,7 @@ function ruleFields(values: Values, rule: Rule | null, sids: readonly string[], 
     const options = kinds.map((value) => ({ value, label: t(`rule.${value}`) }));
     fields.push({ kind: "select", name: "kind", label: t("rule.says"), options });
   }
-  fields.push(...sids.map((sid): Field => ({ kind: "checkbox", name: serviceField(sid), label: sid })));
+  fields.push(...choices.map(({ sid, label }): Field => ({ kind: "checkbox", name: serviceField(sid), label })));
   if (values["kind"] === "nodes") {
     const options = [
       { value: "", label: t("rule.notThis") },

@@ -19,8 +19,8 @@ export function ServiceList({ status }: { status: HaStatus }) {
   const columns = [
     { label: t("ha.service"), cell: ({ sid }: Service) => <ServiceName sid={sid} /> },
     { label: t("column.node"), cell: ({ node }: Service) => node || t("state.unknown") },
-    { label: t("ha.serviceState"), cell: (service: Service) => <ServiceState service={service} /> },
-    { label: t("ha.wish"), cell: ({ wish }: Service) => tOptional(`haWish.${wish}`) ?? wish },
+    { label: t("ha.serviceState"), cell: (service: Service) => <ServiceState service={service} />, short: true },
+    { label: t("ha.wish"), cell: ({ wish }: Service) => tOptional(`haState.${wish}`) ?? wish, short: true },
     { label: t("ha.why"), cell: (service: Service) => <Why service={service} status={status} /> },
   ];
   return (
