@@ -118,7 +118,8 @@ if [ ! -e "/proc/$HOST_PID" ] || grep -qx {MARK} "/proc/$HOST_PID/comm"; then
 fi
 """,
     "the clock": """
-! date -s "@$(date +%s)" || escaped "the clock is set"
+said=$(date -s "@$(date +%s)" 2>&1)  # busybox ends well whatever came of it
+case "$said" in *ermitted*) ;; *) escaped "the clock is set: $said" ;; esac
 """,
 }
 # Nothing of that kind is the host's: on control groups version 2 their root has no limits.
