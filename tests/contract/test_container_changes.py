@@ -34,6 +34,7 @@ from hostd.node.host import Host
 from hostd.tasks.log import ListLog
 from tests.contract.test_containers import VMID, ForkedEngine, inside, loops_below, mounts_of_container
 from tests.contract.test_containers import host as host
+from tests.contract.test_containers import places as places
 from tests.contract.test_containers import template as template
 from tests.lib import linkgames, tinylinux
 

@@ -21,6 +21,7 @@ from hostd.storage.volume import VolumeId
 from hostd.tasks.log import ListLog
 from tests.contract.test_containers import VMID, ForkedEngine, inside, loops_below, mounts_of_container
 from tests.contract.test_containers import host as host
+from tests.contract.test_containers import places as places
 from tests.contract.test_containers import template as template
 from tests.lib import tinylinux
 

@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 from imagebuild.vm import Firmware
 
-from tests.lib import linkgames, tinylinux
+from tests.lib import escapes, linkgames, tinylinux
 from tests.lib.apiclient import Api, eventually
-from tests.vm import escapes
-from tests.vm.escapes import Surroundings
+from tests.lib.escapes import Surroundings
 from tests.vm.harness import LVM, Host, Images, Lab, plugged
 from tests.vm.test_guests import DENIED
 
@@ -30,8 +29,8 @@ MIB = 1 << 20
 OUTSIDE = "/root/outside"
 GAME_ROUNDS = 150
 # Profiles of containers deny what these tests try; nothing else may be denied.
-DENIED_ELSEWHERE = f"{DENIED} | grep -v 'profile=\"lxc-' || true"
-# What is the host's own and no container may change: names, modes, owners, sizes and contents.
+DENIED_ELSEWHERE = f"{{ {DENIED}; }} | grep -v 'profile=\"lxc-' || true"
+# What is the host's own and no container may change: names, modes, owners and contents.
 _FIND = "find /etc /root /usr/local -xdev ! -name 'resolv.conf*' ! -path '/etc/lvm/*'"
 HOST_FILES = rf"{_FIND} -printf '%p %m %U %G %l\n' | sort; {_FIND} -type f -exec sha256sum {{}} + | sort"
 INNER = """
@@ -242,7 +241,7 @@ def test_lxc_runs_a_container_in_a_container(site: Site, nest: Seen, tmp_path: P
 def around(site: Site, cell: Seen, nest: Seen) -> Surroundings:
     """Devices and a process of the host that the attempts are about."""
     host = site.host
-    host.ssh(f"cp /bin/sleep /run/{escapes.MARK} && systemd-run --unit {escapes.MARK} /run/{escapes.MARK} infinity")
+    host.ssh(f"cp /bin/sleep /root/{escapes.MARK} && systemd-run --unit {escapes.MARK} /root/{escapes.MARK} infinity")
     pid = int(host.ssh(f"systemctl show --property MainPID --value {escapes.MARK}"))
     other = host.ssh(f"findmnt -n -o SOURCE -N {nest.pid} /").strip()
     assert f"vm--{NEST}--disk" in other

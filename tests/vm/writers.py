@@ -1,7 +1,7 @@
-"""Programs that write to the cluster's tree without a pause and know what was acknowledged; and what must hold of it.
+"""Programs that write to the cluster's tree all the time and know what was acknowledged; and what must hold of it.
 
 Each has a few files, which it writes in turn, and numbers its writes: a file must hold the last number that was
-acknowledged, or a later one.
+acknowledged, or a later one. They rest between writes: an emulated host beside them has to come up meanwhile.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tests.lib.apiclient import Api, ApiError
 from tests.vm.harness import Host
 
 FILES: Final = 8
+PAUSE_S: Final = 0.1
 IN_THE_MOUNT: Final = f"""
 import itertools, sys, time
 for number in itertools.count(int(sys.argv[2])):
@@ -28,6 +29,7 @@ for number in itertools.count(int(sys.argv[2])):
         time.sleep(0.2)
     else:
         print(number, flush=True)
+    time.sleep({PAUSE_S})
 """
 
 
@@ -96,6 +98,7 @@ class ApiWriter(Writer):
                 self._stop.wait(0.5)
             else:
                 self._done(f"nodes/{self.api.node}/qemu-server/{self.guest}.conf", number)
+            self._stop.wait(PAUSE_S)
 
 
 def numbers(host: Host) -> dict[str, int]:

@@ -75,19 +75,20 @@ class Groups:
     hierarchies: Hierarchies
     base: Mapping[str, str]
 
-    def folder(self, controller: str) -> str | None:
-        """The folder with a controller's files; None where this machine has no such controller."""
+    def folder(self, controller: str, name: str = "") -> str | None:
+        """The folder with a controller's files; None where this machine has no such controller. ``name``: of another
+        group of this container's unit."""
         key = controller if self.hierarchies.version == 1 else _UNIFIED
         mount, path = self.hierarchies.mounts.get(key), self.base.get(key)
         if mount is None or path is None:
             return None
-        return f"{mount}{path.rstrip('/')}/{container_name(self.vmid)}"
+        return f"{mount}{path.rstrip('/')}/{name or container_name(self.vmid)}"
 
-    def process_folder(self) -> str | None:
-        """A folder whose ``cgroup.procs`` (and those below it) list the container's processes."""
+    def process_folder(self, name: str = "") -> str | None:
+        """A folder whose ``cgroup.procs`` (and those below it) list the container's processes, or another group's."""
         if self.hierarchies.version == 2:
-            return self.folder("")
-        return next((found for name in ("pids", "memory", "freezer") if (found := self.folder(name))), None)
+            return self.folder("", name)
+        return next((found for one in ("pids", "memory", "freezer") if (found := self.folder(one, name))), None)
 
     def read(self, controller: str, name: str) -> str:
         """A file's text; empty where there is none."""
@@ -122,6 +123,13 @@ def processes(groups: Groups) -> Iterator[int]:
     for folder, _, _ in os.walk(top):
         for line in read_text(f"{folder}/cgroup.procs").split():
             yield int(line)
+
+
+def monitor(groups: Groups) -> int | None:
+    """LXC's own process of the container, in whose mount namespace its volumes are; None when there is none."""
+    top = groups.process_folder(monitor_name(groups.vmid))
+    pids = read_text(f"{top}/cgroup.procs").split() if top else []
+    return int(pids[0]) if pids else None
 
 
 def parse_keys(text: str) -> dict[str, int]:

@@ -191,8 +191,10 @@ def _limits_v1(container: Container, facts: NodeFacts, live: bool) -> dict[str, 
 
 
 def _mount_line(vmid: int, point: MountPoint) -> str:
-    """LXC makes the folder and mounts there without following links of the container."""
-    options = "bind,create=dir" + (",ro" if point.read_only else "")
+    """LXC mounts there without following links of the container, but would follow them to make a folder that is not
+    there: a start makes it before. In ``/dev`` LXC's own file system is, new at each start."""
+    made = ",create=dir" if point.target.startswith("/dev/") else ""
+    options = f"bind{made}" + (",ro" if point.read_only else "")
     target = _escaped(point.target.lstrip("/"))
     return f"lxc.mount.entry = {staging(vmid, point.key)} {target} none {options} 0 0"
 

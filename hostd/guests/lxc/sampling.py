@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hostd.guests.lxc import cgroups, network, running
+from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc.cgroups import Groups, Hierarchies, read_text
 from hostd.guests.lxc.facts import hierarchies
 from hostd.guests.lxc.running import Init
@@ -83,7 +84,7 @@ class ContainerSampler:
         counters = read_counters(groups, known.devices)
         share = self._share(known, counters, now_s)
         known.cpu_us, known.at_s = counters.cpu_us, now_s
-        used, total = space(known.init.pid)
+        used, total = space(groups)
         values = {
             "type": "lxc",
             "status": "running",
@@ -165,10 +166,15 @@ def disk_devices(pid: int) -> frozenset[str]:
     return parse_devices(read_text(f"/proc/{pid}/mountinfo"))
 
 
-def space(pid: int) -> tuple[int, int]:
-    """Bytes used and there are, of the file system at the container's root."""
+def space(groups: Groups) -> tuple[int, int]:
+    """Bytes used and there are, of the volume that is the container's root.
+
+    It is looked at where LXC's process has it: what the container makes its root could be a file system of its own
+    programs (FUSE), which need not ever answer.
+    """
+    pid = cgroups.monitor(groups)
     try:
-        stat = os.statvfs(f"/proc/{pid}/root/")
+        stat = os.statvfs(f"/proc/{pid}/root{runtime.rootfs(groups.vmid)}")
     except OSError:
         return 0, 0
     return (stat.f_blocks - stat.f_bfree) * stat.f_frsize, stat.f_blocks * stat.f_frsize

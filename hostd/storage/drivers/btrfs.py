@@ -20,8 +20,8 @@ from hostd.storage.drivers.abilities import check_snapshot, every
 from hostd.storage.drivers.dir import IMAGE_MODE, Dir, list_folder
 from hostd.storage.drivers.image_files import SLOW_S
 from hostd.storage.drivers.options import COMMON, FILES, FLAG, LOCAL_FILES, PATH
-from hostd.storage.interface import Info, State, VolumeSpec
-from hostd.storage.listing import content_path
+from hostd.storage.interface import Info, State, Volume, VolumeSpec
+from hostd.storage.listing import FileEntry, content_path, file_volume
 from hostd.storage.volume import Content, VolumeName, base_name
 
 _DISK: Final = "disk.raw"
@@ -111,6 +111,18 @@ class Btrfs(Dir):
             subvolume = name[0].isdecimal() and not name.endswith((".raw", ".qcow2", ".vmdk", ".subvol"))
             if "@" not in name:
                 yield f"{name}.raw" if subvolume else name
+
+    def _inspect(self, name: str) -> Volume | None:
+        """A subvolume whose disk was not made any more, because somebody was killed, is a volume too: of no size."""
+        if (found := super()._inspect(name)) is not None:
+            return found
+        try:
+            parsed, subvolume = self.parse(name), self.subvolume(name)
+        except (ParseError, Unsupported):
+            return None
+        if parsed.format != "raw" or not os.path.isdir(subvolume):
+            return None
+        return file_volume(name, parsed, FileEntry(path=subvolume))
 
     def create(self, spec: VolumeSpec) -> str:
         if spec.format not in _FORMATS:

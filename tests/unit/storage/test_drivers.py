@@ -10,6 +10,7 @@ import pytest
 from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Unavailable, Unsupported
 from hostd.storage.config import parse_storage_cfg
 from hostd.storage.drivers import lvm, lvmthin, qcow2, zfspool
+from hostd.storage.drivers.btrfs import Btrfs
 from hostd.storage.drivers.dir import Dir, make_folders
 from hostd.storage.drivers.image_files import create_argv, resize_argv
 from hostd.storage.drivers.lvm import Lvm
@@ -209,3 +210,18 @@ def test_folders_can_be_passed_through(tmp_path: Path) -> None:
         os.umask(before)
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b", "a/b/c")] == [0o755] * 3
     make_folders(f"{tmp_path}/a/b/c")
+
+
+def test_a_subvolume_without_its_disk_is_a_volume(tmp_path: Path) -> None:
+    """Who made it was killed between the two; it is listed, so that whoever comes next can remove it."""
+    driver = Btrfs(storage(f"btrfs: tree\n\tpath {tmp_path}\n\tcontent rootdir\n"), FakeRun())
+    (tmp_path / "images/100/vm-100-disk-0").mkdir(parents=True)
+    (tmp_path / "images/100/vm-100-disk-1").mkdir()
+    (tmp_path / "images/100/vm-100-disk-1/disk.raw").write_bytes(bytes(4096))
+    (tmp_path / "images/100/vm-100-disk-0@then").mkdir()
+    found = driver.volumes({"rootdir"}, 100)
+    assert [(one.name, one.size_bytes) for one in found] == [
+        ("100/vm-100-disk-0.raw", 0), ("100/vm-100-disk-1.raw", 4096),
+    ]  # fmt: skip
+    with pytest.raises(NotFound):
+        driver.volume("100/vm-100-disk-2.raw")

@@ -56,6 +56,13 @@ def test_generated_configuration(name: str, golden: Callable[[str, str], None]) 
     golden(f"lxc/{name}.lxc", made)
 
 
+def test_only_in_its_own_file_system_lxc_makes_folders() -> None:
+    text = "rootfs: a1:b\nmp0: a1:c,mp=/srv/deep\nmp1: a1:d,mp=/dev/shm/deep,ro=1\n"
+    made = runtime_config.render(container(text), V2, source="x")
+    assert " srv/deep none bind 0 0\n" in made
+    assert " dev/shm/deep none bind,create=dir,ro 0 0\n" in made
+
+
 def test_every_key_that_means_something_is_in_a_golden_case() -> None:
     """Keys without effect on LXC's configuration are named here; every other one has a case that shows its effect."""
     without = {

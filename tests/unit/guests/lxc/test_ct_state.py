@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hostd.cluster.store import MemoryStore
-from hostd.guests.lxc import cgroups, facts, identities, running, sampling, start_log, terminals
+from hostd.guests.lxc import cgroups, facts, identities, running, runtime_config, sampling, start_log, terminals
 from hostd.guests.lxc.cgroups import Groups, Hierarchies
 from hostd.guests.lxc.rooted import RootedFiles
 from hostd.node.host import Host
@@ -98,6 +98,10 @@ def fake_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     }  # fmt: skip
     for name, text in values.items():
         (group / name).write_text(text)
+    monkeypatch.setattr(runtime_config, "folder", lambda vmid: f"{tmp_path}/lxc/{vmid}")
+    for folder in ("cg/unit/ct-100-monitor", "lxc/100/rootfs"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "cg/unit/ct-100-monitor/cgroup.procs").write_text(f"{os.getpid()}\n")
     running.record(100, membership="0::/unit\n", cpus="1,3")
     store = MemoryStore("pve1")
     return Host(node="pve1", store=store, mirror=store.mirror(), run=FakeRun())
@@ -116,6 +120,9 @@ def test_samples(fake_node: Host, tmp_path: Path) -> None:
     assert second["maxmem"] == 8000
     (tmp_path / "cg/unit/ct-100/cgroup.procs").write_text("")
     assert 100 in sampler.sample(106.0)  # its first process is still there
+    (tmp_path / "cg/unit/ct-100-monitor/cgroup.procs").unlink()
+    last = sampler.sample(107.0)[100]  # LXC's own is not: the container's view of its root is not asked
+    assert (last["disk"], last["maxdisk"]) == (0, 0)
     fresh = sampling.ContainerSampler(fake_node)
     assert fresh.sample(1.0) == {}  # nothing runs in its groups
 
