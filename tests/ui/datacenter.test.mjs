@@ -53,17 +53,20 @@ describe("pictures", () => {
         };
         /** The rest of a view that is longer than the window. */
         const lookFurther = async (name) => {
-          await at.page
-            .locator(".pf-v6-c-page__main-container")
-            .evaluate((main) => main.scrollBy(0, main.clientHeight - 80));
-          await look(name);
+          const headings = at.page.getByRole("heading", { level: 2 });
+          const count = await headings.count();
+          for (const i of new Set([Math.floor(count / 2), count - 1])) {
+            await headings
+              .nth(i)
+              .evaluate((heading) => heading.scrollIntoView());
+            await look(`${name}-at-${i}`);
+          }
         };
         for (const [name, text] of Object.entries(VIEWS)) {
           await at.page.goto(`${at.mock.url}/#/datacenter/${name}`);
           await at.page.getByText(text).first().waitFor();
           await look(name);
-          await lookFurther(`${name}-2`);
-          await lookFurther(`${name}-3`);
+          await lookFurther(name);
         }
         await at.page.goto(`${at.mock.url}/#/datacenter/ha`);
         await button("Add rule").click();

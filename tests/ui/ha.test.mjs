@@ -37,9 +37,7 @@ describe("services", () => {
       .getByText("application-server-with-a-long-name")
       .waitFor();
     await row("Agents", "pve3").getByText("Maintenance").waitFor();
-    await row("Agents", "pve2")
-      .getByText(/None: only its agent/)
-      .waitFor();
+    await row("Agents", "pve2").getByText("None").waitFor();
     await picture(at.page, "ha-busy");
     at.mock.world.ha.services.get("vm:101").state = "recovery";
     await row("Services", "vm:101")

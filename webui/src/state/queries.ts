@@ -3,20 +3,14 @@
  * `"fast"` ones change by themselves, without an event that tells it.
  */
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
-import { getBalance } from "../api/balance";
 import { getNextId, getRecentTasks, getResources } from "../api/cluster";
 import { getFactors } from "../api/factors";
 import { type GuestRef, getGuestConfig, getGuestStatus } from "../api/guests";
-import { getFindings, getHaStatus, getIncident, getIncidents } from "../api/ha";
-import { getRules } from "../api/haRules";
 import { getPending } from "../api/hardware";
 import { type Frame, getHistory, type HistoryOf } from "../api/history";
-import { getJoinTokens, getMembership, getNodeConfigs, getWitness } from "../api/membership";
 import { getMigration } from "../api/moves";
 import { getNodeStatus } from "../api/nodes";
 import { getGrants, getGroups, getRoles, getUsers } from "../api/people";
-import { getOptions } from "../api/options";
-import { getPoolMembers, getPools } from "../api/pools";
 import { getSnapshots } from "../api/snapshots";
 import { type ContentKind, getContent, getStorage, getStorages } from "../api/storage";
 import { getNodeTasks, getTask, getTaskLog, type LogLine, type TaskQuery } from "../api/tasks";
@@ -64,39 +58,6 @@ export const usersQuery = () => queryOptions({ queryKey: keys.users, queryFn: ge
 export const groupsQuery = () => queryOptions({ queryKey: keys.groups, queryFn: getGroups });
 export const rolesQuery = () => queryOptions({ queryKey: keys.roles, queryFn: getRoles });
 export const grantsQuery = () => queryOptions({ queryKey: keys.grants, queryFn: getGrants });
-
-export const membershipQuery = () => queryOptions({ queryKey: keys.membership, queryFn: getMembership, meta: fast });
-
-/** Nodes and tokens change when a host joins, which nothing here announces. */
-export const nodeConfigsQuery = () => queryOptions({ queryKey: keys.nodeConfigs, queryFn: getNodeConfigs, meta: live });
-export const joinTokensQuery = () => queryOptions({ queryKey: keys.joinTokens, queryFn: getJoinTokens, meta: live });
-
-/** Starts a program on the node. */
-export const witnessQuery = () => queryOptions({ queryKey: keys.witness, queryFn: getWitness });
-
-export const haStatusQuery = () => queryOptions({ queryKey: keys.haStatus, queryFn: getHaStatus, meta: fast });
-export const rulesQuery = () => queryOptions({ queryKey: keys.rules, queryFn: getRules });
-
-/** Looks at every guest's disks and every link; asked when a view opens, after changes, and by its button. */
-export const findingsQuery = (sid: string) =>
-  queryOptions({ queryKey: keys.findings(sid), queryFn: () => getFindings(sid) });
-
-/** `withProposals`: it also weighs what would be moved now. */
-export const balanceQuery = (withProposals: boolean) =>
-  queryOptions({
-    queryKey: withProposals ? keys.proposals : keys.balance,
-    queryFn: () => getBalance(withProposals),
-    meta: { live: !withProposals },
-  });
-
-export const incidentsQuery = () => queryOptions({ queryKey: keys.incidents, queryFn: getIncidents, meta: live });
-export const incidentQuery = (id: string) =>
-  queryOptions({ queryKey: keys.incident(id), queryFn: () => getIncident(id) });
-
-export const optionsQuery = () => queryOptions({ queryKey: keys.options, queryFn: getOptions });
-export const poolsQuery = () => queryOptions({ queryKey: keys.pools, queryFn: getPools });
-export const poolMembersQuery = (pool: string) =>
-  queryOptions({ queryKey: keys.poolMembers(pool), queryFn: () => getPoolMembers(pool) });
 
 export const nodeStatusQuery = (node: string) =>
   queryOptions({ queryKey: keys.nodeStatus(node), queryFn: () => getNodeStatus(node), meta: fast });

@@ -1,6 +1,7 @@
 /** Why a service is in its state, for people. Pure. */
 import type { HaStatus, Service } from "../api/ha";
 import { t } from "../i18n";
+import "../i18n/whole";
 
 type Whole = Pick<HaStatus, "quorate" | "armed">;
 

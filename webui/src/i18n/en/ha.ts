@@ -99,7 +99,7 @@ export const ha = {
   "ha.noAgents": "No node has an agent",
   "ha.agentState": "State",
   "ha.watchdog": "Watchdog",
-  "ha.noWatchdog": "None: only its agent ends guests when it is cut off",
+  "ha.noWatchdog": "None",
   "ha.maintenance": "Maintenance",
   "ha.maintenanceHow":
     "To empty a node for maintenance, on any node's shell: ha-manager crm-command node-maintenance enable NODE",

@@ -1,6 +1,7 @@
 import { PageSection } from "@patternfly/react-core";
 import { useParams } from "react-router";
 import { t } from "../../i18n";
+import "../../i18n/whole";
 import { RouteTabs } from "../common/RouteTabs";
 import { DatacenterHeader } from "../datacenter/DatacenterHeader";
 import { NotFoundPage } from "../notfound/NotFoundPage";

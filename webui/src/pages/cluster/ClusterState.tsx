@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { Cluster, Membership } from "../../api/membership";
 import { Facts } from "../../components/Facts";
 import { t } from "../../i18n";
-import { nodeConfigsQuery } from "../../state/queries";
+import { nodeConfigsQuery } from "../../state/clusterQueries";
 import { nodesToSpare } from "../../state/quorum";
 import { spareText } from "./spareText";
 

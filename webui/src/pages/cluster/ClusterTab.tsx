@@ -2,7 +2,7 @@ import { PageSection } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import { Failed, Loading } from "../../components/States";
 import { errorText } from "../../state/errorText";
-import { membershipQuery } from "../../state/queries";
+import { membershipQuery } from "../../state/clusterQueries";
 import { ClusterState } from "./ClusterState";
 import { JoinTokens } from "./JoinTokens";
 import { NoCluster } from "./NoCluster";

@@ -4,7 +4,7 @@ import { ItemList } from "../../components/ItemList";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
 import { dateTime } from "../../state/format";
-import { joinTokensQuery } from "../../state/queries";
+import { joinTokensQuery } from "../../state/clusterQueries";
 import { keys } from "../../state/queryKeys";
 import { RemoveItemButton } from "../common/RemoveItemButton";
 

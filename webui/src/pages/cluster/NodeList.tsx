@@ -5,7 +5,7 @@ import type { Member, Membership, NodeConfig } from "../../api/membership";
 import { ItemList } from "../../components/ItemList";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
-import { nodeConfigsQuery } from "../../state/queries";
+import { nodeConfigsQuery } from "../../state/clusterQueries";
 import { urls } from "../urls";
 import { AddNodeButton } from "./AddNodeButton";
 import { LinkState } from "./LinkState";

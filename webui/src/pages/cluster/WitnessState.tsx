@@ -4,7 +4,7 @@ import type { Membership, WitnessVote } from "../../api/membership";
 import { Facts } from "../../components/Facts";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
-import { witnessQuery } from "../../state/queries";
+import { witnessQuery } from "../../state/clusterQueries";
 import { wantsWitness } from "../../state/quorum";
 
 /** The third vote of two nodes: a host that is no node. It is set up on the shell, as that needs a log-in there. */

@@ -9,7 +9,7 @@ import { Failed, Loading } from "../../components/States";
 import { t, tOptional } from "../../i18n";
 import { errorText } from "../../state/errorText";
 import { dateTime, percent } from "../../state/format";
-import { balanceQuery } from "../../state/queries";
+import { balanceQuery } from "../../state/clusterQueries";
 import { keys } from "../../state/queryKeys";
 import { FormButton } from "../common/FormButton";
 

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Failed, Loading } from "../../components/States";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
-import { findingsQuery } from "../../state/queries";
+import { findingsQuery } from "../../state/clusterQueries";
 import { Findings } from "./Findings";
 
 /** What would keep a lost node's guests from coming back, to be looked at before one is lost. */

@@ -2,7 +2,7 @@ import { PageSection } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import { Failed, Loading } from "../../components/States";
 import { errorText } from "../../state/errorText";
-import { haStatusQuery } from "../../state/queries";
+import { haStatusQuery } from "../../state/clusterQueries";
 import { AgentList } from "./AgentList";
 import { BalanceSection } from "./BalanceSection";
 import { FindingsSection } from "./FindingsSection";

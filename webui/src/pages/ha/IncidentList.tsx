@@ -6,7 +6,7 @@ import { ItemList } from "../../components/ItemList";
 import { t, tOptional } from "../../i18n";
 import { errorText } from "../../state/errorText";
 import { dateTime } from "../../state/format";
-import { incidentsQuery } from "../../state/queries";
+import { incidentsQuery } from "../../state/clusterQueries";
 import { IncidentModal } from "./IncidentModal";
 
 const STATUS = { recovering: "danger", open: "warning" } as const;

@@ -4,7 +4,7 @@ import { LogView } from "../../components/LogView";
 import { Failed, Loading } from "../../components/States";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
-import { incidentQuery } from "../../state/queries";
+import { incidentQuery } from "../../state/clusterQueries";
 
 /** What failed first, what was decided and why, and all that was seen. */
 export function IncidentModal({ id, onClose }: { id: string; onClose: () => void }) {

@@ -5,7 +5,7 @@ import { deleteRule, type Rule } from "../../api/haRules";
 import { ItemList } from "../../components/ItemList";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
-import { rulesQuery } from "../../state/queries";
+import { rulesQuery } from "../../state/clusterQueries";
 import { keys } from "../../state/queryKeys";
 import { RemoveItemButton } from "../common/RemoveItemButton";
 import { RuleButton } from "./RuleButton";

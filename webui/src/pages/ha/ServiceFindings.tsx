@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Loading } from "../../components/States";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
-import { findingsQuery } from "../../state/queries";
+import { findingsQuery } from "../../state/clusterQueries";
 import { Findings } from "./Findings";
 
 /** What stands in the way of one guest, before it is looked after. */

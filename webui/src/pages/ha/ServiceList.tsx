@@ -4,7 +4,7 @@ import { Link } from "react-router";
 import { deleteService, type HaStatus, type Service } from "../../api/ha";
 import { ItemList } from "../../components/ItemList";
 import { t, tOptional } from "../../i18n";
-import { findingsQuery } from "../../state/queries";
+import { findingsQuery } from "../../state/clusterQueries";
 import { keys } from "../../state/queryKeys";
 import { findGuest } from "../../state/resources";
 import { serviceStatus, serviceWhy } from "../../state/serviceWhy";

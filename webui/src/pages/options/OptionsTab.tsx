@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Failed, Loading } from "../../components/States";
 import { GROUPS } from "../../state/clusterOptions";
 import { errorText } from "../../state/errorText";
-import { optionsQuery } from "../../state/queries";
+import { optionsQuery } from "../../state/clusterQueries";
 import { OptionGroupCard } from "./OptionGroupCard";
 
 /** The cluster's options by what they are about. */

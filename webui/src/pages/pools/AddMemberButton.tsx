@@ -2,7 +2,7 @@ import PlusCircleIcon from "@patternfly/react-icons/dist/esm/icons/plus-circle-i
 import { useQuery } from "@tanstack/react-query";
 import { setMember } from "../../api/pools";
 import { t } from "../../i18n";
-import { poolMembersQuery } from "../../state/queries";
+import { poolMembersQuery } from "../../state/clusterQueries";
 import { keys } from "../../state/queryKeys";
 import { guests, isStorage } from "../../state/resources";
 import { FormButton } from "../common/FormButton";

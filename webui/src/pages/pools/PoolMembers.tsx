@@ -4,7 +4,7 @@ import { type PoolMember, setMember } from "../../api/pools";
 import { t } from "../../i18n";
 import { useApp } from "../../state/app";
 import { errorText } from "../../state/errorText";
-import { poolMembersQuery } from "../../state/queries";
+import { poolMembersQuery } from "../../state/clusterQueries";
 import { keys } from "../../state/queryKeys";
 import { useChange } from "../common/useChange";
 

@@ -5,7 +5,7 @@ import { createPool, deletePool, describePool, type Pool } from "../../api/pools
 import { ItemList } from "../../components/ItemList";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
-import { poolsQuery } from "../../state/queries";
+import { poolsQuery } from "../../state/clusterQueries";
 import { keys } from "../../state/queryKeys";
 import { FormButton } from "../common/FormButton";
 import { RemoveItemButton } from "../common/RemoveItemButton";
