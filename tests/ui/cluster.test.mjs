@@ -29,7 +29,7 @@ describe("views of the whole cluster", () => {
     await tab("Roles").click();
     await row("Administrator").waitFor();
     await at.page
-      .locator(".hf-tree .pf-m-current")
+      .locator('.hf-tree-row[aria-selected="true"]')
       .getByText("Data center")
       .waitFor();
     await at.page.goto(`${at.mock.url}/#/datacenter/nothing`);
