@@ -188,6 +188,10 @@ test-vm: tools ## Installations, boots, guests, upgrades in virtual machines (lo
 	@$(BUILD) test-images
 	@$(IN) python3 -m pytest -v -p no:cacheprovider tests/vm
 
+.PHONY: test-ui-large
+test-ui-large: tools ## The web page with 5,000 guests, its times and memory judged (on an idle machine)
+	@$(IN) env TIMED=1 tests/ui/run $(CURDIR)/tests/ui/large.test.mjs
+
 .PHONY: test-ui
 test-ui: host-dev tools ## The web page in Chromium: the walk on a real node, all views on a mock
 	@tests/bin/on-dev-node tests/ui/run

@@ -1,7 +1,6 @@
 // 5,000 guests on 32 nodes: how soon the first list is there, whether scrolling and searching ever miss a frame, how much
-// memory it takes. The figures are printed; run it on a machine that does nothing else. Against the mock only.
-//
-//   node --test tests/ui/large.test.mjs
+// memory it takes. The figures are printed, and judged only where TIMED=1 says that the machine does nothing else
+// (`make test-ui-large`). Against the mock only.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
@@ -16,6 +15,7 @@ const GUESTS = 5000;
 const FIRST_LIST_MS = 1000;
 const LONG_FRAME_MS = 50;
 const MEMORY_MB = 300;
+const TIMED = process.env.TIMED === "1";
 
 const { at } = onMock();
 
@@ -160,6 +160,10 @@ describe(`${GUESTS} guests on ${NODES} nodes`, () => {
     );
 
     assert.ok(rows < 200 && entries < 200, "only what is near is drawn");
+    if (!TIMED) {
+      t.diagnostic("not judged: TIMED=1 on an idle machine does");
+      return;
+    }
     assert.ok(firstMs <= FIRST_LIST_MS, `first list after ${firstMs} ms`);
     assert.deepEqual(
       { table, tree, search },
