@@ -14,3 +14,11 @@ test("words from the server may be unknown", () => {
   expect(tOptional("content.iso")).toBe("ISO image");
   expect(tOptional("content.nothing")).toBeNull();
 });
+
+test("no key has two texts", async () => {
+  const parts = import.meta.glob<Record<string, Record<string, string>>>(["./en/*.ts", "!./en/index.ts"], {
+    eager: true,
+  });
+  const keys = Object.values(parts).flatMap((part) => Object.values(part).flatMap((words) => Object.keys(words)));
+  expect(keys.filter((key, place) => keys.indexOf(key) !== place)).toEqual([]);
+});

@@ -4,6 +4,7 @@ import { useParams } from "react-router";
 import type { NodeResource, Resource } from "../../api/cluster";
 import { Failed, Loading } from "../../components/States";
 import { t } from "../../i18n";
+import "../../i18n/wholeNode";
 import { errorText } from "../../state/errorText";
 import { nodes } from "../../state/resources";
 import { PageHeader } from "../common/PageHeader";

@@ -19,7 +19,7 @@ export function CreatePool({ node, onClose }: { node: string; onClose: () => voi
   const disks = freeDisks(useQuery(disksQuery(node)).data ?? []);
   const order = async (values: Values) => {
     const devices = chosen(values, disks);
-    if (devices.length === 0) throw new ApiError(400, "", { devices: t("pool.diskMissing") });
+    if (devices.length === 0) throw new ApiError(400, "", { devices: t("diskPool.diskMissing") });
     watchTask(
       await createPool(node, {
         kind: values["kind"] as PoolKind,
@@ -34,8 +34,8 @@ export function CreatePool({ node, onClose }: { node: string; onClose: () => voi
   return (
     <EditModal
       id="pool"
-      title={t("pool.create")}
-      submitLabel={t("pool.createSubmit")}
+      title={t("diskPool.create")}
+      submitLabel={t("diskPool.createSubmit")}
       fields={(values) => fieldsFor(values, disks)}
       values={{
         kind: "zfs",
@@ -50,9 +50,9 @@ export function CreatePool({ node, onClose }: { node: string; onClose: () => voi
       onClose={onClose}
     >
       {disks.length === 0 ? (
-        <Alert component="p" isInline variant="info" title={t("pool.noDisk")} />
+        <Alert component="p" isInline variant="info" title={t("diskPool.noDisk")} />
       ) : (
-        <Alert component="p" isInline variant="warning" title={t("pool.createText")} />
+        <Alert component="p" isInline variant="warning" title={t("diskPool.createText")} />
       )}
     </EditModal>
   );
@@ -70,7 +70,7 @@ function chosen(values: Values, disks: readonly Disk[]): string[] {
 }
 
 function label({ path, model, sizeBytes }: Disk): string {
-  return t("pool.disk", { path, model, size: bytes(sizeBytes) });
+  return t("diskPool.disk", { path, model, size: bytes(sizeBytes) });
 }
 
 function fieldsFor({ kind }: Values, disks: readonly Disk[]): Field[] {
@@ -78,18 +78,18 @@ function fieldsFor({ kind }: Values, disks: readonly Disk[]): Field[] {
     {
       kind: "select",
       name: "kind",
-      label: t("pool.kind"),
-      options: POOL_KINDS.map((value) => ({ value, label: t(`pool.${value}`) })),
+      label: t("diskPool.kind"),
+      options: POOL_KINDS.map((value) => ({ value, label: t(`diskPool.${value}`) })),
     },
-    { kind: "text", name: "name", label: t("pool.name"), required: true },
+    { kind: "text", name: "name", label: t("diskPool.name"), required: true },
   ];
-  const last: Field = { kind: "checkbox", name: "addStorage", label: t("pool.addStorage"), wide: true };
+  const last: Field = { kind: "checkbox", name: "addStorage", label: t("diskPool.addStorage"), wide: true };
   if (kind === "zfs") {
     const levels = LEVELS.map((value) => ({ value, label: t(`zfsLevel.${value}`) }));
     const boxes = disks.map((disk): Field => ({ kind: "checkbox", name: disk.path, label: label(disk), wide: true }));
     return [
       ...common,
-      { kind: "select", name: "level", label: t("pool.level"), options: levels, wide: true },
+      { kind: "select", name: "level", label: t("diskPool.level"), options: levels, wide: true },
       ...boxes,
       last,
     ];
@@ -98,9 +98,9 @@ function fieldsFor({ kind }: Values, disks: readonly Disk[]): Field[] {
   const device: Field = {
     kind: "select",
     name: "device",
-    label: t("pool.device"),
+    label: t("diskPool.device"),
     options,
-    empty: t("pool.noDisk"),
+    empty: t("diskPool.noDisk"),
     required: true,
     wide: true,
   };
@@ -109,7 +109,7 @@ function fieldsFor({ kind }: Values, disks: readonly Disk[]): Field[] {
   return [
     ...common,
     device,
-    { kind: "select", name: "fileSystem", label: t("pool.fileSystem"), options: systems },
+    { kind: "select", name: "fileSystem", label: t("diskPool.fileSystem"), options: systems },
     last,
   ];
 }

@@ -12,31 +12,31 @@ import { CreatePool } from "./CreatePool";
 import { RemovePoolButton } from "./RemovePoolButton";
 
 const columns = () => [
-  { label: t("pool.name"), cell: (pool: Pool) => nameOf(pool) },
-  { label: t("pool.kind"), cell: ({ kind }: Pool) => t(`pool.${kind}`) },
-  { label: t("pool.usage"), cell: (pool: Pool) => <Usage pool={pool} /> },
-  { label: t("pool.devices"), cell: ({ devices }: Pool) => devices.join(", "), wideOnly: true },
+  { label: t("diskPool.name"), cell: (pool: Pool) => nameOf(pool) },
+  { label: t("diskPool.kind"), cell: ({ kind }: Pool) => t(`diskPool.${kind}`) },
+  { label: t("diskPool.usage"), cell: (pool: Pool) => <Usage pool={pool} /> },
+  { label: t("diskPool.devices"), cell: ({ devices }: Pool) => devices.join(", "), wideOnly: true },
 ];
 
 function nameOf({ name, group }: Pool): string {
-  return group === null ? name : t("pool.inGroup", { name, group });
+  return group === null ? name : t("diskPool.inGroup", { name, group });
 }
 
 /** Folders, volume groups and pools that disks of this node were made into. */
 export function PoolList({ node }: { node: string }) {
   return (
     <QueryList
-      title={t("pool.title")}
+      title={t("diskPool.title")}
       action={
-        <OpenButton variant="secondary" icon={<PlusIcon />} label={t("pool.create")}>
+        <OpenButton variant="secondary" icon={<PlusIcon />} label={t("diskPool.create")}>
           {(onClose) => <CreatePool node={node} onClose={onClose} />}
         </OpenButton>
       }
       query={useQuery(diskPoolsQuery(node))}
-      emptyText={t("pool.none")}
+      emptyText={t("diskPool.none")}
       columns={columns()}
       keyOf={({ kind, group, name }) => `${kind}/${group}/${name}`}
-      actionsLabel={t("pool.actions")}
+      actionsLabel={t("diskPool.actions")}
       actions={(pool) => <RemovePoolButton node={node} pool={pool} />}
     />
   );
@@ -53,7 +53,7 @@ function Usage({ pool: { sizeBytes, usedBytes, health } }: { pool: Pool }) {
       )}
       {sizeBytes !== null && usedBytes !== null && (
         <UsageBar
-          label={t("pool.usage")}
+          label={t("diskPool.usage")}
           fraction={fraction(usedBytes, sizeBytes)}
           text={t("usage.of", { used: bytes(usedBytes), total: bytes(sizeBytes) })}
         />

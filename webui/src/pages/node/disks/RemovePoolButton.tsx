@@ -7,10 +7,10 @@ import { EditModal } from "../../common/EditModal";
 import { OpenButton } from "../../common/OpenButton";
 
 const TEXT = {
-  directory: "pool.removeFolderText",
-  lvm: "pool.removeGroupText",
-  lvmthin: "pool.removeText",
-  zfs: "pool.removeText",
+  directory: "diskPool.removeFolderText",
+  lvm: "diskPool.removeGroupText",
+  lvmthin: "diskPool.removeText",
+  zfs: "diskPool.removeText",
 } as const;
 
 /** Takes apart what was made of disks, after saying what is lost. */
@@ -18,17 +18,17 @@ export function RemovePoolButton({ node, pool }: { node: string; pool: Pool }) {
   const { watchTask } = useApp();
   const { kind, name, sizeBytes, usedBytes, devices } = pool;
   return (
-    <OpenButton variant="plain" icon={<TrashIcon />} label={t("pool.remove", { name })}>
+    <OpenButton variant="plain" icon={<TrashIcon />} label={t("diskPool.remove", { name })}>
       {(onClose) => (
         <EditModal
           id="remove-pool"
           size="small"
           isDanger
-          title={t("pool.removeTitle", { kind: t(`pool.${kind}`), name })}
-          submitLabel={t("pool.removeSubmit")}
+          title={t("diskPool.removeTitle", { kind: t(`diskPool.${kind}`), name })}
+          submitLabel={t("diskPool.removeSubmit")}
           fields={[
-            { kind: "checkbox", name: "forget", label: t("pool.forget"), wide: true },
-            { kind: "checkbox", name: "wipe", label: t("pool.wipeDisks"), wide: true },
+            { kind: "checkbox", name: "forget", label: t("diskPool.forget"), wide: true },
+            { kind: "checkbox", name: "wipe", label: t("diskPool.wipeDisks"), wide: true },
           ]}
           values={{ forget: "1", wipe: "" }}
           order={async ({ forget, wipe }) =>
@@ -38,9 +38,9 @@ export function RemovePoolButton({ node, pool }: { node: string; pool: Pool }) {
         >
           <p>{t(TEXT[kind])}</p>
           {sizeBytes !== null && usedBytes !== null && (
-            <p>{t("pool.removeHolds", { used: bytes(usedBytes), size: bytes(sizeBytes) })}</p>
+            <p>{t("diskPool.removeHolds", { used: bytes(usedBytes), size: bytes(sizeBytes) })}</p>
           )}
-          {devices.length > 0 && <p>{t("pool.removeDevices", { devices: devices.join(", ") })}</p>}
+          {devices.length > 0 && <p>{t("diskPool.removeDevices", { devices: devices.join(", ") })}</p>}
         </EditModal>
       )}
     </OpenButton>
