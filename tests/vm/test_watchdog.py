@@ -1,6 +1,6 @@
 """An installed host is reset when what watches its guests cannot do so any more, and never while it watches none.
 
-One host, its own quorum, with the kernel's watchdog (softdog) under wdmd as the appliance has them. The guest is a
+One host, its own quorum, with the machine's watchdog under wdmd as the appliance has them. The guest is a
 machine without a disk, which is enough to be looked after. Each reset takes its minutes: run it where there is time.
 """
 
@@ -75,7 +75,7 @@ class Watched:
         until(self.is_watched, BOOT_LIMIT_S, "the guest runs and is watched")
 
     def is_watched(self) -> bool:
-        state = f"cat /etc/pve/nodes/{self.node}/lrm_status; cat /sys/class/watchdog/watchdog0/state"
+        state = f"cat /etc/pve/nodes/{self.node}/lrm_status; echo; cat /sys/class/watchdog/watchdog0/state"
         told = self.host.ssh(state, check=False)
         runs = self.pid() != ""
         return runs and '"state":"active"' in told and '"watched":true' in told and told.endswith("\nactive\n")
