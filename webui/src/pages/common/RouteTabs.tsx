@@ -16,9 +16,10 @@ export function RouteTabs({ tabs, active, urlOf, isSecondary = false }: Props) {
   const navigate = useNavigate();
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    // on a phone the tabs are longer than the page is wide
-    const shown = box.current?.querySelector(".pf-m-current");
-    shown?.scrollIntoView({ block: "nearest", inline: "center" });
+    // On a phone the tabs are longer than the page is wide. Not scrollIntoView: the Tab key would begin there.
+    const shown = box.current?.querySelector<HTMLElement>(".pf-m-current");
+    const list = shown?.closest("ul");
+    if (shown && list) list.scrollLeft = shown.offsetLeft - (list.clientWidth - shown.offsetWidth) / 2;
   }, [active]);
   return (
     <div ref={box}>
