@@ -5,7 +5,6 @@ Source: conformance area ``ha``, section 8.3.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -155,8 +154,8 @@ class Usage:
 
 
 def _whole(value: float) -> int:
-    """In units so small that every digit of cores or bytes is kept."""
-    return int(math.ldexp(value, 60))
+    """In units so small that every digit of cores or bytes is kept; a power of two, so that nothing is rounded."""
+    return int(value * _UNIT)
 
 
 def add(one: Load, other: Load) -> Load:
