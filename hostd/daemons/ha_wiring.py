@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import threading
 
@@ -37,8 +38,8 @@ def make_watchdog(name: str, run: Run) -> Watchdog:
     path = wdmd.find(run) if library else ""
     if library is None or not path:
         return NoWatchdog()
-    disk_answers = soundness.disk()
-    return wdmd.Wdmd(name, library, path, lambda: wdmd.start(run), lambda: soundness.is_sound(disk_answers))
+    disk = functools.cache(soundness.disk)  # from the first feed on: without services the disk is left alone
+    return wdmd.Wdmd(name, library, path, lambda: wdmd.start(run), lambda: soundness.is_sound(disk()))
 
 
 def make_surroundings(name: str) -> Surroundings:
