@@ -45,7 +45,7 @@ function LogHead({ upid, onBack }: { upid: string; onBack: () => void }) {
   return (
     <div className="hf-drawer-log-title">
       <Button variant="plain" size="sm" aria-label={t("task.back")} icon={<ArrowLeftIcon />} onClick={onBack} />
-      <Title headingLevel="h3" size="md" className="hf-break">
+      <Title headingLevel="h2" size="md" className="hf-break">
         {task && taskTitle(task)}
       </Title>
       <Button
