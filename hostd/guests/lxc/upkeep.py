@@ -49,7 +49,7 @@ def _places(host: Host, vmid: int, engine: Engine) -> tuple[str, list[tuple[Moun
 
 def usage(host: Host, vmid: int, engine: Engine | None = None) -> list[Usage]:
     """How full the volumes of a running container are; Conflict when it does not run."""
-    namespace, places = _places(host, vmid, engine or SystemdEngine(host.run))
+    namespace, places = _places(host, vmid, engine or SystemdEngine(host))
     argv = ["df", "--block-size=1", "--output=size,used,avail", *(path for _, path in places)]
     lines = host.run(["nsenter", f"--mount={namespace}", "--", *argv]).stdout.splitlines()[1:]
     found = []
@@ -61,7 +61,7 @@ def usage(host: Host, vmid: int, engine: Engine | None = None) -> list[Usage]:
 
 def trim(host: Host, log: TaskLog, vmid: int, *, only_volumes: bool = False, engine: Engine | None = None) -> None:
     """Tell the storages of a running container which blocks are free; one that cannot is a warning."""
-    namespace, places = _places(host, vmid, engine or SystemdEngine(host.run))
+    namespace, places = _places(host, vmid, engine or SystemdEngine(host))
     for point, path in places:
         if only_volumes and point.is_path:
             continue
@@ -74,7 +74,7 @@ def trim(host: Host, log: TaskLog, vmid: int, *, only_volumes: bool = False, eng
 
 def check(host: Host, log: TaskLog, vmid: int, key: str, *, force: bool = False, engine: Engine | None = None) -> None:
     """Check a file system of a stopped container and repair what can be repaired without asking (e2fsck(8), -p)."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid):
         guest = opened(host, log, vmid, engine=engine)
         if engine.running(vmid):
@@ -101,7 +101,7 @@ def _point(config: Mapping[str, str], key: str) -> MountPoint:
 
 def mount(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None) -> str:
     """Mount a stopped container's volumes on the host for a look; the folder. It is locked until ``unmount``."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid), Undo() as undo:
         guest = opened(host, log, vmid, engine=engine)
         if engine.running(vmid):
