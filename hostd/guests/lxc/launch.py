@@ -146,7 +146,7 @@ def make_places(container: Container) -> None:
     for point in container.mounts[1:]:
         around = mounts.around(point, container.mounts)
         root, target = runtime.mount_place(container.vmid, around.key), mounts.below(point, around)
-        owner = volumes.owner_of(container.unprivileged)
+        owner = identities.owner_of(container.unprivileged)
         try:
             make_plain_folders(root, target, owner, make=not around.read_only)
         except Conflict as err:

@@ -10,7 +10,7 @@ from typing import Final
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.undo import Undo
 from hostd.guests import config as files
-from hostd.guests.lxc import copies, mounts
+from hostd.guests.lxc import copies, identities, mounts
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc import volumes as filesystems
 from hostd.guests.lxc.build import make_folder
@@ -112,7 +112,7 @@ def mount(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None) 
         root = runtime.rootfs(vmid)
         guest = held(host, guest, MOUNTED, undo)
         os.makedirs(root, exist_ok=True)
-        owner = filesystems.owner_of(is_unprivileged(guest.file.current))
+        owner = identities.owner_of(is_unprivileged(guest.file.current))
         for point in points:
             if point.is_path:
                 log.warn(f"{point.key}: '{point.source}' is the host's own and is not mounted here")
