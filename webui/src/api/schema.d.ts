@@ -1706,11 +1706,13 @@ export interface Methods {
   };
   "POST /nodes/{node}/qemu/{vmid}/vncproxy": {
     params: {
+      "generate-password"?: boolean;
       node: string;
       vmid: number;
       websocket?: boolean;
     };
     returns: {
+      password?: string;
       port: Num;
       ticket: string;
       upid: string;
