@@ -36,6 +36,7 @@ from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated
 from hostd.guests.console import socket_path
 
 WEBSOCKET = "/api2/{format:json|extjs}/nodes/{node}/{kind:qemu|lxc}/{vmid:[1-9][0-9]+}/vncwebsocket"
+SHELL = "/api2/{format:json|extjs}/nodes/{node}/vncwebsocket"
 UPLOAD = "/api2/{format:json|extjs|htmljs}/nodes/{node}/storage/{storage}/upload"
 UPLOADS = "/var/lib/hostd/uploads"
 EVENTS = "/api2/{format:json|extjs}/events"
@@ -80,7 +81,8 @@ class Streams:
     def application(self) -> web.Application:
         app = web.Application(client_max_size=1 << 20)
         LoginQueue(root_socket=self._root_socket, refusal_s=self._refusal_s).add_routes(app)
-        app.router.add_get(WEBSOCKET, self._guarded(self.console))
+        for path in (WEBSOCKET, SHELL):
+            app.router.add_get(path, self._guarded(self.console))
         app.router.add_post(UPLOAD, self._guarded(self.upload))
         app.router.add_get(EVENTS, self._guarded(self.events))
         app.router.add_route("*", "/{rest:.*}", self.refuse)
@@ -191,13 +193,14 @@ class Streams:
         return id
 
     async def console(self, request: web.Request) -> web.StreamResponse:
-        """Bridge a websocket to a console until either side closes."""
+        """Bridge a websocket to the console of a guest or node until either side closes."""
         user = await self.caller(request)
         port = request.query.get("port", "")
         if not re.fullmatch("59[0-9][0-9]", port):
             raise Invalid({"port": "value must be the port that vncproxy or termproxy answered"})
         public, ticket = verifying(self._mirror), request.query.get("vncticket", "")
-        path = f"/vms/{request.match_info['vmid']}"
+        named = request.match_info
+        path = f"/vms/{named['vmid']}" if "vmid" in named else f"/nodes/{named['node']}"
         tickets.verify_console(public, ticket, user, path, int(port), now_s=int(self._clock()))
         if self._peers and (member := self._peers.elsewhere(request)):
             return await self._peers.console(request, member, message_limit=MESSAGE_LIMIT)

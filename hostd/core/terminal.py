@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -26,6 +27,12 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         """Tell the program the window's size (TIOCSWINSZ, ioctl_tty(2))."""
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def ended(self) -> bool:
+        """Whether the program is over."""
+        with contextlib.suppress(ChildProcessError):
+            return os.waitpid(self.pid, os.WNOHANG)[0] != 0
+        return True
 
     def close(self) -> None:
         """Hang up and reap."""

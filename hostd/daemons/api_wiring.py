@@ -36,6 +36,7 @@ from hostd.api.nodes import (
     aplinfo,
     apt,
     bulk,
+    capabilities,
     certificates,
     console,
     disks,
@@ -80,11 +81,12 @@ from hostd.tasks.eventlog import Event
 # Every module that declares methods of the API.
 ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     version, metrics, access_index, acl, domains, groups, roles, tfa, ticket, tokens, users, pools, cluster_index,
-    backup_info, cluster_bulk, cluster_config, jointokens, resources, cluster_tasks, index, system, services, journal,
-    apt, certificates, network, statistics, tasks, console, qemu, qemu_power, qemu_talk, qemu_agent, qemu_clones,
-    qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, bulk, lxc, lxc_create, lxc_power, lxc_snapshots,
-    lxc_clones, lxc_disks, lxc_migrate, aplinfo, storage, node_storage, storage_content, scan, urls, disks, disks_pools,
-    ha_index, ha_resources, ha_groups, ha_rules, ha_status, ha_preflight, ha_incidents, ha_balance,
+    backup_info, cluster_bulk, cluster_config, jointokens, resources, cluster_tasks, index, system, services,
+    journal, apt, certificates, network, statistics, tasks, console, qemu, qemu_power, qemu_talk, qemu_agent,
+    qemu_clones, qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, capabilities, bulk, lxc, lxc_create,
+    lxc_power, lxc_snapshots, lxc_clones, lxc_disks, lxc_migrate, aplinfo, storage, node_storage, storage_content,
+    scan, urls, disks, disks_pools, ha_index, ha_resources, ha_groups, ha_rules, ha_status, ha_preflight,
+    ha_incidents, ha_balance,
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Consoles: a task per open console that bridges one connection to a guest's screen, serial line or terminal.
+"""Consoles: a task per open console that bridges one connection to a screen, a serial line or a program's terminal.
 
 The task listens on ``/run/hostd/console/<port>.sock`` for its one connection (hostd-stream, user ``hostd``, which has
 verified the caller's log-in and console ticket by then). ``port`` is only a number between 5900 and 5999 that names
@@ -19,6 +19,7 @@ from typing import Any
 from hostd.access import keys, tickets
 from hostd.core.errors import HostError, NotAuthenticated, TimedOut
 from hostd.core.terminal import Terminal
+from hostd.guests import rfb
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
 from hostd.tasks.registry import task
@@ -26,7 +27,9 @@ from hostd.tasks.registry import task
 FOLDER = "/run/hostd/console"
 PORTS = range(5900, 6000)
 CONNECT_TIMEOUT_S = 10
+PASSWORD_S = 60
 STALE_S = 20
+REOPEN_S = 0.02
 CHUNK = 65536
 HANDSHAKE_LIMIT = 4096
 
@@ -93,13 +96,30 @@ def bridge(left: socket.socket, right: socket.socket) -> None:
 
 
 @task("vncproxy")
-def vncproxy(host: Host, log: TaskLog, *, port: int, target: str) -> None:
-    """Bridge a console to the VNC server of a virtual machine (its unix socket ``target``)."""
+def vncproxy(host: Host, log: TaskLog, *, port: int, target: str, password: str = "") -> None:
+    """Bridge a console to the VNC server of a virtual machine (its unix socket ``target``).
+
+    ``password``: what the viewer is asked for before; "" nothing.
+    """
     with _connection(port) as connection, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as screen:
         screen.connect(target)
         log.info("console connected")
+        if password:
+            _ask_password(connection, screen, password)
         bridge(connection, screen)
     log.info("console closed")
+
+
+def _ask_password(connection: socket.socket, screen: socket.socket, password: str) -> None:
+    for end in (connection, screen):
+        end.settimeout(PASSWORD_S)
+    try:
+        rfb.admit(connection, password)
+        rfb.enter(screen)
+    except TimeoutError as err:
+        raise TimedOut(f"the viewer did not tell the password within {PASSWORD_S} s") from err
+    for end in (connection, screen):
+        end.settimeout(None)
 
 
 @task("termproxy")
@@ -107,19 +127,31 @@ def termproxy(
     host: Host, log: TaskLog, *, port: int, user: str, path: str, target: str = "", argv: list[str] | None = None
 ) -> None:
     """Speak the terminal protocol of the API on one side; on the other a serial line (``target``) or a program."""
+    _serve(host, log, port=port, user=user, path=path, target=target, argv=argv)
+
+
+@task("vncshell")
+def shell(host: Host, log: TaskLog, *, port: int, user: str, path: str, argv: list[str]) -> None:
+    """A program of the node itself, spoken to by the same protocol."""
+    _serve(host, log, port=port, user=user, path=path, argv=argv)
+
+
+def _serve(
+    host: Host, log: TaskLog, *, port: int, user: str, path: str, target: str = "", argv: list[str] | None = None
+) -> None:
     with _connection(port) as connection:
         _handshake(connection, host.store.read(keys.VERIFYING).data, user, path, port)
         log.info("terminal connected")
         if argv:
             terminal = Terminal(argv)
             try:
-                _terminal(connection, terminal.fd, terminal.resize)
+                _terminal(connection, terminal.fd, terminal.resize, terminal.ended)
             finally:
                 terminal.close()
         else:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as serial:
                 serial.connect(target)
-                _terminal(connection, serial.fileno(), lambda columns, rows: None)
+                _terminal(connection, serial.fileno(), lambda columns, rows: None, lambda: True)
     log.info("terminal closed")
 
 
@@ -183,7 +215,14 @@ class Frames:
         return int(text)
 
 
-def _terminal(connection: socket.socket, fd: int, resize: Callable[[int, int], None]) -> None:
+def _terminal(
+    connection: socket.socket, fd: int, resize: Callable[[int, int], None], ended: Callable[[], bool]
+) -> None:
+    """Until the client leaves, or ``fd`` has nothing more to say and the program behind it has ``ended``.
+
+    A terminal that nobody has open reads as EIO (pty(7)). That is not yet the end: login(1) hangs up what it was
+    started on (vhangup(2)) before it opens it again.
+    """
     frames = Frames()
     while True:
         for ready in select.select([connection, fd], [], [])[0]:
@@ -201,8 +240,11 @@ def _terminal(connection: socket.socket, fd: int, resize: Callable[[int, int], N
                     output = os.read(fd, CHUNK)
                 except BlockingIOError:
                     continue
-                except OSError:  # a terminal whose program ended reads as EIO (pty(7))
-                    return
+                except OSError:
+                    if ended():
+                        return
+                    time.sleep(REOPEN_S)
+                    continue
                 if not output:
                     return
                 connection.sendall(output)

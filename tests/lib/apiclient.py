@@ -93,10 +93,13 @@ class Api:
 
     def terminal(self, kind: str, vmid: int, until: str, send: str = "", timeout_s: float = 60) -> str:
         """What a guest's terminal says until ``until`` appears (after ``send`` was typed)."""
-        return asyncio.run(self._terminal(kind, vmid, until, send, timeout_s))
+        return asyncio.run(self._terminal(f"/nodes/{self.node}/{kind}/{vmid}", until, send, timeout_s))
 
-    async def _terminal(self, kind: str, vmid: int, until: str, send: str, timeout_s: float) -> str:
-        base = f"/nodes/{self.node}/{kind}/{vmid}"
+    def shell(self, until: str, send: str = "", timeout_s: float = 60) -> str:
+        """What the node's shell says until ``until`` appears (after ``send`` was typed)."""
+        return asyncio.run(self._terminal(f"/nodes/{self.node}", until, send, timeout_s))
+
+    async def _terminal(self, base: str, until: str, send: str, timeout_s: float) -> str:
         opened = self.post(f"{base}/termproxy")
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -125,7 +128,7 @@ class Api:
         # TLS says goodbye after the session is closed (docs.aiohttp.org, "Graceful Shutdown"); a loop that ends before
         # leaves a transport open, which pytest counts as a failure of the test
         await asyncio.sleep(1)
-        assert until in heard, f"the terminal of {kind} {vmid} did not say {until!r}: {heard[-2000:]!r}"
+        assert until in heard, f"the terminal of {base} did not say {until!r}: {heard[-2000:]!r}"
         return heard
 
 

@@ -1,19 +1,23 @@
-"""Consoles of guests: tickets and the tasks behind them; the websocket itself is served by hostd-stream."""
+"""Consoles of guests and nodes: tickets and the tasks behind them; hostd-stream serves the websocket itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hostd.access.ids import ROOT
 from hostd.api.context import Context
 from hostd.api.endpoint import Check, endpoint, fields
-from hostd.core.errors import HostError
-from hostd.core.kinds import BOOLEAN, NODE, VMID
+from hostd.core.errors import HostError, Invalid
+from hostd.core.kinds import BOOLEAN, NODE, STRING, VMID
 from hostd.core.schema import Kind, param
-from hostd.guests import console
+from hostd.guests import console, rfb
 from hostd.guests.lxc import lifecycle as containers
 from hostd.guests.qemu import lifecycle as machines
+from hostd.node import shell
 
 CONSOLE = fields(user="string", ticket="string", port="integer", upid="string")
+_PORT = Kind(type="integer", minimum=5900, maximum=5999)
+_TICKET = Kind(max_length=512)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,10 @@ class VncParams:
     node: str = param(NODE, doc="Cluster node.")
     vmid: int = param(VMID, doc="Guest id.")
     websocket: bool = param(BOOLEAN, default=False, doc="Accepted for compatibility: consoles always are websockets.")
+    generate_password: bool = param(
+        BOOLEAN, default=False, shown_default=0, name="generate-password",
+        doc="Have the viewer asked for a password, which the answer tells; otherwise the ticket alone is asked for.",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,35 +53,67 @@ class GuestParams:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShellParams:
+    """A node whose shell is wanted."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    cmd: str = param(
+        Kind(enum=("ceph_install", "login", "upgrade")),
+        default=shell.LOGIN,
+        shown_default=shell.LOGIN,
+        doc="login: a shell for root@pam, for all others a log-in of the node. upgrade: its packages (root only).",
+    )
+    cmd_opts: str = param(
+        STRING, default="", shown_default="", requires="cmd", name="cmd-opts",
+        doc="Accepted empty: what can be started takes no further words.",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShellSocketParams:
+    """The open shell of a node."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    port: int = param(_PORT, doc="The console's number.")
+    vncticket: str = param(_TICKET, doc="The console's ticket.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class WebsocketParams:
     """An open console."""
 
     node: str = param(NODE, doc="Cluster node.")
     vmid: int = param(VMID, doc="Guest id.")
-    port: int = param(Kind(type="integer", minimum=5900, maximum=5999), doc="The console's number.")
-    vncticket: str = param(Kind(max_length=512), doc="The console's ticket.")
+    port: int = param(_PORT, doc="The console's number.")
+    vncticket: str = param(_TICKET, doc="The console's ticket.")
 
 
-def _open(ctx: Context, type: str, vmid: int, **args: object) -> dict[str, object]:
+def _open(ctx: Context, type: str, place: str, id: str, **args: object) -> dict[str, object]:
+    """Reserve a console for whoever asks, with a ticket for him and ``place``, an ACL path; ``id``: of its task."""
     port = console.reserve_port()
-    path = f"/vms/{vmid}"
-    ticket = ctx.services.credentials.console_ticket(ctx.user, path, port)
-    upid = ctx.spawn(type, str(vmid), port=port, **args)
+    ticket = ctx.services.credentials.console_ticket(ctx.user, place, port)
+    upid = ctx.spawn(type, id, port=port, **args)
     return {"user": ctx.user, "ticket": ticket, "port": port, "upid": upid}
+
+
+def _open_guest(ctx: Context, type: str, vmid: int, **args: object) -> dict[str, object]:
+    return _open(ctx, type, f"/vms/{vmid}", str(vmid), **args)
 
 
 @endpoint(
     "POST",
     "/nodes/{node}/qemu/{vmid}/vncproxy",
     params=VncParams,
-    returns={"type": "object", "properties": CONSOLE},
+    returns={"type": "object", "properties": {**CONSOLE, **fields(password="string?")}},
     allow=Check("/vms/{vmid}", "VM.Console"),
     runs_on="node",
     privileged=True,
 )
 def qemu_vncproxy(ctx: Context, p: VncParams) -> object:
     """Open the screen of a running machine for one connection within ten seconds."""
-    return _open(ctx, "vncproxy", p.vmid, target=machines.vnc_socket(ctx.host, p.vmid))
+    asked = {"password": rfb.make_password()} if p.generate_password else {}
+    opened = _open_guest(ctx, "vncproxy", p.vmid, target=machines.vnc_socket(ctx.host, p.vmid), **asked)
+    return opened | asked
 
 
 @endpoint(
@@ -88,7 +128,7 @@ def qemu_vncproxy(ctx: Context, p: VncParams) -> object:
 def qemu_termproxy(ctx: Context, p: SerialParams) -> object:
     """Open a serial line of a running machine for one connection within ten seconds."""
     target = machines.serial_socket(ctx.host, p.vmid, p.serial)
-    return _open(ctx, "termproxy", p.vmid, user=ctx.user, path=f"/vms/{p.vmid}", target=target)
+    return _open_guest(ctx, "termproxy", p.vmid, user=ctx.user, path=f"/vms/{p.vmid}", target=target)
 
 
 @endpoint(
@@ -103,7 +143,25 @@ def qemu_termproxy(ctx: Context, p: SerialParams) -> object:
 def lxc_termproxy(ctx: Context, p: GuestParams) -> object:
     """Open the console of a running container for one connection within ten seconds."""
     argv = containers.console_argv(ctx.host, p.vmid)
-    return _open(ctx, "termproxy", p.vmid, user=ctx.user, path=f"/vms/{p.vmid}", argv=argv)
+    return _open_guest(ctx, "termproxy", p.vmid, user=ctx.user, path=f"/vms/{p.vmid}", argv=argv)
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/termproxy",
+    params=ShellParams,
+    returns={"type": "object", "properties": CONSOLE},
+    allow=Check("/nodes/{node}", "Sys.Console"),
+    runs_on="node",
+    privileged=True,
+)
+def node_termproxy(ctx: Context, p: ShellParams) -> object:
+    """Open a shell of the node for one connection within ten seconds."""
+    if p.cmd_opts:
+        raise Invalid({"cmd-opts": f"'{p.cmd}' takes no further words"})
+    place = f"/nodes/{p.node}"
+    argv = shell.argv(p.cmd, root=ctx.user == ROOT)  # a token of root's is not root
+    return _open(ctx, "vncshell", place, "", user=ctx.user, path=place, argv=argv)
 
 
 def _websocket(kind: str) -> object:
@@ -134,3 +192,16 @@ def qemu_vncwebsocket(ctx: Context, p: WebsocketParams) -> object:
 def lxc_vncwebsocket(ctx: Context, p: WebsocketParams) -> object:
     """The websocket of a container's console (served by hostd-stream)."""
     return _websocket("container")
+
+
+@endpoint(
+    "GET",
+    "/nodes/{node}/vncwebsocket",
+    params=ShellSocketParams,
+    returns={"type": "object", "properties": fields(port="string")},
+    allow=Check("/nodes/{node}", "Sys.Console"),
+    runs_on="node",
+)
+def node_vncwebsocket(ctx: Context, p: ShellSocketParams) -> object:
+    """The websocket of a node's shell (served by hostd-stream)."""
+    return _websocket("node")

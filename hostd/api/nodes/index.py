@@ -11,9 +11,9 @@ from hostd.core.release import COMPATIBLE_VERSION, VERSION
 from hostd.node import certificate, kvm_probe, status, tls
 
 CHILDREN = (
-    "apt", "certificates", "config", "disks", "dns", "hosts", "journal", "lxc", "netstat", "network", "qemu",
-    "query-url-metadata", "report", "rrd", "rrddata", "scan", "services", "status", "storage", "subscription", "syslog",
-    "tasks", "time", "version", "wakeonlan",
+    "apt", "capabilities", "certificates", "config", "disks", "dns", "hosts", "journal", "lxc", "netstat", "network",
+    "qemu", "query-url-metadata", "report", "rrd", "rrddata", "scan", "services", "status", "storage", "subscription",
+    "syslog", "tasks", "time", "version", "wakeonlan",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from hostd.guests import changes, index
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.index import Entry
-from hostd.guests.lxc import lifecycle, mounts, plan
+from hostd.guests.lxc import lifecycle, mounts, plan, running
 from hostd.guests.lxc.config import OPTIONS, is_unprivileged, shown_comment
 
 _CHANGE_S = 60.0
@@ -223,7 +223,12 @@ def status_current(ctx: Context, p: GuestParams) -> object:
     if file is None:
         raise files.missing(place)
     entry = Entry(where=place, summary=index.summarize(place.kind, place.vmid, file.data))
-    return list_row(entry, ctx.samples.guests().get(p.vmid, {}), own_cpus(ctx)) | {"ha": hamanaged.shown(ctx, p.vmid)}
+    sample = ctx.samples.guests().get(p.vmid, {})
+    # As for machines: the sample is of some seconds ago, and whoever asks right after a start wants to know.
+    pid = running.init_pid(p.vmid)
+    sample = sample if pid and sample.get("pid") == pid else {}
+    row = list_row(entry, sample, own_cpus(ctx)) | {"ha": hamanaged.shown(ctx, p.vmid)}
+    return row | ({"status": "running", "pid": pid} if pid and not sample else {})
 
 
 # --- configuration

@@ -9,7 +9,6 @@ from hostd.api import hamanaged, members
 from hostd.api.context import Context
 from hostd.api.endpoint import UPID, Check, array, endpoint, fields
 from hostd.api.nodes import guest_params as shared
-from hostd.api.nodes.params import NodeParams
 from hostd.api.nodes.qemu import stored
 from hostd.api.nodes.qemu_disks import LIMIT
 from hostd.core.errors import HostError, Invalid
@@ -59,23 +58,6 @@ class MigrateParams:
         BOOLEAN, default=False, shown_default=0, name="with-conntrack-state",
         doc="Not supported: connections through the firewall of this node stay here.",
     )  # fmt: skip
-
-
-@endpoint(
-    "GET",
-    "/nodes/{node}/capabilities/qemu/migration",
-    params=NodeParams,
-    returns={
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {"has-dbus-vmstate": {"type": "boolean"}},
-    },
-    allow=Check("/nodes/{node}", "Sys.Audit"),
-    runs_on="node",
-)
-def capabilities(ctx: Context, p: NodeParams) -> object:
-    """What this node can take along when a machine moves: no state of programs outside of QEMU."""
-    return {"has-dbus-vmstate": 0}
 
 
 def others(ctx: Context) -> list[str]:

@@ -371,6 +371,22 @@ class LibvirtMachines:
             number = connection.getVersion()
         return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
 
+    def capabilities(self) -> str:
+        connection = self._open()
+        with _translated("capabilities"):
+            return str(connection.getCapabilities())
+
+    def domain_capabilities(self, arch: str, *, kvm: bool) -> str:
+        connection = self._open()
+        with _translated("capabilities"):
+            return str(connection.getDomainCapabilities(None, arch, None, _kind(kvm), 0))
+
+    def all_features(self, arch: str, cpu: str, *, kvm: bool) -> str:
+        connection = self._open()
+        flags = libvirt.VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES
+        with _translated("processor"):
+            return str(connection.baselineHypervisorCPU(None, arch, None, _kind(kvm), [cpu], flags))
+
     def command_line(self, xml: str) -> str:
         connection = self._open()
         with _translated("command line"):
@@ -381,6 +397,10 @@ class LibvirtMachines:
             with contextlib.suppress(libvirt.libvirtError):
                 self._connection.close()
             self._connection = None
+
+
+def _kind(kvm: bool) -> str:
+    return "kvm" if kvm else "qemu"
 
 
 def _tell_job(domain: Any, progress: Callable[[Progress], object]) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
+from hostd.cluster.store import Store
 from hostd.core.errors import Conflict, NotFound
 from hostd.guests.qemu import sockets
 from hostd.guests.qemu.devices import net
@@ -34,10 +35,6 @@ def facts_of(
 
     ``also``: another configuration whose volumes and bridges are told of as well.
     """
-    try:
-        models = host.store.read(_CPU_MODELS).data.decode()
-    except NotFound:
-        models = ""
     return MachineFacts(
         vmid=vmid,
         kvm=kvm,
@@ -47,9 +44,17 @@ def facts_of(
         arch=os.uname().machine,
         cpu_vendor=cpu_vendor(),
         qemu=parse_version(qemu),
-        cpu_models=parse_models(models),
+        cpu_models=custom_models(host.store),
         devices=HostDevices(usb_ports=usb_ports()),
     )
+
+
+def custom_models(store: Store) -> dict[str, Mapping[str, str]]:
+    """The cluster's own processor models, by name without ``custom-``."""
+    try:
+        return parse_models(store.read(_CPU_MODELS).data.decode())
+    except NotFound:
+        return {}
 
 
 def usb_ports(folder: str = "/sys/bus/usb/devices") -> dict[str, int]:

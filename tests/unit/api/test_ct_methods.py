@@ -61,8 +61,9 @@ def test_a_stopped_container_in_the_list(here: Any) -> None:
     assert "pid" not in row
 
 
-def test_a_running_container_shows_its_sample(here: Any) -> None:
+def test_a_running_container_shows_its_sample(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     here.samples.guest_values = {100: {"status": "running", "mem": 5, "maxdisk": 7, "pid": 3, "cpu": 0.5, "swap": 2}}
+    monkeypatch.setattr(running, "init_pid", {100: 3}.get)
     status = data(here.get("/nodes/alpha/lxc/100/status/current"))
     assert (status["status"], status["mem"], status["maxdisk"], status["pid"], status["swap"]) == (
         "running",
@@ -72,6 +73,20 @@ def test_a_running_container_shows_its_sample(here: Any) -> None:
         2,
     )
     assert status["ha"] == {"managed": 0}
+
+
+def test_a_container_runs_before_there_is_a_sample_of_it(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "init_pid", {100: 3}.get)
+    for old in ({}, {100: {"pid": 2, "mem": 5}}):  # none yet, and one from before its last start
+        here.samples.guest_values = old
+        status = data(here.get("/nodes/alpha/lxc/100/status/current"))
+        assert (status["status"], status["pid"], status["mem"]) == ("running", 3, 0)
+
+
+def test_a_container_is_off_while_the_sample_still_has_it(here: Any) -> None:
+    here.samples.guest_values = {100: {"pid": 3, "mem": 5}}
+    status = data(here.get("/nodes/alpha/lxc/100/status/current"))
+    assert (status["status"], status["mem"], "pid" in status) == ("stopped", 0, False)
 
 
 def test_processors_of_one_without_limit_are_the_nodes(here: Any) -> None:

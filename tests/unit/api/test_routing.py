@@ -10,13 +10,18 @@ from hostd.daemons.api_wiring import ENDPOINT_MODULES
 
 # The reference passes these on inside the method: consoles and uploads go by ssh to the guest's node, so that the
 # client keeps talking to the node it asked. Here the declaration says where they run, as for everything else.
+# The reference knows models and flags of processors by heart, whichever node is named; here that node's QEMU is asked.
 PASSED_ON_HERE = {
+    ("GET", "/nodes/{node}/capabilities/qemu/cpu"),
+    ("GET", "/nodes/{node}/capabilities/qemu/cpu-flags"),
     ("POST", "/nodes/{node}/lxc/{vmid}/termproxy"),
     ("GET", "/nodes/{node}/lxc/{vmid}/vncwebsocket"),
     ("POST", "/nodes/{node}/qemu/{vmid}/termproxy"),
     ("POST", "/nodes/{node}/qemu/{vmid}/vncproxy"),
     ("GET", "/nodes/{node}/qemu/{vmid}/vncwebsocket"),
     ("POST", "/nodes/{node}/storage/{storage}/upload"),
+    ("POST", "/nodes/{node}/termproxy"),
+    ("GET", "/nodes/{node}/vncwebsocket"),
 }
 
 

@@ -20,6 +20,7 @@ from hostd.core.errors import NotAuthenticated
 NOW = 1_700_000_000
 KEY = tickets.make_key()
 CONSOLE = "/api2/json/nodes/alpha/qemu/100/vncwebsocket"
+SHELL = "/api2/json/nodes/alpha/vncwebsocket"
 UPLOAD = "/api2/json/nodes/alpha/storage/local/upload"
 
 
@@ -50,7 +51,8 @@ def with_client(tmp_path: Path, test: Callable[[Any], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-def test_a_console_is_bridged(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("place", "path"), [(CONSOLE, "/vms/100"), (SHELL, "/nodes/alpha")])
+def test_a_console_is_bridged(tmp_path: Path, place: str, path: str) -> None:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(100):
             writer.write(data.upper())
@@ -58,14 +60,24 @@ def test_a_console_is_bridged(tmp_path: Path) -> None:
 
     async def test(client: Any) -> None:
         server = await asyncio.start_unix_server(echo, str(tmp_path / "5900"))
-        ticket = tickets.sign_console(KEY, "root@pam", "/vms/100", 5900, now_s=NOW)
+        ticket = tickets.sign_console(KEY, "root@pam", path, 5900, now_s=NOW)
         query = {"port": "5900", "vncticket": ticket}
-        async with client.ws_connect(CONSOLE, params=query, headers=cookie(), protocols=("binary",)) as socket:
+        async with client.ws_connect(place, params=query, headers=cookie(), protocols=("binary",)) as socket:
             assert socket.protocol == "binary"
             await socket.send_str("hello")
             message = await socket.receive()
             assert (message.type, message.data) == (WSMsgType.BINARY, b"HELLO")
         server.close()
+
+    with_client(tmp_path, test)
+
+
+def test_a_ticket_for_a_guest_or_node_opens_no_other(tmp_path: Path) -> None:
+    async def test(client: Any) -> None:
+        for place, path in ((SHELL, "/vms/100"), (SHELL, "/nodes/beta"), (CONSOLE, "/nodes/alpha"), (SHELL, "/nodes")):
+            ticket = tickets.sign_console(KEY, "root@pam", path, 5900, now_s=NOW)
+            answer = await client.get(place, params={"port": "5900", "vncticket": ticket}, headers=cookie())
+            assert answer.status == 401
 
     with_client(tmp_path, test)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import pty
+import socket
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from hostd.core.errors import HostError
-from hostd.guests.console import Frames, reserve_port
+from hostd.core.terminal import Terminal
+from hostd.guests.console import Frames, _terminal, reserve_port
 
 
 def test_messages_are_decoded_across_reads() -> None:
@@ -41,3 +45,40 @@ def test_when_all_are_taken_it_says_so(tmp_path: Path) -> None:
         reserve_port(str(tmp_path))
     with pytest.raises(HostError, match="all 100 consoles"):
         reserve_port(str(tmp_path))
+
+
+def test_a_terminal_that_is_hung_up_and_opened_again_goes_on() -> None:
+    """As login(1) does with what it is started on."""
+    master, slave = pty.openpty()
+    name = os.ttyname(slave)
+    os.set_blocking(master, False)
+    os.close(slave)
+    hung_up, over = threading.Event(), threading.Event()
+
+    def ended() -> bool:
+        hung_up.set()
+        return over.is_set()
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        bridge = threading.Thread(target=_terminal, args=(theirs, master, lambda columns, rows: None, ended))
+        bridge.start()
+        assert hung_up.wait(60)
+        slave = os.open(name, os.O_RDWR | os.O_NOCTTY)
+        os.write(slave, b"hello")
+        ours.settimeout(60)
+        assert ours.recv(100) == b"hello"
+        over.set()
+        os.close(slave)
+        bridge.join(60)
+        assert not bridge.is_alive()
+    os.close(master)
+
+
+def test_a_terminal_ends_with_its_program() -> None:
+    terminal = Terminal(["true"])
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        _terminal(theirs, terminal.fd, terminal.resize, terminal.ended)
+        assert terminal.ended()
+    terminal.close()

@@ -1319,6 +1319,7 @@ export interface Methods {
       hotplug?: string;
       hugepages?: "any" | "2" | "1024";
       [key: `ide${number}`]: string;
+      "import-working-storage"?: string;
       "intel-tdx"?: string;
       [key: `ipconfig${number}`]: string;
       ivshmem?: string;
@@ -1438,6 +1439,7 @@ export interface Methods {
       hotplug?: string;
       hugepages?: "any" | "2" | "1024";
       [key: `ide${number}`]: string;
+      "import-working-storage"?: string;
       "intel-tdx"?: string;
       [key: `ipconfig${number}`]: string;
       ivshmem?: string;
@@ -1552,6 +1554,8 @@ export interface Methods {
   };
   "POST /nodes/{node}/qemu/{vmid}/status/start": {
     params: {
+      "force-cpu"?: string;
+      machine?: string;
       node: string;
       skiplock?: boolean;
       timeout?: number;
@@ -1562,6 +1566,7 @@ export interface Methods {
   "POST /nodes/{node}/qemu/{vmid}/status/shutdown": {
     params: {
       forceStop?: boolean;
+      keepActive?: boolean;
       node: string;
       skiplock?: boolean;
       timeout?: number;
@@ -1571,6 +1576,7 @@ export interface Methods {
   };
   "POST /nodes/{node}/qemu/{vmid}/status/stop": {
     params: {
+      keepActive?: boolean;
       node: string;
       "overrule-shutdown"?: boolean;
       skiplock?: boolean;
@@ -1700,11 +1706,13 @@ export interface Methods {
   };
   "POST /nodes/{node}/qemu/{vmid}/vncproxy": {
     params: {
+      "generate-password"?: boolean;
       node: string;
       vmid: number;
       websocket?: boolean;
     };
     returns: {
+      password?: string;
       port: Num;
       ticket: string;
       upid: string;

@@ -20,7 +20,7 @@ _V2 = ("cx16", "lahf_lm", "popcnt", "pni", "sse4.1", "sse4.2", "ssse3")
 _V2_AES = (*_V2, "aes")
 _V3 = (*_V2_AES, "abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe", "xsave")
 _V4 = (*_V3, "avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl")
-_LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
+LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
     "x86-64-v2": _V2,
     "x86-64-v2-AES": _V2_AES,
     "x86-64-v3": _V3,
@@ -33,7 +33,7 @@ _RENAMED: Final[Mapping[str, str]] = {
 }
 # kvm64 lacks two flags that 64-bit systems want.
 _KVM64_EXTRA = ("lahf_lm", "sep")
-_CUSTOM: Final = "custom-"
+CUSTOM: Final = "custom-"
 _AMD_MODELS: Final = ("EPYC", "Opteron", "athlon", "phenom")
 _NO_VENDOR: Final = ("486", "kvm", "qemu", "pentium", "host", "max", "x86-64-", "a64fx", "cortex", "neoverse")
 # QEMU's or the reference's spelling → libvirt's.
@@ -109,8 +109,8 @@ def cpu_of(
     own = propstring.validate(config.get("cpu", ""), FORMAT)
     wanted = own.get("cputype", "")
     base: Mapping[str, str] = {}
-    if wanted.startswith(_CUSTOM):
-        name = wanted.removeprefix(_CUSTOM)
+    if wanted.startswith(CUSTOM):
+        name = wanted.removeprefix(CUSTOM)
         if name not in (models or {}):
             raise Conflict(f"cpu: no custom model '{name}' in virtual-guest/cpu-models.conf")
         base = (models or {})[name]
@@ -135,7 +135,7 @@ def cpu_of(
         hidden=propstring.boolean(values.get("hidden", "0")),
         phys_bits=values.get("phys-bits", ""),
         enforced=kvm and model not in ("host", "max") and arch == "x86_64",
-        vendor=_vendor(model),
+        vendor=vendor_of(model),
     )
 
 
@@ -147,14 +147,17 @@ def _model(wanted: str, *, arch: str, kvm: bool) -> tuple[str, tuple[str, ...]]:
         return "qemu64", ()
     if wanted in ("", "kvm64"):
         return "kvm64", _KVM64_EXTRA
-    if wanted in _LEVELS:
-        return "qemu64", _LEVELS[wanted]
+    if wanted in LEVELS:
+        return "qemu64", LEVELS[wanted]
     return ("max" if wanted == "host" and not kvm else _RENAMED.get(wanted, wanted)), ()
 
 
-def _vendor(model: str) -> str:
+def vendor_of(model: str) -> str:
+    """The maker that a guest is shown, as CPUID spells it; "" where it is left to QEMU."""
     if model.startswith(_NO_VENDOR):
         return ""
+    if model.startswith("Dhyana"):
+        return "HygonGenuine"
     return "AuthenticAMD" if model.startswith(_AMD_MODELS) else "GenuineIntel"
 
 
