@@ -30,6 +30,19 @@ describe("disks", () => {
     await at.page.keyboard.press("Escape");
     await button("Health of /dev/sdb").click();
     await dialog().getByText("Available Spare").waitFor();
+    await at.page.keyboard.press("Escape");
+    const label = (disk, text) =>
+      row(disk).locator(".pf-v6-c-label").getByText(text).waitFor();
+    await label("/dev/sdd", "FAILED");
+    await label("/dev/sdc", "7 % of its life left");
+    assert.equal(
+      await row("/dev/sda1").locator(".pf-v6-c-label").count(),
+      0,
+      "a disk in good health is not marked",
+    );
+    await button("Health of /dev/sdd").click();
+    await dialog().getByText("/dev/sdd says that it is failing").waitFor();
+    await picture(at.page, "disk-failing");
   });
 
   test("wiping names what is lost, wants the name typed, and is refused where the host works with it", async () => {

@@ -39,7 +39,7 @@ export function makeHost() {
       disk("/dev/sda1", 1, { parent: "/dev/sda", used: "EFI", mounted: 1 }),
       disk("/dev/sda2", 99, { parent: "/dev/sda", used: "LVM" }),
       disk("/dev/sdb", 500),
-      disk("/dev/sdc", 500),
+      disk("/dev/sdc", 500, { wearout: 7 }),
       disk("/dev/sdd", 250, { used: "ext4", health: "FAILED" }),
     ],
     folders: [],

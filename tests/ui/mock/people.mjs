@@ -107,7 +107,22 @@ function setAcl({ people }, _path, values) {
   return null;
 }
 
+const ALL = ["Sys.Audit", "Sys.Console", "Sys.Modify", "VM.Audit"];
+
+/** root has all that a test asks for, others what their grants at that path or above it say. */
+function rights({ people }, _path, { path }, caller) {
+  const above = (at) => at === "/" || path === at || path.startsWith(`${at}/`);
+  const granted = people.acl
+    .filter(({ ugid, path: at }) => ugid === caller && above(at))
+    .flatMap(({ roleid }) =>
+      people.roles.find((role) => role.roleid === roleid).privs.split(","),
+    );
+  const held = caller === "root@pam" ? ALL : granted;
+  return { [path]: Object.fromEntries(held.map((name) => [name, 1])) };
+}
+
 export const PEOPLE_ROUTES = {
+  "GET /access/permissions": rights,
   "GET /access/users": list,
   "POST /access/users": create,
   "PUT /access/users/{userid}": change,

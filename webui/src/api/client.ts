@@ -42,7 +42,23 @@ interface Request {
   body: URLSearchParams | undefined;
 }
 
-const BASE = "/api2/json";
+/** A call before it is put into a request. */
+export interface Call {
+  key: string;
+  params: Readonly<Record<string, unknown>>;
+  /** Of an upload. */
+  form: FormData | null;
+}
+
+export interface CallParts {
+  method: string;
+  /** Below the API's root. */
+  path: string;
+  /** What is not in the path; lists repeat their name. */
+  fields: readonly (readonly [string, string])[];
+}
+
+export const BASE = "/api2/json";
 /** A network that swallows packets refuses nothing: without a limit an outage would go unnoticed. */
 const READ_TIMEOUT_MS = 15_000;
 const WRITE_TIMEOUT_MS = 60_000;
@@ -51,25 +67,33 @@ function encodeValue(value: unknown): string {
   return typeof value === "boolean" ? (value ? "1" : "0") : String(value);
 }
 
-/** Fill `{name}` in the path from the parameters; the rest goes into the query or the body; undefined is left out. */
-export function buildRequest(key: string, params: Readonly<Record<string, unknown>>): Request {
+/** Fill `{name}` in the path from the parameters, written by `inPath`; the others are fields; undefined is left out. */
+export function takeApart(
+  key: string,
+  params: Readonly<Record<string, unknown>>,
+  inPath: (value: string) => string,
+): CallParts {
   const [method = "", template = ""] = key.split(" ");
   const rest = new Map(Object.entries(params).filter(([, value]) => value !== undefined));
   const path = template.replace(/\{([^}]+)\}/g, (_match, name: string) => {
     const value = rest.get(name);
     if (value === undefined) throw new TypeError(`${key}: parameter ${name} is missing`);
     rest.delete(name);
-    return encodeURIComponent(encodeValue(value));
+    return inPath(encodeValue(value));
   });
-  const fields = new URLSearchParams();
-  for (const [name, value] of rest) {
-    for (const item of Array.isArray(value) ? value : [value]) fields.append(name, encodeValue(item));
-  }
-  if (method === "GET") {
-    const query = fields.toString();
-    return { method, url: BASE + path + (query ? `?${query}` : ""), body: undefined };
-  }
-  return { method, url: BASE + path, body: fields };
+  const fields = [...rest].flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map((item): [string, string] => [name, encodeValue(item)]),
+  );
+  return { method, path, fields };
+}
+
+/** Fields go into the query (GET) or the body. */
+export function buildRequest(key: string, params: Readonly<Record<string, unknown>>): Request {
+  const { method, path, fields } = takeApart(key, params, encodeURIComponent);
+  const encoded = new URLSearchParams(fields.map(([name, value]) => [name, value]));
+  if (method !== "GET") return { method, url: BASE + path, body: encoded };
+  const query = encoded.toString();
+  return { method, url: BASE + path + (query ? `?${query}` : ""), body: undefined };
 }
 
 /** Status, reason phrase and body text of a failed call -> ApiError. Body may be empty or not JSON (proxy pages). */
@@ -100,7 +124,32 @@ export class Client {
   /** Told when the server no longer accepts the ticket. */
   onUnauthorized: () => void = () => undefined;
 
+  /** While an order is only looked at: its first call. */
+  private watched: { call: Call | null } | null = null;
+
   constructor(private readonly send: typeof fetch = (input, init) => fetch(input, init)) {}
+
+  /**
+   * The call that an order begins with; it is not sent. The order stands still at it for good, so nothing that it does
+   * afterwards happens. null where it calls nothing before its first pause.
+   */
+  firstCall(order: () => unknown): Call | null {
+    const watched: { call: Call | null } = { call: null };
+    this.watched = watched;
+    try {
+      void Promise.resolve(order()).catch(() => undefined); // an order that cannot be put together is no call
+    } catch {
+      return null;
+    } finally {
+      this.watched = null;
+    }
+    return watched.call;
+  }
+
+  private watch(call: Call): boolean {
+    if (this.watched) this.watched.call ??= call;
+    return this.watched !== null;
+  }
 
   async call<K extends MethodKey>(key: K, params: Params<K>): Promise<Returns<K>> {
     return (await this.callPage(key, params)).data;
@@ -108,6 +157,7 @@ export class Client {
 
   /** As `call`, with the total of a paged list. */
   async callPage<K extends MethodKey>(key: K, params: Params<K>): Promise<Answer<Returns<K>>> {
+    if (this.watch({ key, params, form: null })) return new Promise(() => undefined);
     const request = buildRequest(key, params);
     const headers: Record<string, string> = { Accept: "application/json" };
     if (request.method !== "GET") headers["CSRFPreventionToken"] = this.csrfToken;
@@ -138,7 +188,8 @@ export class Client {
     params: Readonly<Record<string, string>>,
     form: FormData,
     options: UploadOptions,
-  ) {
+  ): Promise<Returns<K>> {
+    if (this.watch({ key, params, form })) return new Promise(() => undefined);
     const request = buildRequest(key, params);
     return new Promise<Returns<K>>((resolve, reject) => {
       const xhr = new XMLHttpRequest();

@@ -198,6 +198,15 @@ export interface Methods {
       ugid: string;
     }>;
   };
+  "GET /access/permissions": {
+    params: {
+      path?: string;
+      userid?: string;
+    };
+    returns: {
+      [key: string]: unknown;
+    };
+  };
   "PUT /access/acl": {
     params: {
       delete?: boolean;

@@ -16,6 +16,8 @@ interface Props {
   title: string;
   /** What happens and what is lost. */
   children: ReactNode;
+  /** Stands below all else. */
+  below?: ReactNode;
   confirmLabel: string;
   isDanger?: boolean;
   /** A text the user must repeat before the button works. */
@@ -27,7 +29,8 @@ interface Props {
 }
 
 export function ConfirmModal(props: Props) {
-  const { title, children, confirmLabel, isDanger = false, typeToConfirm, busy, error, onConfirm, onClose } = props;
+  const { title, children, below, confirmLabel, isDanger = false, typeToConfirm, busy, error } = props;
+  const { onConfirm, onClose } = props;
   const id = useId();
   const [typed, setTyped] = useState("");
   const ready = typeToConfirm === undefined || typed.trim() === typeToConfirm;
@@ -49,6 +52,7 @@ export function ConfirmModal(props: Props) {
               </FormGroup>
             )}
           </Form>
+          {below}
         </div>
       </ModalBody>
       <ModalFooter>

@@ -51,6 +51,11 @@ const NO_COMPLETION = { autoComplete: "off" } as const;
 
 export type Values = Readonly<Record<string, string>>;
 
+/** What was typed into the password fields. */
+export function typedSecrets(fields: readonly Field[], values: Values): string[] {
+  return fields.filter(({ kind }) => kind === "password").map(({ name }) => values[name] ?? "");
+}
+
 interface Props {
   /** Submit buttons outside refer to it. */
   id: string;

@@ -9,6 +9,8 @@ interface Props {
   title: string;
   /** Stands above the fields. */
   children?: ReactNode;
+  /** Stands below them. */
+  below?: ReactNode;
   fields: readonly Field[];
   values: Values;
   errors: Values;
@@ -27,7 +29,7 @@ interface Props {
 
 /** A form in its window. */
 export function FormModal(props: Props) {
-  const { id, title, children, fields, values, errors, problems, busy, submitLabel } = props;
+  const { id, title, children, below, fields, values, errors, problems, busy, submitLabel } = props;
   const { blocked = false, isDanger = false, size = "medium", onChange, onSubmit, onClose } = props;
   return (
     <Modal isOpen variant={size} onClose={onClose} aria-labelledby={`${id}-title`}>
@@ -39,6 +41,7 @@ export function FormModal(props: Props) {
           ))}
           {children}
           <FieldForm id={id} fields={fields} values={values} errors={errors} onChange={onChange} onSubmit={onSubmit} />
+          {below}
         </div>
       </ModalBody>
       <ModalFooter>

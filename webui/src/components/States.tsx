@@ -19,13 +19,16 @@ interface EmptyProps {
   title: string;
   text?: string;
   icon?: ComponentType;
+  /** It is the page's own title. */
+  isPage?: boolean;
   /** Buttons. */
   children?: ReactNode;
 }
 
-export function Empty({ title, text, icon, children }: EmptyProps) {
+export function Empty({ title, text, icon, isPage = false, children }: EmptyProps) {
+  const level = isPage ? "h1" : "h2";
   return (
-    <EmptyState variant="sm" titleText={title} headingLevel="h2" {...(icon && { icon })}>
+    <EmptyState variant="sm" titleText={title} headingLevel={level} {...(icon && { icon })}>
       {text && <EmptyStateBody>{text}</EmptyStateBody>}
       {children && (
         <EmptyStateFooter>

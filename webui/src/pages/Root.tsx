@@ -14,6 +14,7 @@ const AccessPage = lazy(() => import("./access/AccessPage"));
 const GuestPage = lazy(() => import("./guest/GuestPage"));
 const NodePage = lazy(() => import("./node/NodePage"));
 const StoragePage = lazy(() => import("./storage/StoragePage"));
+const WelcomePage = lazy(() => import("./welcome/WelcomePage"));
 const TaskPage = lazy(() => import("./tasks/TaskPage"));
 
 /** The log-in page or the shell with its pages, as the session says. */
@@ -45,6 +46,7 @@ export function Root() {
         <Route path="vms/:vmid/:tab?" element={<GuestPage kind="qemu" />} />
         <Route path="containers/:vmid/:tab?" element={<GuestPage kind="lxc" />} />
         <Route path="access/:tab?" element={<AccessPage />} />
+        <Route path="welcome" element={<WelcomePage />} />
         <Route path="tasks/:upid" element={<TaskPage />} />
         <Route path="*" element={<NotFoundPage />} />
       </Route>

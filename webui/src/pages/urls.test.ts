@@ -16,6 +16,6 @@ test("tabs belong to the same resource; other addresses to none", () => {
 
 test("the views of the whole cluster are known as such", () => {
   for (const tab of ["summary", "cluster", "access"]) expect(isDatacenter(urls.datacenterTab(tab))).toBe(true);
-  expect(isDatacenter(urls.access("roles"))).toBe(true);
+  expect([urls.access("roles"), urls.welcome].map(isDatacenter)).toEqual([true, true]);
   for (const path of [urls.node("a"), "/datacentre", "/accessories"]) expect(isDatacenter(path)).toBe(false);
 });

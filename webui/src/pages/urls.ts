@@ -8,6 +8,7 @@ interface GuestLike {
 
 export const urls = {
   datacenter: "/",
+  welcome: "/welcome",
   datacenterTab: (tab: string): string =>
     tab === "summary" ? urls.datacenter : tab === "access" ? urls.access() : `/datacenter/${tab}`,
   node: (node: string, tab = "") => `/nodes/${encodeURIComponent(node)}${tab && `/${tab}`}`,
@@ -42,5 +43,5 @@ export function resourceIdOfPath(pathname: string): string | null {
 
 /** Is the address one of the whole cluster's views? */
 export function isDatacenter(pathname: string): boolean {
-  return pathname === urls.datacenter || /^\/(datacenter|access)(\/|$)/.test(pathname);
+  return pathname === urls.datacenter || /^\/(datacenter|access|welcome)(\/|$)/.test(pathname);
 }

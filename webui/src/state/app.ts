@@ -11,6 +11,7 @@ import { browserEdge } from "./streamEdge";
 import { taskTitle } from "./taskTitle";
 import { ThemeChoice } from "./theme";
 import { Toasts } from "./toasts";
+import { WelcomeClosed } from "./welcome";
 import { t } from "../i18n";
 
 export interface DrawerState {
@@ -27,6 +28,8 @@ export interface App {
   stream: EventStream;
   toasts: Toasts;
   theme: ThemeChoice;
+  /** The first-run card. */
+  welcome: WelcomeClosed;
   taskDrawer: Store<DrawerState>;
   /** How far back graphs show. */
   frame: Store<Frame>;
@@ -94,6 +97,7 @@ export function createApp(): App {
     stream,
     toasts,
     theme: new ThemeChoice(),
+    welcome: new WelcomeClosed(),
     taskDrawer: new Store<DrawerState>({ open: false, upid: null }),
     frame: new Store<Frame>("hour"),
     createForm: new Store<"vm" | "container" | null>(null),

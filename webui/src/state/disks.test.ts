@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type Disk, diskFromWire } from "../api/disks";
 import { Fields } from "../api/wire";
-import { contentsOf, freeDisks, withPartitions } from "./disks";
+import { contentsOf, freeDisks, judgeHealth, judgeWear, withPartitions } from "./disks";
 
 const disk = (path: string, more: Partial<Disk> = {}): Disk => ({
   ...diskFromWire(new Fields({ devpath: path, size: 1024 })),
@@ -37,4 +37,15 @@ test("what is lost with it", () => {
   expect(contentsOf(SYSTEM, [ROOT, SWAP])).toEqual([{ use: "ext4", path: "/dev/sda1" }]);
   expect(contentsOf(POOL, [])).toEqual([{ use: "ZFS", path: "/dev/sdb" }]);
   expect(contentsOf(EMPTY, [])).toEqual([]);
+});
+
+test("a failing disk is a danger, one that is nearly worn out a warning", () => {
+  expect(["PASSED", "OK", "UNKNOWN", "FAILED", "FAILED!"].map(judgeHealth)).toEqual([
+    null,
+    null,
+    null,
+    "danger",
+    "danger",
+  ]);
+  expect([100, 10, 9, 0, null].map(judgeWear)).toEqual([null, null, "warning", "warning", null]);
 });

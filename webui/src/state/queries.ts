@@ -11,6 +11,7 @@ import { type Frame, getHistory, type HistoryOf } from "../api/history";
 import { getMigration } from "../api/moves";
 import { getNodeStatus } from "../api/nodes";
 import { getGrants, getGroups, getRoles, getUsers } from "../api/people";
+import { getRights } from "../api/rights";
 import { getSnapshots } from "../api/snapshots";
 import { type ContentKind, getContent, getStorage, getStorages } from "../api/storage";
 import { getNodeTasks, getTask, getTaskLog, type LogLine, type TaskQuery } from "../api/tasks";
@@ -57,6 +58,10 @@ export const factorsQuery = (user: string) =>
 export const usersQuery = () => queryOptions({ queryKey: keys.users, queryFn: getUsers });
 export const groupsQuery = () => queryOptions({ queryKey: keys.groups, queryFn: getGroups });
 export const rolesQuery = () => queryOptions({ queryKey: keys.roles, queryFn: getRoles });
+/** What this session's user may do at a path. */
+export const rightsQuery = (path: string) =>
+  queryOptions({ queryKey: keys.rights(path), queryFn: () => getRights(path), staleTime: 60_000 });
+
 export const grantsQuery = () => queryOptions({ queryKey: keys.grants, queryFn: getGrants });
 
 export const nodeStatusQuery = (node: string) =>

@@ -8,6 +8,7 @@ export const keys = {
   resources: ["resources"],
   recentTasks: ["recent-tasks"],
   factors: (user: string) => ["factors", user],
+  rights: (path: string) => ["people", "rights", path],
   people: ["people"],
   users: ["people", "users"],
   groups: ["people", "groups"],

@@ -9,6 +9,7 @@ import { nodePages } from "./nodePages";
 import { nodes } from "./nodes";
 import { options } from "./options";
 import { people } from "./people";
+import { welcome } from "./welcome";
 
 /** The English catalogue; other languages have the same keys. */
 export const en = {
@@ -23,4 +24,5 @@ export const en = {
   ...nodePages,
   ...options,
   ...people,
+  ...welcome,
 } as const;

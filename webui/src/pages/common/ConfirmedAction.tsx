@@ -1,6 +1,7 @@
 import { type ReactNode, useState } from "react";
 import { ConfirmModal } from "../../components/ConfirmModal";
 import { useTaskAction } from "../../state/useTaskAction";
+import { AsCode } from "./AsCode";
 
 interface Props {
   button: (open: () => void) => ReactNode;
@@ -33,6 +34,7 @@ export function ConfirmedAction({ button, order, onDone, ...modal }: Props) {
           {...modal}
           busy={busy}
           error={error}
+          below={<AsCode order={order} />}
           onConfirm={() => void confirm()}
           onClose={() => setOpen(false)}
         />

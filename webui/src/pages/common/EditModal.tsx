@@ -1,8 +1,9 @@
 import { type ReactNode, useState } from "react";
-import type { Field, Values } from "../../components/FieldForm";
+import { type Field, typedSecrets, type Values } from "../../components/FieldForm";
 import { FormModal } from "../../components/FormModal";
 import { placeErrors } from "../../state/formErrors";
 import { useFormOrder } from "../../state/useFormOrder";
+import { AsCode } from "./AsCode";
 
 interface Props {
   /** Prefix of the fields' ids. */
@@ -58,6 +59,7 @@ export function EditModal({
       busy={form.busy}
       blocked={blocked(values)}
       submitLabel={submitLabel}
+      below={<AsCode order={() => order(values)} secrets={typedSecrets(fields, values)} />}
       isDanger={isDanger}
       onChange={(name, value) => {
         form.changed(name);

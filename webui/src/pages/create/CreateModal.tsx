@@ -1,11 +1,12 @@
 import { useNavigate } from "react-router";
 import type { GuestKind } from "../../api/cluster";
-import type { Field, Values } from "../../components/FieldForm";
+import { type Field, typedSecrets, type Values } from "../../components/FieldForm";
 import { FormModal } from "../../components/FormModal";
 import { t } from "../../i18n";
 import { useApp } from "../../state/app";
 import { placeErrors } from "../../state/createGuest";
 import { useFormOrder } from "../../state/useFormOrder";
+import { AsCode } from "../common/AsCode";
 import { urls } from "../urls";
 
 interface Props {
@@ -39,6 +40,7 @@ export function CreateModal({ title, kind, fields, values, onChange, create, onC
       problems={form.problems}
       busy={form.busy}
       submitLabel={t("create")}
+      below={<AsCode order={create} secrets={typedSecrets(fields, values)} />}
       onChange={(name, value) => {
         form.changed(name);
         onChange(name, value);

@@ -6,6 +6,7 @@ import { guests, nodes } from "../../state/resources";
 import { GuestList } from "../common/GuestList";
 import { useResources } from "../common/useResources";
 import { NodeCard } from "./NodeCard";
+import { WelcomeCard } from "./WelcomeCard";
 
 /** The overview: how the nodes are, and all guests. */
 export function DatacenterSummary() {
@@ -17,6 +18,7 @@ export function DatacenterSummary() {
   }
   return (
     <>
+      {guests(resources).length === 0 && <WelcomeCard />}
       <PageSection>
         <Title headingLevel="h2" size="lg" className="hf-section-title">
           {t("nodes")}

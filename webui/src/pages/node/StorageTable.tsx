@@ -43,7 +43,8 @@ export function StorageTable({ storages }: { storages: readonly StorageResource[
                 <Td dataLabel={t("storage.usage")}>
                   {entry.available ? (
                     <UsageBar
-                      label=""
+                      label={entry.storage}
+                      isLabelHidden
                       fraction={fraction(entry.usedBytes, entry.totalBytes)}
                       text={t("usage.of", { used: bytes(entry.usedBytes), total: bytes(entry.totalBytes) })}
                     />

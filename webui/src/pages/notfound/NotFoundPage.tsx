@@ -15,7 +15,7 @@ export function NotFoundPage({ title = t("notFound.title"), text = t("notFound.t
   useTitle(title);
   return (
     <PageSection isFilled>
-      <Empty title={title} text={text}>
+      <Empty isPage title={title} text={text}>
         <Link to={urls.datacenter}>{t("notFound.home")}</Link>
       </Empty>
     </PageSection>

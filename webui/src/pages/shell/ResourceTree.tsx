@@ -28,8 +28,9 @@ function nameOf(resource: Resource | null): string {
 
 /** The sidebar: the data center, its nodes, and on each its guests and storages, with their live state. */
 export function ResourceTree({ isOpen }: { isOpen: boolean }) {
+  // PatternFly hides a closed one from readers of the screen, not from the Tab key.
   return (
-    <PageSidebar isSidebarOpen={isOpen}>
+    <PageSidebar isSidebarOpen={isOpen} inert={!isOpen}>
       <PageSidebarBody isFilled>
         <AllResources />
       </PageSidebarBody>

@@ -30,7 +30,7 @@ export function UserMenu() {
     <Dropdown
       isOpen={open}
       onOpenChange={setOpen}
-      popperProps={{ position: "end" }}
+      popperProps={{ position: "end", appendTo: "inline" }}
       toggle={(ref) => (
         <MenuToggle
           ref={ref}
@@ -43,7 +43,7 @@ export function UserMenu() {
         </MenuToggle>
       )}
     >
-      <DropdownGroup label={t("theme.label")}>
+      <DropdownGroup label={t("theme.label")} labelHeadingLevel="h2">
         <DropdownList>
           {THEMES.map((name) => (
             <DropdownItem key={name} isSelected={chosen === name} onClick={() => theme.set(name)}>
@@ -53,7 +53,7 @@ export function UserMenu() {
         </DropdownList>
       </DropdownGroup>
       <Divider />
-      <DropdownGroup label={user}>
+      <DropdownGroup label={user} labelHeadingLevel="h2">
         <DropdownList>
           {canChangePassword(user) && (
             <DropdownItem onClick={() => show("password")}>{t("account.password")}</DropdownItem>

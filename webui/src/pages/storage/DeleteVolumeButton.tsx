@@ -9,6 +9,7 @@ import { bytes } from "../../state/format";
 import { keys } from "../../state/queryKeys";
 import { findGuest } from "../../state/resources";
 import { useTaskAction } from "../../state/useTaskAction";
+import { AsCode } from "../common/AsCode";
 import { useResources } from "../common/useResources";
 import { contentLabel } from "./contentLabel";
 
@@ -23,7 +24,8 @@ export function DeleteVolumeButton({ node, storage, volume }: Props) {
   const [open, setOpen] = useState(false);
   const queryClient = useQueryClient();
   const { resources } = useResources();
-  const action = useTaskAction(() => deleteVolume(node, storage, volume.volid));
+  const order = () => deleteVolume(node, storage, volume.volid);
+  const action = useTaskAction(order);
   const disk = volume.content === "images" || volume.content === "rootdir";
   if (disk && volume.vmid !== null && findGuest(resources, volume.vmid)) return null;
   const confirm = async () => {
@@ -51,6 +53,7 @@ export function DeleteVolumeButton({ node, storage, volume }: Props) {
           isDanger
           busy={action.busy}
           error={action.error}
+          below={<AsCode order={order} />}
           onConfirm={() => void confirm()}
           onClose={() => setOpen(false)}
         >

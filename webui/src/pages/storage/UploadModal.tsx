@@ -20,6 +20,7 @@ import { useApp } from "../../state/app";
 import { errorText } from "../../state/errorText";
 import { bytes, percent } from "../../state/format";
 import { guessContent } from "../../state/uploadKind";
+import { AsCode } from "../common/AsCode";
 import { contentLabel } from "./contentLabel";
 
 interface Props {
@@ -37,6 +38,7 @@ export function UploadModal({ node, storage, kinds, onClose }: Props) {
   const [error, setError] = useState<string | null>(null);
   const abort = useRef<AbortController>(null);
   const busy = sent !== null;
+  const target = { node, storage, content };
 
   const choose = (chosen: File) => {
     setFile(chosen);
@@ -52,7 +54,6 @@ export function UploadModal({ node, storage, kinds, onClose }: Props) {
     setError(null);
     setSent(0);
     try {
-      const target = { node, storage, content };
       watchTask(await uploadFile(target, file, { onProgress: setSent, signal: controller.signal }));
       onClose();
     } catch (reason) {
@@ -106,6 +107,7 @@ export function UploadModal({ node, storage, kinds, onClose }: Props) {
               label={percent(sent)}
             />
           )}
+          {file && <AsCode order={() => uploadFile(target, file, {})} />}
         </div>
       </ModalBody>
       <ModalFooter>

@@ -17,7 +17,7 @@ export function TaskBar() {
   const running = tasks.filter((task) => task.state === "running").length;
   const latest = tasks[0];
   return (
-    <div className="hf-taskbar">
+    <footer className="hf-taskbar">
       <Button
         variant="plain"
         className="hf-taskbar-toggle"
@@ -43,6 +43,6 @@ export function TaskBar() {
           <TaskState task={latest} />
         </button>
       )}
-    </div>
+    </footer>
   );
 }

@@ -6,6 +6,7 @@ import { FormModal } from "../../../components/FormModal";
 import { t } from "../../../i18n";
 import { useApp } from "../../../state/app";
 import { cloneGuest, placeCloneErrors } from "../../../state/cloneGuest";
+import { AsCode } from "../../common/AsCode";
 import { useStorageOptions } from "../../common/useStorageOptions";
 import { useFormOrder } from "../../../state/useFormOrder";
 import { useFormValues } from "../../create/useChoices";
@@ -64,6 +65,7 @@ export default function CloneGuest({ guest, onClose }: { guest: GuestResource; o
       problems={order.problems}
       busy={order.busy}
       submitLabel={t("clone")}
+      below={<AsCode order={() => cloneGuest(guest, values)} />}
       onChange={(name, value) => {
         order.changed(name);
         form.change(name, value);

@@ -10,6 +10,7 @@ import { useApp } from "../../../state/app";
 import { errorText } from "../../../state/errorText";
 import { migrationQuery } from "../../../state/queries";
 import { nodes } from "../../../state/resources";
+import { AsCode } from "../../common/AsCode";
 import { useStorageOptions } from "../../common/useStorageOptions";
 import { useFormOrder } from "../../../state/useFormOrder";
 import { useResources } from "../../common/useResources";
@@ -53,8 +54,8 @@ export default function MoveGuest({ guest, onClose }: { guest: GuestResource; on
   const named = (report?.missing.get(target)?.length ?? 0) > 0 && values.storage !== ""; // another storage for its disks
   const possible = online && (named || able.some(({ node }) => node === target));
   const blocked = !possible || (report?.localDevices.length ?? 0) > 0;
+  const move = { ...values, running: report?.running ?? guest.running, withDisks: copies };
   const submit = async () => {
-    const move = { ...values, running: report?.running ?? guest.running, withDisks: copies };
     if (await form.send(fields, values, async () => watchTask(await moveGuest(guest, move)))) onClose();
   };
   return (
@@ -68,6 +69,7 @@ export default function MoveGuest({ guest, onClose }: { guest: GuestResource; on
       busy={form.busy}
       blocked={blocked}
       submitLabel={t("move")}
+      below={<AsCode order={() => moveGuest(guest, move)} />}
       onChange={(name, value) => {
         form.changed(name);
         setEdited(name === "target" ? { target: value } : { ...edited, [name]: value });

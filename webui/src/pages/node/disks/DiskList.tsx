@@ -9,6 +9,7 @@ import { errorText } from "../../../state/errorText";
 import { bytes } from "../../../state/format";
 import { disksQuery } from "../../../state/nodeQueries";
 import { OpenButton } from "../../common/OpenButton";
+import { Health } from "./Health";
 import { InitDiskButton } from "./InitDiskButton";
 import { SmartModal } from "./SmartModal";
 import { WipeDiskButton } from "./WipeDiskButton";
@@ -26,7 +27,7 @@ export function DiskList({ node }: { node: string }) {
     { label: t("disk.model"), cell: ({ disk }: Row) => [disk.model, disk.serial].filter(Boolean).join(" · ") },
     { label: t("disk.size"), cell: (row: Row) => <Lines row={row} text={({ sizeBytes }) => bytes(sizeBytes)} /> },
     { label: t("disk.use"), cell: (row: Row) => <Lines row={row} text={(disk) => useOf(disk, row)} /> },
-    { label: t("disk.health"), cell: ({ disk }: Row) => healthOf(disk), wideOnly: true },
+    { label: t("disk.health"), cell: ({ disk }: Row) => <Health {...disk} /> },
   ];
   return (
     <ItemList
@@ -58,10 +59,6 @@ function Lines({ row, text }: { row: Row; text: (disk: Disk) => string }) {
 function useOf(disk: Disk, { partitions }: Row): string {
   const use = disk.used || (disk.parent === null && isFree(disk, partitions) ? t("disk.free") : "\u00a0");
   return disk.mounted && disk.used !== "mounted" ? t("disk.mounted", { use }) : use;
-}
-
-function healthOf({ health, lifeLeft }: Disk): string {
-  return lifeLeft === null ? health : t("disk.lifeLeft", { health, left: lifeLeft });
 }
 
 function Actions({ node, disk, partitions }: Row & { node: string }) {

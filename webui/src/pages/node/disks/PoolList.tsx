@@ -42,7 +42,8 @@ export function PoolList({ node }: { node: string }) {
   );
 }
 
-function Usage({ pool: { sizeBytes, usedBytes, health } }: { pool: Pool }) {
+function Usage({ pool }: { pool: Pool }) {
+  const { sizeBytes, usedBytes, health } = pool;
   const isWell = health === "" || health === "ONLINE";
   return (
     <>
@@ -53,7 +54,8 @@ function Usage({ pool: { sizeBytes, usedBytes, health } }: { pool: Pool }) {
       )}
       {sizeBytes !== null && usedBytes !== null && (
         <UsageBar
-          label={t("diskPool.usage")}
+          label={nameOf(pool)}
+          isLabelHidden
           fraction={fraction(usedBytes, sizeBytes)}
           text={t("usage.of", { used: bytes(usedBytes), total: bytes(sizeBytes) })}
         />

@@ -1,11 +1,13 @@
-import { Modal, ModalBody, ModalHeader } from "@patternfly/react-core";
+import { Alert, Modal, ModalBody, ModalHeader } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import type { Smart, SmartAttribute } from "../../../api/disks";
 import { ItemList } from "../../../components/ItemList";
 import { Empty, Failed, Loading } from "../../../components/States";
 import { t } from "../../../i18n";
+import { judgeHealth } from "../../../state/disks";
 import { errorText } from "../../../state/errorText";
 import { smartQuery } from "../../../state/nodeQueries";
+import { Word } from "./Health";
 
 interface Props {
   node: string;
@@ -21,7 +23,12 @@ export function SmartModal({ node, disk, onClose }: Props) {
       <ModalHeader title={t("disk.smart", { disk })} labelId="smart-title" />
       <ModalBody tabIndex={0} aria-labelledby="smart-title">
         {data ? (
-          <Told smart={data} />
+          <>
+            {judgeHealth(data.health) && (
+              <Alert component="p" isInline variant="danger" title={t("disk.failing", { disk })} />
+            )}
+            <Told smart={data} />
+          </>
         ) : error ? (
           <Failed text={errorText(error)} onRetry={() => void refetch()} />
         ) : (
@@ -38,7 +45,11 @@ const columns = () => [
   { label: t("disk.worst"), cell: ({ worst }: SmartAttribute) => worst, wideOnly: true },
   { label: t("disk.threshold"), cell: ({ threshold }: SmartAttribute) => threshold, wideOnly: true },
   { label: t("disk.raw"), cell: ({ raw }: SmartAttribute) => raw },
-  { label: t("disk.failed"), cell: ({ failed }: SmartAttribute) => failed, wideOnly: true },
+  {
+    label: t("disk.failed"),
+    cell: ({ failed }: SmartAttribute) => failed && <Word judgement="danger" text={failed} />,
+    wideOnly: true,
+  },
 ];
 
 function Told({ smart: { health, attributes, text } }: { smart: Smart }) {
