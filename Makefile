@@ -192,6 +192,11 @@ test-vm: tools ## Installations, boots, guests, upgrades in virtual machines (lo
 test-ui-large: tools ## The web page with 5,000 guests, its times and memory judged (on an idle machine)
 	@$(IN) env TIMED=1 tests/ui/run $(CURDIR)/tests/ui/large.test.mjs
 
+.PHONY: ui-pictures
+ui-pictures: tools ## Pictures of the page's main views, from its tests on the mock, into docs/img
+	@$(IN) env HOLDFAST_DOC_PICTURES=$(CURDIR)/docs/img tests/ui/run --test-name-pattern="scrolls sideways" \
+		$(CURDIR)/tests/ui/views.test.mjs $(CURDIR)/tests/ui/datacenter.test.mjs
+
 .PHONY: test-ui
 test-ui: host-dev tools ## The web page in Chromium: the walk on a real node, all views on a mock
 	@tests/bin/on-dev-node tests/ui/run

@@ -3,11 +3,11 @@ import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { keepForDocs } from "./docs_pictures.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const { chromium } = createRequire(join(ROOT, "webui", "package.json"))(
-  "playwright-core",
-);
+const require = createRequire(join(ROOT, "webui", "package.json"));
+const { chromium } = require("playwright-core");
 
 /** Where pictures go; not in git. */
 export const PICTURES =
@@ -71,9 +71,11 @@ export async function logIn(page, { url, user, password }, path = "/") {
   await page.getByRole("button", { name: /User menu/ }).waitFor();
 }
 
+/** Take a picture of what is shown. */
 export async function picture(page, name) {
   mkdirSync(PICTURES, { recursive: true });
-  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
+  const png = await page.screenshot({ path: join(PICTURES, `${name}.png`) });
+  await keepForDocs(page, name, png);
 }
 
 /** Does the page scroll sideways, or a dialog hide a button? Nothing should at any width. */

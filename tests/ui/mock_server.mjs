@@ -202,6 +202,7 @@ export async function startMock({ port = 0, world = new World() } = {}) {
     user: "root",
     password: PASSWORD,
     world,
+    sockets,
     down: stop,
     up: () => listen(used),
     stop,

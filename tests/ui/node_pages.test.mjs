@@ -17,6 +17,32 @@ const host = () => at.mock.world.host;
 const shown = (text) => at.page.getByText(text).first().waitFor();
 const toast = (text) => at.page.locator(".hf-toasts").getByText(text).waitFor();
 
+describe("the shell", () => {
+  test("takes keys, and is opened anew after its end", async () => {
+    await page("shell");
+    const rows = at.page.locator(".xterm-rows");
+    await rows.getByText("root@pve1:~#").waitFor();
+    await at.page.keyboard.type("uptime\n");
+    await rows.getByText("root@pve1:~# uptime").waitFor();
+    for (const client of at.mock.sockets.clients) client.close();
+    await shown("The console is closed");
+    await button("Connect again").click();
+    await at.page.locator('[data-phase="connected"]').waitFor();
+  });
+
+  test("says which privilege it takes, and asks for no console without it", async () => {
+    const world = furnish(new World());
+    world.rightsOfRoot = ["Sys.Audit"];
+    await open("/nodes/pve1/shell", world);
+    await shown("It takes the privilege Sys.Console at /nodes/pve1.");
+    assert.equal(
+      at.mock.world.requests.some((line) => line.includes("termproxy")),
+      false,
+    );
+    await picture(at.page, "shell-denied");
+  });
+});
+
 describe("disks", () => {
   test("are listed with their partitions and health; one tells its attributes, another some text", async () => {
     await page("disks");

@@ -419,6 +419,13 @@ describe("pictures", () => {
   const VIEWS = {
     datacenter: "/",
     node: "/nodes/pve1",
+    welcome: "/welcome",
+    "node-shell-console": "/nodes/pve1/shell",
+    "node-disks": "/nodes/pve1/disks",
+    "node-network": "/nodes/pve1/network",
+    "node-system": "/nodes/pve1/system",
+    "node-updates": "/nodes/pve1/updates",
+    "node-journal": "/nodes/pve1/journal",
     "node-tasks": "/nodes/pve1/tasks",
     vm: "/vms/101",
     "vm-console": "/vms/100/console",
@@ -451,6 +458,8 @@ describe("pictures", () => {
             .or(page.getByText("There is nothing here"))
             .first()
             .waitFor();
+          while (await page.getByText("Loading…").count())
+            await page.waitForTimeout(50);
           if (name.endsWith("-console"))
             await page.locator('[data-phase="connected"]').waitFor();
           await look(name);

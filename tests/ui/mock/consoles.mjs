@@ -71,7 +71,7 @@ function messageLength(buffer) {
   }
 }
 
-export function serveVnc(socket, { password, vmid }) {
+export function serveVnc(socket, { password, guest }) {
   const challenge = randomBytes(16);
   let waiting = Buffer.alloc(0);
   let stage = "version";
@@ -108,7 +108,7 @@ export function serveVnc(socket, { password, vmid }) {
     init: () => {
       if (waiting.length < 1) return false;
       take(1);
-      socket.send(serverInit(`vm${vmid}`));
+      socket.send(serverInit(`vm${guest}`));
       stage = "messages";
       return true;
     },
@@ -135,19 +135,19 @@ export function serveVnc(socket, { password, vmid }) {
   socket.send(Buffer.from("RFB 003.008\n"));
 }
 
-export function serveTerminal(socket, { ticket, vmid }) {
+export function serveTerminal(socket, { ticket, guest }) {
+  const prompt =
+    typeof guest === "number" ? `guest${guest} login: ` : `root@${guest}:~# `;
   let greeted = false;
   socket.on("message", (data) => {
     const text = data.toString();
     if (!greeted) {
       if (text !== `root@pam:${ticket}\n`) return socket.close();
       greeted = true;
-      return socket.send(Buffer.from(`OK\r\nguest${vmid} login: `));
+      return socket.send(Buffer.from(`OK\r\n${prompt}`));
     }
     const keys = /^0:(\d+):([\s\S]*)$/.exec(text);
     if (keys)
-      socket.send(
-        Buffer.from(keys[2].replaceAll("\r", `\r\nguest${vmid} login: `)),
-      );
+      socket.send(Buffer.from(keys[2].replaceAll("\r", `\r\n${prompt}`)));
   });
 }

@@ -134,29 +134,33 @@ function destroy(kind) {
   };
 }
 
+/** A console of that type that waits for its one connection; `guest`: its id, of a node's shell its name. */
+function openConsole(world, type, guest, task) {
+  const password = randomBytes(4).toString("hex");
+  const port = String(5900 + world.consoles.size);
+  const ticket = `${password}:PVEVNC:6B002DF2::${randomBytes(16).toString("base64")}`;
+  const upid = world.task(
+    task,
+    typeof guest === "number" ? guest : "",
+    ["waiting for the client"],
+    undefined,
+    3000,
+  );
+  world.consoles.set(port, { type, ticket, password, guest });
+  return {
+    user: "root@pam",
+    ticket,
+    port,
+    upid,
+    ...(type === "vnc" && { password, cert: "" }),
+  };
+}
+
 function proxy(kind, type) {
   return (world, { vmid }) => {
-    const guest = world.guest(kind, vmid);
-    if (!guest.running)
+    if (!world.guest(kind, vmid).running)
       throw { status: 500, message: `VM ${vmid} not running` };
-    const password = randomBytes(4).toString("hex");
-    const port = String(5900 + world.consoles.size);
-    const ticket = `${password}:PVEVNC:6B002DF2::${randomBytes(16).toString("base64")}`;
-    const upid = world.task(
-      "vncproxy",
-      vmid,
-      ["waiting for the client"],
-      undefined,
-      3000,
-    );
-    world.consoles.set(port, { type, ticket, password, vmid: Number(vmid) });
-    return {
-      user: "root@pam",
-      ticket,
-      port,
-      upid,
-      ...(type === "vnc" && { password, cert: "" }),
-    };
+    return openConsole(world, type, Number(vmid), "vncproxy");
   };
 }
 
@@ -252,6 +256,8 @@ export const ROUTES = {
     ),
   "GET /cluster/tasks": (world) => world.tasks.slice(0, 25).map(wireTask),
   "GET /nodes/{node}/status": (world) => world.nodeStatus(),
+  "POST /nodes/{node}/termproxy": (world, { node }) =>
+    openConsole(world, "term", node, "vncshell"),
   "GET /nodes/{node}/tasks": (
     world,
     _path,

@@ -754,6 +754,19 @@ export interface Methods {
       [key: string]: unknown;
     }>;
   };
+  "POST /nodes/{node}/termproxy": {
+    params: {
+      cmd?: "ceph_install" | "login" | "upgrade";
+      "cmd-opts"?: string;
+      node: string;
+    };
+    returns: {
+      port: Num;
+      ticket: string;
+      upid: string;
+      user: string;
+    };
+  };
   "GET /nodes/{node}/disks/list": {
     params: {
       "include-partitions"?: boolean;

@@ -16,8 +16,8 @@ interface Props {
   title: string;
   /** What happens and what is lost. */
   children: ReactNode;
-  /** Stands below all else. */
-  below?: ReactNode;
+  /** Stands below all else: the call that is sent, for a shell. */
+  code: ReactNode;
   confirmLabel: string;
   isDanger?: boolean;
   /** A text the user must repeat before the button works. */
@@ -29,7 +29,7 @@ interface Props {
 }
 
 export function ConfirmModal(props: Props) {
-  const { title, children, below, confirmLabel, isDanger = false, typeToConfirm, busy, error } = props;
+  const { title, children, code, confirmLabel, isDanger = false, typeToConfirm, busy, error } = props;
   const { onConfirm, onClose } = props;
   const id = useId();
   const [typed, setTyped] = useState("");
@@ -52,7 +52,7 @@ export function ConfirmModal(props: Props) {
               </FormGroup>
             )}
           </Form>
-          {below}
+          {code}
         </div>
       </ModalBody>
       <ModalFooter>

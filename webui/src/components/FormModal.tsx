@@ -9,8 +9,8 @@ interface Props {
   title: string;
   /** Stands above the fields. */
   children?: ReactNode;
-  /** Stands below them. */
-  below?: ReactNode;
+  /** Stands below them: the call that is sent, for a shell; null where that is none for API tokens. */
+  code: ReactNode;
   fields: readonly Field[];
   values: Values;
   errors: Values;
@@ -29,7 +29,7 @@ interface Props {
 
 /** A form in its window. */
 export function FormModal(props: Props) {
-  const { id, title, children, below, fields, values, errors, problems, busy, submitLabel } = props;
+  const { id, title, children, code, fields, values, errors, problems, busy, submitLabel } = props;
   const { blocked = false, isDanger = false, size = "medium", onChange, onSubmit, onClose } = props;
   return (
     <Modal isOpen variant={size} onClose={onClose} aria-labelledby={`${id}-title`}>
@@ -41,7 +41,7 @@ export function FormModal(props: Props) {
           ))}
           {children}
           <FieldForm id={id} fields={fields} values={values} errors={errors} onChange={onChange} onSubmit={onSubmit} />
-          {below}
+          {code}
         </div>
       </ModalBody>
       <ModalFooter>

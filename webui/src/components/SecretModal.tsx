@@ -22,7 +22,7 @@ export function SecretModal({ title, about, warning, secrets, children, onClose 
       <ModalHeader title={title} labelId={id} description={about} />
       <ModalBody>
         <div className="hf-stack">
-          <Alert variant="warning" isInline title={warning} />
+          <Alert component="p" variant="warning" isInline title={warning} />
           {secrets.map(({ label, value }, i) => (
             <div key={label}>
               {i > 0 && <p>{label}</p>}

@@ -32,6 +32,7 @@ export default function Vnc({ open, choice }: ConsoleProps) {
         rfb.addEventListener("connect", () => {
           if (!live) return;
           setState({ phase: "connected" });
+          hideOwnPointers();
           rfb?.focus();
         });
         rfb.addEventListener("securityfailure", ({ detail }) => (reason = detail.reason ?? t("console.refused")));
@@ -67,4 +68,9 @@ export default function Vnc({ open, choice }: ConsoleProps) {
       }
     />
   );
+}
+
+/** On touch screens noVNC draws the pointer on a canvas beside the page: it says nothing to readers of the screen. */
+function hideOwnPointers() {
+  for (const canvas of document.body.querySelectorAll(":scope > canvas")) canvas.ariaHidden = "true";
 }

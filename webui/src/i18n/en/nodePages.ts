@@ -1,10 +1,14 @@
 /** The pages of a node: disks, network, system, updates, journal. */
 export const nodePages = {
+  "tab.shell": "Shell",
   "tab.disks": "Disks",
   "tab.network": "Network",
   "tab.system": "System",
   "tab.updates": "Updates",
   "tab.journal": "Journal",
+
+  "shell.denied": "You may not open a shell here",
+  "shell.deniedText": "It takes the privilege {right} at {place}. Who manages permissions can give it.",
 
   "disk.title": "Disks",
   "disk.none": "This node shows no disk",

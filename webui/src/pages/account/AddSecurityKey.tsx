@@ -42,6 +42,7 @@ export function AddSecurityKey({ user, onDone, onClose }: Props) {
       problems={form.problems}
       busy={form.busy}
       submitLabel={t("webauthn.submit")}
+      code={null}
       onChange={(name, text) => {
         form.changed(name);
         setValues({ ...values, [name]: text });

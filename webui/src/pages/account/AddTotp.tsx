@@ -43,6 +43,7 @@ export function AddTotp({ user, onDone, onClose }: Props) {
       problems={form.problems}
       busy={form.busy}
       submitLabel={t("totp.submit")}
+      code={null}
       onChange={(name, text) => {
         form.changed(name);
         setValues({ ...values, [name]: text });

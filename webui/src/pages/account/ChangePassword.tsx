@@ -48,6 +48,7 @@ export default function ChangePassword({ user, onClose }: { user: string; onClos
       problems={form.problems}
       busy={form.busy}
       submitLabel={t("password.submit")}
+      code={null}
       onChange={(name, value) => {
         form.changed(name);
         setValues({ ...values, [name]: value });

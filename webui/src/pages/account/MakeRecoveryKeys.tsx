@@ -28,6 +28,7 @@ export function MakeRecoveryKeys({ user, onDone, onClose }: Props) {
       problems={form.problems}
       busy={form.busy}
       submitLabel={t("recovery.submit")}
+      code={null}
       onChange={(name, text) => {
         form.changed(name);
         setValues({ ...values, [name]: text });

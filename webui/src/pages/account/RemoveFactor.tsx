@@ -32,6 +32,7 @@ export function RemoveFactor({ user, factor, isLast, onDone, onClose }: Props) {
       problems={form.problems}
       busy={form.busy}
       submitLabel={t("removeFactor.submit")}
+      code={null}
       isDanger
       onChange={(name, text) => {
         form.changed(name);

@@ -25,7 +25,7 @@ export function ClusterState({ membership, cluster }: Props) {
       </Title>
       <div className="hf-stack">
         {!quorate && (
-          <Alert variant="danger" isInline title={t("cluster.noQuorum", { node: asked })}>
+          <Alert component="p" variant="danger" isInline title={t("cluster.noQuorum", { node: asked })}>
             {t("cluster.noQuorumText")}
           </Alert>
         )}

@@ -37,7 +37,9 @@ export function JoinClusterButton({ host }: { host: string }) {
 function TokenContent({ host, word }: { host: string; word: string }) {
   const token = readJoinToken(word);
   if (!token) {
-    return word.trim() === "" ? null : <Alert variant="danger" isInline isLiveRegion title={t("cluster.noToken")} />;
+    return word.trim() === "" ? null : (
+      <Alert component="p" variant="danger" isInline isLiveRegion title={t("cluster.noToken")} />
+    );
   }
   return (
     <>
@@ -47,7 +49,7 @@ function TokenContent({ host, word }: { host: string; word: string }) {
           { label: t("cluster.fingerprint"), value: <span className="hf-mono">{token.fingerprint}</span> },
         ]}
       />
-      <Alert variant="warning" isInline isLiveRegion title={t("cluster.joinWarning", { host })}>
+      <Alert component="p" variant="warning" isInline isLiveRegion title={t("cluster.joinWarning", { host })}>
         {t("cluster.joinText")}
       </Alert>
     </>

@@ -34,7 +34,7 @@ export function ConfirmedAction({ button, order, onDone, ...modal }: Props) {
           {...modal}
           busy={busy}
           error={error}
-          below={<AsCode order={order} />}
+          code={<AsCode order={order} />}
           onConfirm={() => void confirm()}
           onClose={() => setOpen(false)}
         />

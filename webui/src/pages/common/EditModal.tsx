@@ -59,7 +59,7 @@ export function EditModal({
       busy={form.busy}
       blocked={blocked(values)}
       submitLabel={submitLabel}
-      below={<AsCode order={() => order(values)} secrets={typedSecrets(fields, values)} />}
+      code={<AsCode order={() => order(values)} secrets={typedSecrets(fields, values)} />}
       isDanger={isDanger}
       onChange={(name, value) => {
         form.changed(name);

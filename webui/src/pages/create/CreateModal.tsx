@@ -40,7 +40,7 @@ export function CreateModal({ title, kind, fields, values, onChange, create, onC
       problems={form.problems}
       busy={form.busy}
       submitLabel={t("create")}
-      below={<AsCode order={create} secrets={typedSecrets(fields, values)} />}
+      code={<AsCode order={create} secrets={typedSecrets(fields, values)} />}
       onChange={(name, value) => {
         form.changed(name);
         onChange(name, value);

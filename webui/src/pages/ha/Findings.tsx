@@ -11,6 +11,7 @@ export function Findings({ findings, none }: { findings: readonly Finding[]; non
     <div className="hf-findings">
       {findings.map(({ severity, subject, text, advice }) => (
         <Alert
+          component="p"
           key={`${subject} ${text}`}
           variant={VARIANT[severity]}
           isInline

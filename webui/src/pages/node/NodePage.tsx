@@ -18,6 +18,7 @@ import { NodeSummary } from "./NodeSummary";
 
 /** Loaded when one is opened: most visits are to the summary. */
 const HOST_TABS: Readonly<Record<string, ComponentType<{ node: string }>>> = {
+  shell: lazy(() => import("./ShellTab")),
   disks: lazy(() => import("./DisksTab")),
   network: lazy(() => import("./NetworkTab")),
   system: lazy(() => import("./SystemTab")),
@@ -27,6 +28,7 @@ const HOST_TABS: Readonly<Record<string, ComponentType<{ node: string }>>> = {
 
 const tabs = () => [
   { key: "summary", label: t("tab.summary") },
+  { key: "shell", label: t("tab.shell") },
   { key: "disks", label: t("tab.disks") },
   { key: "network", label: t("tab.network") },
   { key: "system", label: t("tab.system") },

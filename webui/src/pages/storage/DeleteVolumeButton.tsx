@@ -53,7 +53,7 @@ export function DeleteVolumeButton({ node, storage, volume }: Props) {
           isDanger
           busy={action.busy}
           error={action.error}
-          below={<AsCode order={order} />}
+          code={<AsCode order={order} />}
           onConfirm={() => void confirm()}
           onClose={() => setOpen(false)}
         >

@@ -65,7 +65,7 @@ export default function CloneGuest({ guest, onClose }: { guest: GuestResource; o
       problems={order.problems}
       busy={order.busy}
       submitLabel={t("clone")}
-      below={<AsCode order={() => cloneGuest(guest, values)} />}
+      code={<AsCode order={() => cloneGuest(guest, values)} />}
       onChange={(name, value) => {
         order.changed(name);
         form.change(name, value);

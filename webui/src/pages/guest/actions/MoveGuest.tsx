@@ -69,7 +69,7 @@ export default function MoveGuest({ guest, onClose }: { guest: GuestResource; on
       busy={form.busy}
       blocked={blocked}
       submitLabel={t("move")}
-      below={<AsCode order={() => moveGuest(guest, move)} />}
+      code={<AsCode order={() => moveGuest(guest, move)} />}
       onChange={(name, value) => {
         form.changed(name);
         setEdited(name === "target" ? { target: value } : { ...edited, [name]: value });

@@ -1,5 +1,6 @@
 import { ActionList, ActionListItem, Label } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import type { CSSProperties } from "react";
 import type { GuestResource } from "../../../api/cluster";
 import type { Snapshot } from "../../../api/snapshots";
 import { t } from "../../../i18n";
@@ -28,13 +29,15 @@ export function SnapshotTable({ guest, rows }: { guest: GuestResource; rows: rea
         {rows.map(({ depth, snapshot }) => (
           <Tr key={snapshot?.name ?? ""}>
             <Td dataLabel={t("column.name")} modifier="breakWord">
-              <span style={{ paddingInlineStart: `${1.5 * Math.min(depth, DEEPEST)}rem` }}>
+              <span className="hf-branch" style={{ "--hf-depth": Math.min(depth, DEEPEST) } as CSSProperties}>
                 {depth > 0 && (
                   <span aria-hidden className="hf-subtle">
-                    └{" "}
+                    └
                   </span>
                 )}
-                {snapshot?.name ?? (
+                {snapshot ? (
+                  <span className="hf-break">{snapshot.name}</span>
+                ) : (
                   <Label isCompact color="blue">
                     {t("snapshot.now")}
                   </Label>

@@ -23,12 +23,12 @@ export function SmartModal({ node, disk, onClose }: Props) {
       <ModalHeader title={t("disk.smart", { disk })} labelId="smart-title" />
       <ModalBody tabIndex={0} aria-labelledby="smart-title">
         {data ? (
-          <>
+          <div className="hf-stack">
             {judgeHealth(data.health) && (
               <Alert component="p" isInline variant="danger" title={t("disk.failing", { disk })} />
             )}
             <Told smart={data} />
-          </>
+          </div>
         ) : error ? (
           <Failed text={errorText(error)} onRetry={() => void refetch()} />
         ) : (

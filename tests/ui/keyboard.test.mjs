@@ -1,0 +1,132 @@
+// Whatever can be done on a page can be reached by the Tab key, in views and in dialogs; a list that moves by arrow keys
+// (the tree, menus) counts as one. Against the mock only.
+//
+//   node --test tests/ui/keyboard.test.mjs
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { busyLab } from "./mock/labs.mjs";
+import { World } from "./mock/world.mjs";
+import { furnish } from "./mock_server.mjs";
+import { onMock } from "./mocked.mjs";
+
+const { at, open, dialog, button } = onMock();
+
+/** Marks what can be worked with inside of `root`; gives how much that is. */
+const mark = (root) =>
+  at.page.evaluate((selector) => {
+    const wanted =
+      "button:not(:disabled), a[href], input:not(:disabled), select:not(:disabled), textarea:not(:disabled), [role=menuitem]";
+    const all = [
+      ...document.querySelector(selector).querySelectorAll(wanted),
+    ].filter(
+      (element) =>
+        element.checkVisibility({ visibilityProperty: true }) &&
+        !element.closest("[inert], [role=tree], [role=menu]"),
+    );
+    for (const element of all) element.dataset.unreached = "";
+    return all.length;
+  }, root);
+
+/** Goes round by Tab; gives what was never reached. */
+async function goRound(count) {
+  for (let i = 0; i < count + 20; i++) {
+    await at.page.keyboard.press("Tab");
+    const left = await at.page.evaluate(() => {
+      delete document.activeElement?.dataset.unreached;
+      return document.querySelectorAll("[data-unreached]").length;
+    });
+    if (left === 0) return [];
+  }
+  return at.page.evaluate(() =>
+    [...document.querySelectorAll("[data-unreached]")].map(({ outerHTML }) =>
+      outerHTML.slice(0, 200),
+    ),
+  );
+}
+
+async function unreached(root = "body") {
+  while (await at.page.getByText("Loading…").count())
+    await at.page.waitForTimeout(50);
+  const count = await mark(root);
+  assert.ok(count > 0, "there is something to do");
+  return goRound(count);
+}
+
+const VIEWS = {
+  "Data center": "/",
+  "First steps": "/welcome",
+  pve1: "/nodes/pve1",
+  "its disks": "/nodes/pve1/disks",
+  "its system": "/nodes/pve1/system",
+  "its updates": "/nodes/pve1/updates",
+  "a machine": "/vms/100",
+  "its hardware": "/vms/100/hardware",
+  "its snapshots": "/vms/100/snapshots",
+  "its tasks": "/vms/100/tasks",
+  "a storage": "/nodes/pve1/storage/local",
+  users: "/access",
+  tokens: "/access/tokens",
+  roles: "/access/roles",
+};
+const CLUSTER_VIEWS = {
+  "the cluster": "/datacenter/cluster",
+  "high availability": "/datacenter/ha",
+  pools: "/datacenter/pools",
+  options: "/datacenter/options",
+};
+
+async function eachView(views) {
+  const found = {};
+  for (const [name, path] of Object.entries(views)) {
+    await at.page.goto(`${at.mock.url}/#${path}`);
+    await at.page.reload(); // the Tab key begins at the top
+    await at.page.getByRole("heading", { level: 1 }).waitFor();
+    const missed = await unreached();
+    if (missed.length > 0) found[name] = missed;
+  }
+  return found;
+}
+
+describe("all that can be done is reached by Tab", () => {
+  test("in the views of nodes, guests, storages, people", async () => {
+    await open("/", furnish(new World()));
+    assert.deepEqual(await eachView(VIEWS), {});
+  });
+
+  test("in the views of the cluster", async () => {
+    await open("/", busyLab());
+    assert.deepEqual(await eachView(CLUSTER_VIEWS), {});
+  });
+
+  test("in a form, with its code unfolded; Escape leads back to the button that opened it", async () => {
+    await open("/access");
+    await button("Add user").focus();
+    await at.page.keyboard.press("Enter");
+    await dialog().waitFor();
+    await dialog().getByRole("button", { name: "As code" }).press("Enter");
+    await dialog().locator("code").first().waitFor();
+    assert.deepEqual(await unreached("[role=dialog]"), []);
+    await at.page.keyboard.press("Escape");
+    await dialog().waitFor({ state: "detached" });
+    assert.equal(
+      await at.page.evaluate(() => document.activeElement?.textContent),
+      "Add user",
+    );
+  });
+
+  test("in the menus, by arrow keys", async () => {
+    await open("/");
+    await button("Create").focus();
+    await at.page.keyboard.press("Enter");
+    await at.page
+      .getByRole("menuitem", { name: "Create virtual machine" })
+      .waitFor();
+    await at.page.keyboard.press("ArrowDown");
+    const focused = () =>
+      at.page.evaluate(() => document.activeElement?.textContent ?? "");
+    for (let i = 0; i < 5 && !(await focused()).includes("container"); i++)
+      await at.page.keyboard.press("ArrowDown");
+    await at.page.keyboard.press("Enter");
+    await dialog().getByText("Create container").first().waitFor();
+  });
+});
