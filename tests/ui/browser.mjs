@@ -1,5 +1,5 @@
 // What all UI tests share: Debian's Chromium by playwright-core (from webui's lock file), log-in, pictures.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,7 @@ import { keepForDocs } from "./docs_pictures.mjs";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const require = createRequire(join(ROOT, "webui", "package.json"));
 const { chromium } = require("playwright-core");
+const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 /** Where pictures go; not in git. */
 export const PICTURES =
@@ -71,11 +72,26 @@ export async function logIn(page, { url, user, password }, path = "/") {
   await page.getByRole("button", { name: /User menu/ }).waitFor();
 }
 
-/** Take a picture of what is shown. */
+/** Take a picture of what is shown, and let axe-core look at it: what it objects to is a problem of the page. */
 export async function picture(page, name) {
   mkdirSync(PICTURES, { recursive: true });
   const png = await page.screenshot({ path: join(PICTURES, `${name}.png`) });
   await keepForDocs(page, name, png);
+  page.problems.push(
+    ...(await violations(page)).map((text) => `axe, ${name}: ${text}`),
+  );
+}
+
+/** Violations of WCAG 2.2 A and AA and of axe-core's best practices, each with the elements. */
+export async function violations(page) {
+  await page.evaluate(`typeof axe === "object" || (() => { ${AXE} })()`);
+  const found = await page.evaluate(async () => {
+    const { violations: all } = await globalThis.axe.run(document, {
+      resultTypes: ["violations"],
+    });
+    return all.map(({ id, nodes }) => [id, nodes.map((node) => node.html)]);
+  });
+  return found.map(([id, html]) => `${id}: ${html.slice(0, 3).join("  ")}`);
 }
 
 /** Does the page scroll sideways, or a dialog hide a button? Nothing should at any width. */

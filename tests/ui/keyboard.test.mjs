@@ -98,6 +98,14 @@ describe("all that can be done is reached by Tab", () => {
     assert.deepEqual(await eachView(CLUSTER_VIEWS), {});
   });
 
+  test("and what cannot be reached is found", async () => {
+    await open("/");
+    await button("Create").evaluate((element) => (element.tabIndex = -1));
+    const missed = await unreached();
+    assert.equal(missed.length, 1);
+    assert.match(missed[0], /Create/);
+  });
+
   test("in a form, with its code unfolded; Escape leads back to the button that opened it", async () => {
     await open("/access");
     await button("Add user").focus();
