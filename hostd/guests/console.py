@@ -19,6 +19,7 @@ from typing import Any
 from hostd.access import keys, tickets
 from hostd.core.errors import HostError, NotAuthenticated, TimedOut
 from hostd.core.terminal import Terminal
+from hostd.guests import rfb
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
 from hostd.tasks.registry import task
@@ -26,6 +27,7 @@ from hostd.tasks.registry import task
 FOLDER = "/run/hostd/console"
 PORTS = range(5900, 6000)
 CONNECT_TIMEOUT_S = 10
+PASSWORD_S = 60
 STALE_S = 20
 REOPEN_S = 0.02
 CHUNK = 65536
@@ -94,13 +96,30 @@ def bridge(left: socket.socket, right: socket.socket) -> None:
 
 
 @task("vncproxy")
-def vncproxy(host: Host, log: TaskLog, *, port: int, target: str) -> None:
-    """Bridge a console to the VNC server of a virtual machine (its unix socket ``target``)."""
+def vncproxy(host: Host, log: TaskLog, *, port: int, target: str, password: str = "") -> None:
+    """Bridge a console to the VNC server of a virtual machine (its unix socket ``target``).
+
+    ``password``: what the viewer is asked for before; "" nothing.
+    """
     with _connection(port) as connection, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as screen:
         screen.connect(target)
         log.info("console connected")
+        if password:
+            _ask_password(connection, screen, password)
         bridge(connection, screen)
     log.info("console closed")
+
+
+def _ask_password(connection: socket.socket, screen: socket.socket, password: str) -> None:
+    for end in (connection, screen):
+        end.settimeout(PASSWORD_S)
+    try:
+        rfb.admit(connection, password)
+        rfb.enter(screen)
+    except TimeoutError as err:
+        raise TimedOut(f"the viewer did not tell the password within {PASSWORD_S} s") from err
+    for end in (connection, screen):
+        end.settimeout(None)
 
 
 @task("termproxy")

@@ -109,7 +109,7 @@ def move(
     ``restart``: one that runs is shut down, ended after ``timeout_s``, and started there. ``limit_kib``: KiB a second
     of contents.
     """
-    engine, machines = engine or SystemdEngine(host.run), machines or LibvirtMachines()
+    engine, machines = engine or SystemdEngine(host), machines or LibvirtMachines()
     started_s = time.monotonic()
     leftovers.clear_all(host, log, machines, engine)
     with files.lock(vmid):

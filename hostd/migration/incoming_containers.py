@@ -84,7 +84,7 @@ class IncomingContainer(Incoming):
 
     def __init__(self, host: Host, log: TaskLog, vmid: int, machines: Machines, engine: Engine | None = None) -> None:
         super().__init__(host, log, vmid, machines)
-        self._engine = engine or SystemdEngine(host.run)
+        self._engine = engine or SystemdEngine(host)
         self._unpacking: Unpacking | None = None
 
     def _runs(self) -> bool:

@@ -111,7 +111,7 @@ def clear(host: Host, log: TaskLog, vmid: int, machines: Machines, engine: Engin
             free_volumes(host, log, (name for name in found(catalog_of(host), vmid, rows) if name not in kept))
             forget(side, vmid)
     if start:
-        guest = lifecycle.start_locked(host, log, vmid, engine or SystemdEngine(host.run))
+        guest = lifecycle.start_locked(host, log, vmid, engine or SystemdEngine(host))
         run_hook(host, log, vmid, guest.file.current, Phase.POST_START)
 
 

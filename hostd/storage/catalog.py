@@ -22,7 +22,7 @@ from hostd.storage.interface import (
     VolumeSpec,
     has_feature,
 )
-from hostd.storage.listing import of_guest
+from hostd.storage.listing import content_path, of_guest
 from hostd.storage.plugins import driver as plugins
 from hostd.storage.retention import Backup
 from hostd.storage.volume import Content, VolumeId
@@ -99,6 +99,19 @@ class Catalog:
         if content not in self.file.get(id).content:
             raise Conflict(f"storage '{id}' does not support content type '{content}'")
         return driver
+
+    def require_files(self, id: str, content: str) -> Driver:
+        """As ``require``, of a storage that keeps images as files in a folder; Unsupported for others."""
+        driver = self.require(id, content)
+        if not driver.info.image_files or not driver.storage.text("path"):
+            raise Unsupported(f"storage '{id}' keeps no files; name one of type dir, nfs or the like")
+        return driver
+
+    def folder(self, id: str, content: str) -> str:
+        """Where a storage of files keeps a content; it is there. Raises as ``require_files``."""
+        driver = self.require_files(id, content)
+        driver.activate()
+        return content_path(driver.storage, content)
 
     def path(self, volume: VolumeId) -> str:
         return self.driver(volume.storage).path(volume.name)

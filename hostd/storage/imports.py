@@ -92,10 +92,10 @@ def extract(path: str, name: str, target: str) -> None:
 
 
 @contextlib.contextmanager
-def extracted(path: str, name: str) -> Iterator[str]:
-    """One disk of an OVA archive as a file beside the archive, which is gone afterwards."""
-    folder, archive = os.path.split(path)
-    target = f"{folder}/.{archive}.{secrets.token_hex(4)}{os.path.splitext(name)[1]}"
+def extracted(path: str, name: str, folder: str = "") -> Iterator[str]:
+    """One disk of an OVA archive as a file in ``folder``, else beside the archive, which is gone afterwards."""
+    beside, archive = os.path.split(path)
+    target = f"{folder or beside}/.{archive}.{secrets.token_hex(4)}{os.path.splitext(name)[1]}"
     try:
         extract(path, name, target)
         yield target

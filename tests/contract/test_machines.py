@@ -26,7 +26,7 @@ from hostd.core.run import run
 from hostd.core.undo import Undo
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.qemu import gathering, hotplug, lifecycle, making, plugging, power, process, sockets
+from hostd.guests.qemu import capabilities, gathering, hotplug, lifecycle, making, plugging, power, process, sockets
 from hostd.guests.qemu import plan as planning
 from hostd.guests.qemu.connection import LibvirtMachines
 from hostd.guests.qemu.devices import firmware
@@ -34,6 +34,7 @@ from hostd.guests.qemu.devices.disk import Source
 from hostd.guests.qemu.domain_xml import domain_xml, to_text
 from hostd.guests.qemu.facts import OVMF_4M, MachineFacts
 from hostd.guests.qemu.machines import MachineState
+from hostd.guests.qemu.once import Once
 from hostd.guests.qemu.sampling import MachineSampler
 from hostd.node import kvm_probe
 from hostd.node.host import Host
@@ -162,6 +163,32 @@ def test_a_machine_lives(host: Host) -> None:
     with pytest.raises(NotFound):
         files.load(host.store, lifecycle.where(host, 100))
     assert not list(Path("/var/tmp/holdfast-contract/images").rglob("*disk*"))
+
+
+def test_what_qemu_can_be(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capabilities, "FOLDER", str(tmp_path))
+    machines = LibvirtMachines()
+    found = capabilities.of("x86_64", lambda: machines)
+    assert {"qemu64", "kvm64", "Nehalem", "EPYC"} <= set(found.models)
+    assert {"aes", "svm", "sse4.2"} <= set(found.tcg)
+    newest = max(capabilities.versioned(found.machines), key=lambda one: one.number)
+    assert machines.qemu_version().startswith(f"{newest.version}.")
+
+    def unasked() -> LibvirtMachines:
+        raise AssertionError("libvirt is asked again")
+
+    assert capabilities.of("x86_64", unasked) == found
+
+
+def test_a_start_as_another_machine(host: Host) -> None:
+    making.create(host, ListLog(), 100, {"memory": "64", "cpu": "x86-64-v2-AES"})
+    lifecycle.start(host, ListLog(), 100, once=Once(machine="pc-q35-9.2", processor="Nehalem,+aes"))
+    with open(f"/proc/{process.read_pid(100)}/cmdline", encoding="utf-8") as file:
+        words = file.read().split("\0")
+    assert [words[n + 1] for n, word in enumerate(words) if word == "-cpu"][-1] == "Nehalem,+aes"
+    kinds = LibvirtMachines().human_monitor(100, "info qom-tree")
+    assert "(Nehalem-x86_64-cpu)" in kinds
+    assert "(pc-q35-9.2-machine)" in kinds
 
 
 @pytest.mark.parametrize(

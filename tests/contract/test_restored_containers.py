@@ -13,8 +13,9 @@ from hostd.core.errors import CommandFailed, HostError
 from hostd.core.run import run
 from hostd.guests import config as files
 from hostd.guests.lxc import archive, isolated, lifecycle, restore
+from hostd.guests.lxc.identities import as_container_argv
 from hostd.guests.lxc.restore import Wanted
-from hostd.guests.lxc.volumes import as_container_argv, mount_argv, source_of
+from hostd.guests.lxc.volumes import mount_argv, source_of
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId

@@ -96,10 +96,13 @@ class Api:
         return asyncio.run(self._terminal(f"/nodes/{self.node}/{kind}/{vmid}", until, send, timeout_s))
 
     def shell(self, until: str, send: str = "", timeout_s: float = 60) -> str:
-        """What the node's shell says until ``until`` appears (after ``send`` was typed)."""
-        return asyncio.run(self._terminal(f"/nodes/{self.node}", until, send, timeout_s))
+        """What the node's shell says until ``until`` appears; ``send`` is typed at root's prompt.
 
-    async def _terminal(self, base: str, until: str, send: str, timeout_s: float) -> str:
+        What is typed before is lost: login(1) hangs up the terminal before it opens it.
+        """
+        return asyncio.run(self._terminal(f"/nodes/{self.node}", until, send, timeout_s, prompt="# "))
+
+    async def _terminal(self, base: str, until: str, send: str, timeout_s: float, prompt: str = "OK") -> str:
         opened = self.post(f"{base}/termproxy")
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -122,7 +125,7 @@ class Api:
                     heard += message.data.decode(errors="replace")
                 elif message is not None:
                     break
-                if not typed and heard.startswith("OK"):
+                if not typed and heard.startswith("OK") and prompt in heard:
                     typed = True
                     await socket.send_str(f"0:{len(send.encode())}:{send}")
         # TLS says goodbye after the session is closed (docs.aiohttp.org, "Graceful Shutdown"); a loop that ends before

@@ -563,7 +563,8 @@ def test_nobody_names_the_file_that_was_uploaded(api: Api, wire: Wire) -> None:
         "port=" + "9" * 3000,
     ],
 )
-def test_consoles_need_their_ticket(api: Api, wire: Wire, query: str) -> None:
+@pytest.mark.parametrize("place", ["qemu/100/", ""])
+def test_consoles_need_their_ticket(api: Api, wire: Wire, place: str, query: str) -> None:
     upgrade = {
         "Upgrade": "websocket",
         "Connection": "Upgrade",
@@ -576,7 +577,7 @@ def test_consoles_need_their_ticket(api: Api, wire: Wire, query: str) -> None:
         {**upgrade, "Sec-WebSocket-Key": "\xff"},
         {**upgrade, "Sec-WebSocket-Protocol": "\xff\x01,,"},
     ):
-        told = wire.request("GET", f"/api2/json/nodes/{api.node}/qemu/100/vncwebsocket?{query}", headers=more)
+        told = wire.request("GET", f"/api2/json/nodes/{api.node}/{place}vncwebsocket?{query}", headers=more)
         refused([(query, told)])
         assert told.status in (400, 401)
 

@@ -24,6 +24,7 @@ from tests.vm.harness import BOOT_LIMIT_S, DISK_GIB, INSTALL_LIMIT_S, PASSWORD, 
 CLUSTER = "rack"
 NUMBERS = (1, 2, 3)
 JOIN_LIMIT_S = 600
+UNFLUSHED_S = 120
 LATE = ("lvm2-monitor.service",)
 """Debian's units that come too late on a machine that is emulated beside others, and work when they are asked again."""
 CHECK = "python3 -m hostd.daemons.clusterd check"
@@ -147,8 +148,16 @@ class Rack:
         return host
 
     def cut(self, numbers: Iterable[int], kept: float, chance: random.Random) -> None:
-        """Cut the power of hosts at once; of what was not flushed each block survives with probability ``kept``."""
+        """Cut the power of hosts at once; of what was not flushed each block survives with probability ``kept``.
+
+        It is done at a moment when something is not flushed: between two syncs there is mostly nothing.
+        """
         numbers = list(numbers)
+        disks = [self._servers[number].disk for number in numbers]
+        begun = time.monotonic()
+        while not any(disk.unflushed for disk in disks):
+            assert time.monotonic() - begun < UNFLUSHED_S, "nothing was written that was not flushed at once"
+            time.sleep(0.0005)
         for number in numbers:
             flushes = self._servers[number].disk.flushes
             lost = self._servers[number].disk.cut(kept, chance)

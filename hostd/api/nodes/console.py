@@ -10,7 +10,7 @@ from hostd.api.endpoint import Check, endpoint, fields
 from hostd.core.errors import HostError, Invalid
 from hostd.core.kinds import BOOLEAN, NODE, STRING, VMID
 from hostd.core.schema import Kind, param
-from hostd.guests import console
+from hostd.guests import console, rfb
 from hostd.guests.lxc import lifecycle as containers
 from hostd.guests.qemu import lifecycle as machines
 from hostd.node import shell
@@ -27,6 +27,10 @@ class VncParams:
     node: str = param(NODE, doc="Cluster node.")
     vmid: int = param(VMID, doc="Guest id.")
     websocket: bool = param(BOOLEAN, default=False, doc="Accepted for compatibility: consoles always are websockets.")
+    generate_password: bool = param(
+        BOOLEAN, default=False, shown_default=0, name="generate-password",
+        doc="Have the viewer asked for a password, which the answer tells; otherwise the ticket alone is asked for.",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,14 +104,16 @@ def _open_guest(ctx: Context, type: str, vmid: int, **args: object) -> dict[str,
     "POST",
     "/nodes/{node}/qemu/{vmid}/vncproxy",
     params=VncParams,
-    returns={"type": "object", "properties": CONSOLE},
+    returns={"type": "object", "properties": {**CONSOLE, **fields(password="string?")}},
     allow=Check("/vms/{vmid}", "VM.Console"),
     runs_on="node",
     privileged=True,
 )
 def qemu_vncproxy(ctx: Context, p: VncParams) -> object:
     """Open the screen of a running machine for one connection within ten seconds."""
-    return _open_guest(ctx, "vncproxy", p.vmid, target=machines.vnc_socket(ctx.host, p.vmid))
+    asked = {"password": rfb.make_password()} if p.generate_password else {}
+    opened = _open_guest(ctx, "vncproxy", p.vmid, target=machines.vnc_socket(ctx.host, p.vmid), **asked)
+    return opened | asked
 
 
 @endpoint(

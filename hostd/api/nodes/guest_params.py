@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
+from hostd.access import ids
 from hostd.api import option_params
 from hostd.api.context import Context
 from hostd.cluster import datacenter
@@ -140,8 +141,14 @@ def end_shutdowns(ctx: Context, type: str, vmid: int) -> None:
 
 
 def check_skiplock(ctx: Context, skiplock: bool) -> None:
-    if skiplock and ctx.user != "root@pam":
-        raise Invalid({"skiplock": "Only root may use this option."})
+    check_root_only(ctx, skiplock=skiplock)
+
+
+def check_root_only(ctx: Context, **given: object) -> None:
+    """Invalid for parameters that somebody else than root has given, by their names in the API (``_`` for ``-``)."""
+    wrong = [name.replace("_", "-") for name, value in given.items() if value]
+    if wrong and ctx.user != ids.ROOT:
+        raise Invalid(dict.fromkeys(wrong, "Only root may use this option."))
 
 
 def make_change(

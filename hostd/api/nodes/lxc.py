@@ -360,7 +360,7 @@ def destroy_vm(ctx: Context, p: DestroyParams) -> object:
     guest = stored(ctx, p.vmid)
     if guest.file.current.get("protection") == "1":
         raise HostError(f"can't remove CT {p.vmid} - protection mode enabled")
-    if p.vmid in ctx.samples.guests() and not p.force:
+    if not p.force and running.init_pid(p.vmid):
         raise HostError(f"CT {p.vmid} is running - destroy failed")
     hamanaged.release(ctx, p.vmid, purge=p.purge)
     args = {"unreferenced": p.destroy_unreferenced_disks, "force": p.force, "purge": p.purge}

@@ -21,6 +21,7 @@ from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.index import Entry
 from hostd.guests.qemu import cloudinit, making, plan, process, rights, understood
 from hostd.guests.qemu.config import OPTIONS, known_keys
+from hostd.storage.catalog import Catalog
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import ListLog
 
@@ -63,6 +64,13 @@ class ConfigParams:
     snapshot: str = param(Kind(format="pve-configid", max_length=40), default="", doc="As it was in a snapshot.")
 
 
+def _working_storage() -> Any:
+    return param(
+        STORAGE_ID, default="", name="import-working-storage",
+        doc="Storage of files, with content 'images', where disks of OVA archives are extracted; else beside them.",
+    )  # fmt: skip
+
+
 @shared.with_options(OPTIONS)
 @dataclass(frozen=True, kw_only=True)
 class CreateParams:
@@ -77,6 +85,7 @@ class CreateParams:
     )
     storage: str = param(STORAGE_ID, default="", doc="Accepted for compatibility: drives name their storage.")
     bwlimit: int | None = param(Kind(type="integer", minimum=0), default=None, doc="Most KiB a second of imports.")
+    import_working_storage: str = _working_storage()
 
 
 @shared.with_options(OPTIONS)
@@ -108,6 +117,7 @@ class BackgroundChangeParams:
     background_delay: int | None = param(
         Kind(type="integer", minimum=1, maximum=30), default=None, doc="Wait this long for the end, then answer null."
     )
+    import_working_storage: str = _working_storage()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -371,7 +381,8 @@ def update_in_background(ctx: Context, p: BackgroundChangeParams) -> object:
     shared.check_skiplock(ctx, p.skiplock)
     values = shared.given_options(p)
     change, _direct = _prepare(ctx, p.vmid, values, list(p.delete), list(p.revert), force=p.force, digest=p.digest)
-    upid = _spawn_change(ctx, p.vmid, change, digest=p.digest, skip_lock=p.skiplock)
+    working = _require_working(ctx, p.import_working_storage)
+    upid = _spawn_change(ctx, p.vmid, change, digest=p.digest, skip_lock=p.skiplock, **working)
     if p.background_delay is not None:
         return shared.ended_within(upid, p.background_delay)
     return upid
@@ -410,7 +421,18 @@ def stored_form(values: Mapping[str, str], ostype: str) -> dict[str, str]:
     return found
 
 
-def _spawn_change(ctx: Context, vmid: int, change: changes.Change, *, digest: str, skip_lock: bool) -> str:
+def _require_working(ctx: Context, storage: str) -> dict[str, str]:
+    """What a task is told of where disks of archives are extracted; Denied, Conflict or Unsupported where not there."""
+    if not storage:
+        return {}
+    shared.require_storage(ctx, storage, "Datastore.AllocateSpace")
+    Catalog.from_mirror(ctx.mirror, node=ctx.node, run=ctx.run).require_files(storage, "images")
+    return {"working": storage}
+
+
+def _spawn_change(
+    ctx: Context, vmid: int, change: changes.Change, *, digest: str, skip_lock: bool, working: str = ""
+) -> str:
     return ctx.spawn(
         "qmconfig",
         str(vmid),
@@ -420,6 +442,7 @@ def _spawn_change(ctx: Context, vmid: int, change: changes.Change, *, digest: st
         revert=list(change.revert),
         digest=digest,
         skip_lock=skip_lock,
+        **({"working": working} if working else {}),
     )
 
 
@@ -447,6 +470,7 @@ def create(ctx: Context, p: CreateParams) -> object:
     new = plan.plan_values(values, os.urandom).new
     limit_kib = shared.limit_kib(ctx, "restore", (volume.storage for volume in new), p.bwlimit)
     args = {"values": values, "start": p.start and not p.ha_managed, "pool": p.pool, "limit_kib": limit_kib}
+    args |= _require_working(ctx, p.import_working_storage)
     upid = ctx.spawn("qmcreate", str(p.vmid), vmid=p.vmid, **args)
     if p.ha_managed:
         hamanaged.add_after(ctx, upid, "vm", p.vmid, start=p.start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from hostd.api import hamanaged
 from hostd.api.context import Context
@@ -10,22 +11,35 @@ from hostd.api.endpoint import UPID, Check, endpoint
 from hostd.api.nodes import guest_params as shared
 from hostd.api.nodes.qemu import stored
 from hostd.core.errors import Conflict, Denied
-from hostd.core.kinds import BOOLEAN, NODE, SECONDS, STORAGE_ID, VMID
-from hostd.core.schema import param
+from hostd.core.kinds import BOOLEAN, NODE, SECONDS, STORAGE_ID, STRING, VMID
+from hostd.core.schema import Kind, param
 from hostd.guests.qemu import lifecycle, process
+from hostd.guests.qemu.devices import firmware
 from hostd.guests.qemu.snapshotting import state_storage
 
+_MACHINE = Kind(format="pve-qemu-machine-fmt", check=firmware.MACHINE_FORMAT.check)
 _POWER = Check("/vms/{vmid}", "VM.PowerMgmt")
 
 
+def _keep_active() -> Any:
+    """What is asked for is the case without it: a machine's end leaves its volumes as they are."""
+    return param(
+        BOOLEAN, default=False, shown_default=0, name="keepActive", doc="Keep volumes active, as they are kept anyway."
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
-class PowerParams:
-    """A machine whose power is switched."""
+class StartParams:
+    """A machine to start."""
 
     node: str = param(NODE, doc="Cluster node.")
     vmid: int = param(VMID, doc="Guest id.")
     timeout: int | None = param(SECONDS, default=None, doc="Give up after this many seconds.")
     skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
+    machine: str = param(_MACHINE, default="", doc="Be this machine type, for this start alone.")
+    force_cpu: str = param(
+        STRING, default="", name="force-cpu", doc="What QEMU is told with -cpu, for this start alone (root only)."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +52,7 @@ class StopParams:
     overrule_shutdown: bool = param(
         BOOLEAN, default=False, shown_default=0, name="overrule-shutdown", doc="End a shutdown that waits."
     )
+    keep_active: bool = _keep_active()
     skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
 
 
@@ -60,6 +75,7 @@ class ShutdownParams:
     force_stop: bool = param(
         BOOLEAN, default=False, shown_default=0, name="forceStop", doc="Pull the plug when the time is over."
     )
+    keep_active: bool = _keep_active()
     skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
 
 
@@ -96,17 +112,24 @@ class ResumeParams:
 @endpoint(
     "POST",
     "/nodes/{node}/qemu/{vmid}/status/start",
-    params=PowerParams,
+    params=StartParams,
     returns=UPID,
     allow=_POWER,
     runs_on="node",
     privileged=True,
 )
-def start(ctx: Context, p: PowerParams) -> object:
-    """Start a machine."""
+def start(ctx: Context, p: StartParams) -> object:
+    """Start a machine; ``machine`` and ``force-cpu`` leave its configuration as it is."""
     shared.check_skiplock(ctx, p.skiplock)
+    shared.check_root_only(ctx, force_cpu=p.force_cpu)
     stored(ctx, p.vmid)
-    return hamanaged.start(ctx, p.vmid) or ctx.spawn("qmstart", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
+    once = {"machine": p.machine} if p.machine else {}
+    once |= {"processor": p.force_cpu} if p.force_cpu else {}
+    if not once and (upid := hamanaged.start(ctx, p.vmid)):
+        return upid
+    if once and p.vmid in hamanaged.ids(ctx):
+        raise Conflict(f"VM {p.vmid} is started by the HA manager, which starts it as its configuration says")
+    return ctx.spawn("qmstart", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock, **once)
 
 
 @endpoint(
@@ -120,7 +143,7 @@ def start(ctx: Context, p: PowerParams) -> object:
 )
 def stop(ctx: Context, p: StopParams) -> object:
     """Pull a machine's plug: what the guest had not written is lost."""
-    shared.check_skiplock(ctx, p.skiplock)
+    shared.check_root_only(ctx, skiplock=p.skiplock, keepActive=p.keep_active)
     stored(ctx, p.vmid)
     if p.overrule_shutdown:
         shared.end_shutdowns(ctx, "qmshutdown", p.vmid)
@@ -138,7 +161,7 @@ def stop(ctx: Context, p: StopParams) -> object:
 )
 def shutdown(ctx: Context, p: ShutdownParams) -> object:
     """Ask the guest to shut down (ACPI or its agent)."""
-    shared.check_skiplock(ctx, p.skiplock)
+    shared.check_root_only(ctx, skiplock=p.skiplock, keepActive=p.keep_active)
     stored(ctx, p.vmid)
     timeout_s = lifecycle.SHUTDOWN_S if p.timeout is None else p.timeout
     args = {"timeout_s": timeout_s, "force_stop": p.force_stop, "skip_lock": p.skiplock}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hostd.core.errors import ParseError
-from hostd.guests.lxc.volumes import as_container_argv
+from hostd.guests.lxc.identities import as_container_argv
 
 HEAD_BYTES: Final = 512
 MEMBER_BYTES: Final = 1 << 20

@@ -17,8 +17,8 @@ from hostd.core.pace import paced
 from hostd.core.run import Run, run
 from hostd.core.units import KIB
 from hostd.guests.lxc import archive, isolated
+from hostd.guests.lxc.identities import as_container_argv, owner_of
 from hostd.guests.lxc.inside.job import Job, Report
-from hostd.guests.lxc.volumes import as_container_argv, owner_of
 
 _UNPACK_S = 3600
 _SET_UP_S = 60

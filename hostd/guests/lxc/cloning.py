@@ -100,7 +100,7 @@ def clone(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engine
 
     Copies of one container are made at the same time: the source is only kept from changing.
     """
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     place = where(host, wanted.vmid)
     with files.lock(vmid, shared=True), files.lock(wanted.vmid), Undo() as undo, ExitStack() as stack:
         source = files.load(host.store, where(host, vmid))
@@ -173,7 +173,7 @@ def make_template(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None 
 
     After each volume the file is written, so that it names what there is at any time.
     """
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid), Undo() as undo:
         guest = opened(host, log, vmid, engine=engine)
         if guest.file.snapshots:

@@ -21,7 +21,7 @@ from hostd.guests.lxc import devices, idmap, mounts, network
 from hostd.guests.lxc.devices import Device
 from hostd.guests.lxc.idmap import Range
 from hostd.guests.lxc.mounts import MountPoint
-from hostd.guests.lxc.network import Nic
+from hostd.guests.lxc.nic import Nic
 from hostd.guests.options import STARTUP, Option, Table, check_dns_name
 
 DEFAULT_MEMORY_MIB: Final = 512

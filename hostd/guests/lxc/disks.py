@@ -49,7 +49,7 @@ def resize(
     host: Host, log: TaskLog, vmid: int, disk: str, size: str, *, digest: str = "", engine: Engine | None = None
 ) -> None:
     """Grow a volume and the file system on it, also while the container runs."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid):
         guest = opened(host, log, vmid, engine=engine)
         files.check_digest(guest, digest)
@@ -104,7 +104,7 @@ def move(
     engine: Engine | None = None,
 ) -> None:
     """Copy a volume to another storage and use the copy; the original becomes unused, or goes if ``delete``."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid), Undo() as undo:
         guest = opened(host, log, vmid, engine=engine)
         files.check_digest(guest, digest)
@@ -148,7 +148,7 @@ def reassign(
     engine: Engine | None = None,
 ) -> None:
     """Give a volume to another container of this node; it is renamed, nothing is copied."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     first, second = sorted((vmid, target_vmid))
     if first == second:
         raise Invalid({"target-vmid": "a volume can be given to another container only; here it is the same one"})

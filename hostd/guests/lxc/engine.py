@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import Final, Protocol
 
-from hostd.core.errors import CommandFailed, Conflict, HostError
-from hostd.core.run import Run
+from hostd.core.errors import Conflict, HostError
 from hostd.guests.lxc import live, running, start_log
 from hostd.guests.lxc.config import Container
+from hostd.guests.lxc.prepared import prepared
+from hostd.node.host import Host
 
 # A start checks file systems, loads a profile, waits for udev; a stop is LXC's own wait and what the unit allows.
 _START_S: Final = 150
@@ -77,8 +78,8 @@ def _why(vmid: int, otherwise: str) -> str:
 class SystemdEngine:
     """One systemd unit per container: it is no child of ours and outlives every daemon of ours."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, host: Host) -> None:
+        self._host, self._run = host, host.run
 
     def running(self, vmid: int) -> bool:
         return running.init_pid(vmid) is not None
@@ -86,11 +87,11 @@ class SystemdEngine:
     def start(self, vmid: int) -> None:
         start_log.clear(vmid)
         running.take_reboot(vmid)  # a reboot that never came to its start is none
-        # What is left of an attempt that failed would only be in the way.
-        self._run(["systemctl", "reset-failed", unit(vmid)], check=False)
         try:
-            self._run(["systemctl", "start", unit(vmid)], timeout_s=_START_S)
-        except CommandFailed as err:
+            with prepared(self._host, vmid):
+                self._run(["systemctl", "start", unit(vmid)], timeout_s=_START_S)
+        except HostError as err:
+            self._run(["systemctl", "reset-failed", unit(vmid)], check=False)
             raise HostError(_why(vmid, str(err))) from err
         if not self.running(vmid):
             raise HostError(_why(vmid, "its first program ended at once"))

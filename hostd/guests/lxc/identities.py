@@ -15,6 +15,9 @@ from hostd.guests.lxc.idmap import Range
 
 _FILES = {"/etc/subuid": "--add-subuids", "/etc/subgid": "--add-subgids"}
 _KINDS = {"u": "/etc/subuid", "g": "/etc/subgid"}
+# lxc-usernsexec says of a program that a signal ended (no memory left, above all) that it ended well; a shell between
+# the two makes 128 and more of it.
+_WITH_CODE = ("sh", "-c", '"$@"; exit $?', "sh")
 
 
 def is_reserved(text: str, first_id: int = FIRST_ID, id_count: int = ID_COUNT) -> bool:
@@ -51,3 +54,16 @@ def require_reserved(ranges: Iterable[Range]) -> None:
                 f"lxc.idmap: '{one.text()}': {path} does not let root use these ids; "
                 f"allow it with 'usermod {_FILES[path]} {numbers} root'"
             )
+
+
+def owner_of(unprivileged: bool) -> int:
+    """The host's number of a container's root."""
+    return FIRST_ID if unprivileged else 0
+
+
+def as_container_argv(unprivileged: bool) -> list[str]:
+    """Prefix of a program that runs as the container's root (lxc-usernsexec(1))."""
+    if not unprivileged:
+        return []
+    maps = [word for kind in "ug" for word in ("-m", f"{kind}:0:{FIRST_ID}:{ID_COUNT}")]
+    return ["lxc-usernsexec", *maps, "--", *_WITH_CODE]

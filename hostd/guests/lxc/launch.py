@@ -1,7 +1,8 @@
-"""The start of a container, in its unit's own process: volumes, files inside, LXC's configuration, then LXC itself.
+"""What comes before LXC at a container's start: volumes, files inside, LXC's configuration.
 
-The process moves to a mount namespace of its own first. What is mounted there ends with the unit's last process,
-however it ends; nobody has to tidy up.
+It is done in a mount namespace that becomes the container's unit's own. What is mounted there ends with the unit's last
+process, however it ends; nobody has to tidy up. A task's worker does it and lets LXC in (``prepared.py``); where there
+is none, the unit's process does it for itself and becomes LXC.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import contextlib
 import hashlib
 import os
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from hostd.core.errors import Conflict, HostError
+from hostd.core.run import Run
 from hostd.guests import changes
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath
@@ -21,40 +25,78 @@ from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc.build import set_up
 from hostd.guests.lxc.cgroups import read_text
 from hostd.guests.lxc.config import Container, parse_container, without_forbidden
+from hostd.guests.lxc.devices import Node
 from hostd.guests.lxc.inside.job import Job, Resolver
 from hostd.guests.lxc.ownership import owned
 from hostd.guests.lxc.rooted import make_plain_folders
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
+from hostd.storage.catalog import Catalog
 
 RESOLV_CONF: Final = "/etc/resolv.conf"
 _ZONE_FILES: Final = "/usr/share/zoneinfo/"
 _DAY_S: Final = 86_400
 
 
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What a start will do, read and decided before anything is mounted. ``config``: LXC's configuration file.
+    ``cpus``: the processors that it is pinned to, as a list of the kernel's, empty for all."""
+
+    container: Container
+    catalog: Catalog
+    nodes: Sequence[Node]
+    config: str
+    cpus: str
+
+    @property
+    def vmid(self) -> int:
+        return self.container.vmid
+
+    @property
+    def log_level(self) -> str:
+        """How much LXC writes down, in its own words (lxc.container.conf(5), lxc.log.level)."""
+        return "DEBUG" if self.container.debug else "WARN"
+
+
 def launch(host: Host, vmid: int) -> list[str]:
     """Prepare everything; returns the command to become. Must run in a process of its own: its mounts are private.
 
-    Raises HostError; the reason is also left in the container's start log.
+    For a start that no task has prepared: a reboot from inside, ``systemctl start``. Raises HostError; the reason is
+    also left in the container's start log.
     """
+    with reasons_logged(vmid):
+        where = GuestPath(node=host.node, kind=GuestKind.LXC, vmid=vmid)
+        if running.take_reboot(vmid):
+            try:
+                apply_waiting(host, where)
+            except HostError as err:  # somebody works on it: it runs on as it was, rather than not at all
+                start_log.add(vmid, f"waiting changes go on waiting: {err}")
+        start = plan(host, where)
+        own_mounts(host.run)
+        furnish(host.run, start)
+        membership = read_text("/proc/self/cgroup")
+        cgroups.remove_stale(vmid, facts.hierarchies(), cgroups.parse_membership(membership))
+        running.record(vmid, membership=membership, cpus=start.cpus)
+    log = ["--logfile", start_log.path(vmid), "--logpriority", start.log_level]
+    return ["lxc-start", "--name", str(vmid), "--foreground", *log]
+
+
+@contextlib.contextmanager
+def reasons_logged(vmid: int) -> Iterator[None]:
+    """A HostError is also left in the container's start log."""
     try:
-        return _launch(host, vmid)
+        yield
     except HostError as err:
         start_log.add(vmid, str(err))
         raise
 
 
-def _launch(host: Host, vmid: int) -> list[str]:
-    where = GuestPath(node=host.node, kind=GuestKind.LXC, vmid=vmid)
-    if running.take_reboot(vmid):
-        try:
-            apply_waiting(host, where)
-        except HostError as err:  # somebody works on it: it runs on as it was, rather than not at all
-            start_log.add(vmid, f"waiting changes go on waiting: {err}")
-    guest = files.load(host.store, where)
-    container = parse_container(vmid, guest.file)
+def plan(host: Host, where: GuestPath) -> Start:
+    """What a start will do; its volumes are made usable on this node. Raises HostError."""
+    container = parse_container(where.vmid, files.load(host.store, where).file)
     if not container.mounts or container.mounts[0].key != "rootfs":
-        raise HostError(f"CT {vmid} has no rootfs")
+        raise HostError(f"CT {where.vmid} has no rootfs")
     check_bridges(container)
     catalog = catalog_of(host)
     catalog.activate([point.volume for point in container.mounts if not point.is_path])
@@ -62,22 +104,26 @@ def _launch(host: Host, vmid: int) -> list[str]:
     if container.unprivileged:
         identities.ensure_reserved(host.run)
         identities.require_reserved(container.idmap)
-    own_mounts(host)
-    targets = [runtime.mount_place(vmid, point.key) for point in container.mounts]
-    volumes.mount_all(host.run, catalog, container.mounts, targets, unprivileged=container.unprivileged)
-    make_places(container)
-    keep_files_current(host, container, read_only=container.mounts[0].read_only)
-    devices.make_nodes(host.run, runtime.device_folder(vmid), nodes, container.idmap)
     node = facts.gather(running.pinned())
-    text = runtime.render(container, node, source=f"/etc/pve/{where.path}", nodes=nodes)
+    return Start(
+        container=container,
+        catalog=catalog,
+        nodes=nodes,
+        config=runtime.render(container, node, source=f"/etc/pve/{where.path}", nodes=nodes),
+        cpus=cgroups.format_cpu_list(facts.choose_cpus(node, container.cores)),
+    )
+
+
+def furnish(run: Run, start: Start) -> None:
+    """Mount the volumes in this process's own mount namespace, and bring all in place that LXC needs there."""
+    container, vmid = start.container, start.vmid
+    targets = [runtime.mount_place(vmid, point.key) for point in container.mounts]
+    volumes.mount_all(run, start.catalog, container.mounts, targets, unprivileged=container.unprivileged)
+    make_places(container)
+    keep_files_current(run, container, read_only=container.mounts[0].read_only)
+    devices.make_nodes(run, runtime.device_folder(vmid), start.nodes, container.idmap)
     with open(f"{runtime.folder(vmid)}/config", "w", encoding="utf-8") as file:
-        file.write(text)
-    membership = read_text("/proc/self/cgroup")
-    cgroups.remove_stale(vmid, facts.hierarchies(), cgroups.parse_membership(membership))
-    cpus = cgroups.format_cpu_list(facts.choose_cpus(node, container.cores))
-    running.record(vmid, membership=membership, cpus=cpus)
-    level = "DEBUG" if container.debug else "WARN"
-    return ["lxc-start", "--name", str(vmid), "--foreground", "--logfile", start_log.path(vmid), "--logpriority", level]
+        file.write(start.config)
 
 
 def apply_waiting(host: Host, where: GuestPath) -> None:
@@ -100,17 +146,17 @@ def make_places(container: Container) -> None:
     for point in container.mounts[1:]:
         around = mounts.around(point, container.mounts)
         root, target = runtime.mount_place(container.vmid, around.key), mounts.below(point, around)
-        owner = volumes.owner_of(container.unprivileged)
+        owner = identities.owner_of(container.unprivileged)
         try:
             make_plain_folders(root, target, owner, make=not around.read_only)
         except Conflict as err:
             raise HostError(f"{point.key} ('{point.target}'): {err}; name what it means instead") from err
 
 
-def own_mounts(host: Host) -> None:
+def own_mounts(run: Run) -> None:
     """A mount namespace for this process: it follows what the host mounts, the host sees nothing of it."""
     os.unshare(os.CLONE_NEWNS)
-    host.run(["mount", "--make-rslave", "/"])
+    run(["mount", "--make-rslave", "/"])
 
 
 def check_bridges(container: Container) -> None:
@@ -120,14 +166,14 @@ def check_bridges(container: Container) -> None:
             raise HostError(f"{nic.key}: bridge '{bridge}' does not exist")
 
 
-def keep_files_current(host: Host, container: Container, *, read_only: bool) -> None:
+def keep_files_current(run: Run, container: Container, *, read_only: bool) -> None:
     """Bring name, addresses and the like inside up to date where their settings changed since the last start."""
     if container.ostype == "unmanaged" or read_only:
         return
     job = job_of(container, first=False)
     if read_text(_mark_path(container.vmid)) == _mark(job):
         return
-    set_up(host.run, runtime.rootfs(container.vmid), job, unprivileged=container.unprivileged)
+    set_up(run, runtime.rootfs(container.vmid), job, unprivileged=container.unprivileged)
     remember(container.vmid, job)
 
 

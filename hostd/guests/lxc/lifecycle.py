@@ -41,7 +41,7 @@ SHUTDOWN_S = 60
 
 def start(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None, skip_lock: bool = False) -> None:
     """Start a container: waiting changes count from now on. Returns when its first program runs."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid):
         guest = start_locked(host, log, vmid, engine, skip_lock=skip_lock)
     log.info(f"CT {vmid} started")
@@ -83,7 +83,7 @@ def shutdown(
     skip_lock: bool = False,
 ) -> None:
     """Ask the container to power off and wait; ``force_stop`` ends it when time is over."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid):
         guest = _unlocked(host, log, vmid, skip_lock=skip_lock)
         shut_down_locked(host, log, guest, engine, timeout_s=timeout_s, force_stop=force_stop)
@@ -116,7 +116,7 @@ def _unlocked(host: Host, log: TaskLog, vmid: int, *, skip_lock: bool) -> Stored
 
 def stop(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None, skip_lock: bool = False) -> None:
     """End every process of the container at once; nothing to do when it does not run."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid):
         guest = _unlocked(host, log, vmid, skip_lock=skip_lock)
         if not engine.running(vmid):
@@ -142,7 +142,7 @@ def change(
     skip_lock: bool = False,
 ) -> None:
     """Change the configuration; of a running container what cannot change at once waits for the next start."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid), Undo() as undo:
         guest = settle(host, log, files.load(host.store, where(host, vmid)), engine)
         files.check_digest(guest, digest)
@@ -217,7 +217,7 @@ def destroy(
     ``force``: also one that runs; ``unreferenced``: also volumes of its id that its file does not name; ``purge``:
     backup jobs forget it, too. Conflict while linked copies stand on its volumes.
     """
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid):
         guest = settle(host, log, files.load(host.store, where(host, vmid)), engine)
         interrupted = guest.file.current.get("lock") in ("create", "destroyed")

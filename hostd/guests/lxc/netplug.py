@@ -9,7 +9,8 @@ from typing import Final
 
 from hostd.guests.lxc.inside import addresses
 from hostd.guests.lxc.inside.addresses import Addressing
-from hostd.guests.lxc.network import Nic, device_name
+from hostd.guests.lxc.network import device_name
+from hostd.guests.lxc.nic import Nic
 
 # A change of one of them needs another card.
 _FIXED: Final = ("name", "hwaddr", "type")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from hostd.core.formats import propstring
 from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
+from hostd.guests.lxc.nic import Nic
 
 COUNT: Final = 32
 # A device name has 15 characters (IFNAMSIZ in if.h, without the final NUL).
@@ -20,29 +20,6 @@ IPv4, IPv6 = ipaddress.IPv4Interface, ipaddress.IPv6Interface
 
 _DEVICE_NAME = Kind(pattern=rf"[-_.\w]{{1,{_NAME_LENGTH}}}")
 FORMAT: Final = Format(name="pve-lxc-network", own={"name": _DEVICE_NAME, "bridge": _DEVICE_NAME})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Nic:
-    """One card. ``values``: every part as text, so that what we do not use is written back."""
-
-    key: str
-    index: int
-    name: str
-    values: Mapping[str, str]
-
-    @property
-    def mac(self) -> str:
-        return self.values.get("hwaddr", "").upper()
-
-    def flag(self, name: str) -> bool:
-        return propstring.boolean(self.values.get(name, "0"))
-
-    def with_mac(self, mac: str) -> Nic:
-        return Nic(key=self.key, index=self.index, name=self.name, values={**self.values, "hwaddr": mac})
-
-    def text(self) -> str:
-        return propstring.format(self.values)
 
 
 def parse_nic(key: str, text: str) -> Nic:

@@ -21,7 +21,7 @@ def reboot(
 
 def suspend(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None) -> None:
     """Hold every process of the container still; their memory stays where it is."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid):
         _require_running(host, log, vmid, engine)
         engine.freeze(vmid)
@@ -30,7 +30,7 @@ def suspend(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None
 
 def resume(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None) -> None:
     """Go on; harmless where it was not held."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid):
         _require_running(host, log, vmid, engine)
         engine.thaw(vmid)

@@ -66,7 +66,7 @@ class Wanted:
 
 def restore(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engine | None = None) -> None:
     """Make a container as its backup says. What was made is undone if a step fails."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     catalog = catalog_of(host)
     path = archive_path(catalog, wanted.archive)
     identities.ensure_reserved(host.run)

@@ -15,7 +15,7 @@ from hostd.guests.lxc.config import Container
 from hostd.guests.lxc.devices import Node, node_path
 from hostd.guests.lxc.facts import NodeFacts, choose_cpus
 from hostd.guests.lxc.mounts import MountPoint
-from hostd.guests.lxc.network import Nic
+from hostd.guests.lxc.nic import Nic
 
 DEFAULTS: Final = "/usr/share/lxc/config"
 _PERIOD_US: Final = 100_000

@@ -29,7 +29,7 @@ class ContainerSteps:
     def __init__(self, host: Host, log: TaskLog, guest: StoredGuest, engine: Engine | None = None) -> None:
         self.guest = guest
         self._host, self._log = host, log
-        self._engine: Engine = engine or SystemdEngine(host.run)
+        self._engine: Engine = engine or SystemdEngine(host)
         self._vmid = guest.where.vmid
         self._held = False
 

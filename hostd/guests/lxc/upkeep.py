@@ -10,7 +10,7 @@ from typing import Final
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.undo import Undo
 from hostd.guests import config as files
-from hostd.guests.lxc import copies, mounts
+from hostd.guests.lxc import copies, identities, mounts
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc import volumes as filesystems
 from hostd.guests.lxc.build import make_folder
@@ -49,7 +49,7 @@ def _places(host: Host, vmid: int, engine: Engine) -> tuple[str, list[tuple[Moun
 
 def usage(host: Host, vmid: int, engine: Engine | None = None) -> list[Usage]:
     """How full the volumes of a running container are; Conflict when it does not run."""
-    namespace, places = _places(host, vmid, engine or SystemdEngine(host.run))
+    namespace, places = _places(host, vmid, engine or SystemdEngine(host))
     argv = ["df", "--block-size=1", "--output=size,used,avail", *(path for _, path in places)]
     lines = host.run(["nsenter", f"--mount={namespace}", "--", *argv]).stdout.splitlines()[1:]
     found = []
@@ -61,7 +61,7 @@ def usage(host: Host, vmid: int, engine: Engine | None = None) -> list[Usage]:
 
 def trim(host: Host, log: TaskLog, vmid: int, *, only_volumes: bool = False, engine: Engine | None = None) -> None:
     """Tell the storages of a running container which blocks are free; one that cannot is a warning."""
-    namespace, places = _places(host, vmid, engine or SystemdEngine(host.run))
+    namespace, places = _places(host, vmid, engine or SystemdEngine(host))
     for point, path in places:
         if only_volumes and point.is_path:
             continue
@@ -74,7 +74,7 @@ def trim(host: Host, log: TaskLog, vmid: int, *, only_volumes: bool = False, eng
 
 def check(host: Host, log: TaskLog, vmid: int, key: str, *, force: bool = False, engine: Engine | None = None) -> None:
     """Check a file system of a stopped container and repair what can be repaired without asking (e2fsck(8), -p)."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid):
         guest = opened(host, log, vmid, engine=engine)
         if engine.running(vmid):
@@ -101,7 +101,7 @@ def _point(config: Mapping[str, str], key: str) -> MountPoint:
 
 def mount(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None) -> str:
     """Mount a stopped container's volumes on the host for a look; the folder. It is locked until ``unmount``."""
-    engine = engine or SystemdEngine(host.run)
+    engine = engine or SystemdEngine(host)
     with files.lock(vmid), Undo() as undo:
         guest = opened(host, log, vmid, engine=engine)
         if engine.running(vmid):
@@ -112,7 +112,7 @@ def mount(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None) 
         root = runtime.rootfs(vmid)
         guest = held(host, guest, MOUNTED, undo)
         os.makedirs(root, exist_ok=True)
-        owner = filesystems.owner_of(is_unprivileged(guest.file.current))
+        owner = identities.owner_of(is_unprivileged(guest.file.current))
         for point in points:
             if point.is_path:
                 log.warn(f"{point.key}: '{point.source}' is the host's own and is not mounted here")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hostd.core.errors import Conflict, Unsupported
 from hostd.core.run import Run
-from hostd.guests.lxc.facts import FIRST_ID, ID_COUNT
+from hostd.guests.lxc.identities import owner_of
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.storage.catalog import Catalog
 from hostd.storage.volume import VolumeId
@@ -16,11 +16,6 @@ from hostd.storage.volume import VolumeId
 _MKFS_S = 300
 # Options of mount(8) that belong to a file system, not to a mount of its folder somewhere else.
 _OF_FILE_SYSTEMS = frozenset(("discard", "lazytime", "acl", "noacl"))
-
-
-# lxc-usernsexec says of a program that a signal ended (no memory left, above all) that it ended well; a shell between
-# the two makes 128 and more of it.
-_WITH_CODE = ("sh", "-c", '"$@"; exit $?', "sh")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,19 +48,6 @@ def mount_argv(source: Source, target: str, options: Sequence[str]) -> list[str]
 def mkfs_argv(path: str, owner: int) -> list[str]:
     """An empty file system whose root belongs to the container's root; nothing is held back for the host's."""
     return ["mkfs.ext4", "-q", "-F", "-m", "0", "-E", f"root_owner={owner}:{owner}", path]
-
-
-def owner_of(unprivileged: bool) -> int:
-    """The host's number of a container's root."""
-    return FIRST_ID if unprivileged else 0
-
-
-def as_container_argv(unprivileged: bool) -> list[str]:
-    """Prefix of a program that runs as the container's root (lxc-usernsexec(1))."""
-    if not unprivileged:
-        return []
-    maps = [word for kind in "ug" for word in ("-m", f"{kind}:0:{FIRST_ID}:{ID_COUNT}")]
-    return ["lxc-usernsexec", *maps, "--", *_WITH_CODE]
 
 
 def format_volume(run: Run, source: Source, *, unprivileged: bool) -> None:

@@ -33,16 +33,28 @@ _FORMATS: Final = {".qcow2": "qcow2", ".vmdk": "vmdk", ".raw": "raw", ".img": "r
 
 
 def import_disk(
-    host: Host, log: TaskLog, catalog: Catalog, vmid: int, new: NewVolume, format: str, *, limit_kib: int = 0
+    host: Host,
+    log: TaskLog,
+    catalog: Catalog,
+    vmid: int,
+    new: NewVolume,
+    format: str,
+    *,
+    limit_kib: int = 0,
+    working: str = "",
 ) -> VolumeId:
-    """Make a guest's volume with the contents of ``new.source``; nothing stays behind when that fails."""
+    """Make a guest's volume with the contents of ``new.source``; nothing stays behind when that fails.
+
+    ``working``: the storage where a disk of an archive is extracted; "" beside the archive.
+    """
     log.info(f"{new.key}: importing '{new.source}'")
     if new.source.startswith("/"):
         return _import_file(host, catalog, vmid, new, format, new.source, limit_kib)
     source = VolumeId.parse(new.source)
     if catalog.format(source).startswith("ova+"):
         archive, _, disk = source.name.removeprefix("import/").partition("/")
-        with extracted(catalog.path(VolumeId(source.storage, f"import/{archive}")), disk) as path:
+        folder = catalog.folder(working, "images") if working else ""
+        with extracted(catalog.path(VolumeId(source.storage, f"import/{archive}")), disk, folder) as path:
             return _import_file(host, catalog, vmid, new, format, path, limit_kib)
     if catalog.volume(source).content == "import":  # a file that somebody uploaded
         return _import_file(host, catalog, vmid, new, format, catalog.path(source), limit_kib)

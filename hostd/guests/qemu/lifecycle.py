@@ -20,6 +20,7 @@ from hostd.guests.qemu.domain_xml import domain_xml, to_text
 from hostd.guests.qemu.gathering import facts_of
 from hostd.guests.qemu.interrupted import opened
 from hostd.guests.qemu.machines import Machines, MachineState
+from hostd.guests.qemu.once import Once
 from hostd.guests.qemu.refusals import refuse
 from hostd.guests.qemu.volumes import owned, where
 from hostd.guests.volumes import catalog_of, free_volumes
@@ -35,11 +36,21 @@ _STOP_S = 30
 # --- start and stop
 
 
-def start(host: Host, log: TaskLog, vmid: int, *, machines: Machines | None = None, skip_lock: bool = False) -> None:
+def start(
+    host: Host,
+    log: TaskLog,
+    vmid: int,
+    *,
+    machines: Machines | None = None,
+    skip_lock: bool = False,
+    once: Once | None = None,
+) -> None:
     """Start a machine: waiting changes count from now on, its volumes are activated, its definition is made anew.
 
-    One that was suspended to disk goes on from its saved memory, with the configuration it had.
+    One that was suspended to disk goes on from its saved memory, with the configuration it had. ``once``: what it is
+    for this start alone.
     """
+    once = once or Once()
     machines = machines or LibvirtMachines()
     with files.lock(vmid):
         guest = suspending.settle(host, log, files.load(host.store, where(host, vmid)), machines)
@@ -49,12 +60,14 @@ def start(host: Host, log: TaskLog, vmid: int, *, machines: Machines | None = No
             raise Conflict(f"VM {vmid} is a template and cannot be started; clone it")
         if machines.state(vmid) is not None:
             raise Conflict(f"VM {vmid} already running")
+        if suspended and once.anything:
+            raise Conflict(f"VM {vmid} goes on from saved memory, and only as the machine that it was")
         run_hook(host, log, vmid, guest.file.current, Phase.PRE_START)
         if guest.file.pending and not suspended:
             guest = _settle(host, log, guest)
         if seeds.changed(guest.file) and not suspended:
             guest = files.save(host.store, guest, seeds.written(host, log, vmid, guest.file))
-        config = keys.with_old_names(guest.file.current)
+        config = once.over(keys.with_old_names(guest.file.current))
         refuse(config, os.uname().machine)
         xml = definition(host, log, vmid, config, machines)
         with Undo() as undo:

@@ -44,11 +44,13 @@ def create(
     start_after: bool = False,
     pool: str = "",
     limit_kib: int = 0,
+    working: str = "",
     machines: Machines | None = None,
 ) -> None:
     """Make a machine: reserve its id, allocate its disks, write its file. What was made is undone if a step fails.
 
-    ``limit_kib``: KiB a second that imported disks are copied with; 0: as fast as it goes.
+    ``limit_kib``: KiB a second that imported disks are copied with; 0: as fast as it goes. ``working``: storage where
+    disks of archives are extracted; "" beside them.
     """
     machines = machines or LibvirtMachines()
     place = where(host, vmid)
@@ -57,7 +59,7 @@ def create(
     with files.lock(vmid), Undo() as undo:
         reserved = files.create(host.store, place, GuestFile(current={"lock": CREATE_LOCK}))
         undo.add(host.store.delete, place.path)
-        config = allocate(host, log, vmid, plan, undo, limit_kib=limit_kib)
+        config = allocate(host, log, vmid, plan, undo, limit_kib=limit_kib, working=working)
         version = machines.qemu_version()
         config = planning.first_values(config, now_s=int(time.time()), qemu_version=version, random=os.urandom)
         file = seeds.written(host, log, vmid, GuestFile(comment=comment, current=config))
@@ -71,7 +73,7 @@ def create(
 
 
 def allocate(
-    host: Host, log: TaskLog, vmid: int, plan: planning.Plan, undo: Undo, *, limit_kib: int = 0
+    host: Host, log: TaskLog, vmid: int, plan: planning.Plan, undo: Undo, *, limit_kib: int = 0, working: str = ""
 ) -> dict[str, str]:
     """Allocate a plan's volumes; returns the values that name them. Existing volumes must be there."""
     catalog = catalog_of(host)
@@ -79,7 +81,7 @@ def allocate(
     for new in plan.new:
         format = new.format or default_format(catalog, new.storage)
         if new.source:
-            volume = import_disk(host, log, catalog, vmid, new, format, limit_kib=limit_kib)
+            volume = import_disk(host, log, catalog, vmid, new, format, limit_kib=limit_kib, working=working)
         else:
             name = f"vm-{vmid}-cloudinit" if new.cloudinit else ""
             spec = VolumeSpec(vmid=vmid, size_bytes=new.size_bytes, format=format, name=name)
@@ -162,11 +164,12 @@ def change(
     digest: str = "",
     running: bool | None = None,
     skip_lock: bool = False,
+    working: str = "",
     machines: Machines | None = None,
 ) -> None:
     """Change the configuration; on a running machine what touches it waits for the next start.
 
-    ``running`` None: as the process table tells.
+    ``running`` None: as the process table tells. ``working``: as for ``create``.
     """
     plan = planning.plan_values(keys.with_old_names(change.values), os.urandom)
     with files.lock(vmid), Undo() as undo:
@@ -175,7 +178,7 @@ def change(
         _require_changeable(guest, change)
         if plan.new:
             guest = held(host, guest, CREATE_LOCK, undo)
-        planned = replace(change, values=allocate(host, log, vmid, plan, undo))
+        planned = replace(change, values=allocate(host, log, vmid, plan, undo, working=working))
         mine = owned(vmid)
         later = process.is_running(vmid) if running is None else running
         outcome = change_later(guest.file, planned, is_live, mine) if later else change_now(guest.file, planned, mine)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from hostd.guests.changes import Change
 from hostd.guests.qemu import cloning, disks, lifecycle, making, power, snapshot_operations
+from hostd.guests.qemu.once import Once
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
 from hostd.tasks.registry import task
@@ -21,15 +22,18 @@ def create(
     start: bool = False,
     pool: str = "",
     limit_kib: int = 0,
+    working: str = "",
 ) -> None:
     """Make a machine and perhaps start it."""
-    making.create(host, log, vmid, values, start_after=start, pool=pool, limit_kib=limit_kib)
+    making.create(host, log, vmid, values, start_after=start, pool=pool, limit_kib=limit_kib, working=working)
 
 
 @task("qmstart")
-def start(host: Host, log: TaskLog, *, vmid: int, skip_lock: bool = False) -> None:
-    """Start a machine."""
-    lifecycle.start(host, log, vmid, skip_lock=skip_lock)
+def start(
+    host: Host, log: TaskLog, *, vmid: int, skip_lock: bool = False, machine: str = "", processor: str = ""
+) -> None:
+    """Start a machine, perhaps as another than it is."""
+    lifecycle.start(host, log, vmid, skip_lock=skip_lock, once=Once(machine=machine, processor=processor))
 
 
 @task("qmstop")
@@ -95,10 +99,11 @@ def configure(
     revert: list[str],
     digest: str = "",
     skip_lock: bool = False,
+    working: str = "",
 ) -> None:
     """Change a configuration; disks are allocated and removed on the way."""
     change = Change(values=values, delete=delete, revert=revert)
-    making.change(host, log, vmid, change, digest=digest, skip_lock=skip_lock)
+    making.change(host, log, vmid, change, digest=digest, skip_lock=skip_lock, working=working)
 
 
 @task("qmsnapshot")

@@ -8,6 +8,7 @@ import pytest
 
 from hostd.access import tickets
 from hostd.guests import console
+from hostd.guests.qemu import lifecycle
 from tests.unit.api.conftest import NOW, Site
 from tests.unit.api.test_qemu import data
 
@@ -63,6 +64,16 @@ def test_nothing_else_is_started(site: Site, user: str, body: dict[str, str], wr
     answer = site.call("POST", PLACE, user, data=body)
     assert (answer.status_code, list(answer.json["errors"])) == (400, [wrong])
     assert site.tasks.spawned == []
+
+
+def test_a_screen_with_a_password(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "vnc_socket", lambda host, vmid: f"/run/{vmid}")
+    place = "/nodes/alpha/qemu/100/vncproxy"
+    assert "password" not in data(site.call("POST", place))
+    assert site.tasks.spawned[-1]["args"] == {"port": 5900, "target": "/run/100"}
+    opened = data(site.call("POST", place, data={"generate-password": "1"}))
+    assert len(opened["password"]) == 8
+    assert site.tasks.spawned[-1]["args"] == {"port": 5901, "target": "/run/100", "password": opened["password"]}
 
 
 def test_the_websocket_is_for_who_may_have_the_shell(site: Site) -> None:

@@ -323,13 +323,19 @@ def test_a_stop_can_end_a_shutdown_that_waits(here: Any, tmp_path: Path, monkeyp
     assert here.tasks.spawned[1:-1] == [{"stop": names[0]}]
 
 
-def test_removal_is_refused_before_a_task(here: Any) -> None:
-    here.samples.guest_values = {100: {"status": "running"}}
+def test_removal_is_refused_before_a_task(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "init_pid", {100: 3}.get)
     assert here.call("DELETE", "/nodes/alpha/lxc/100").status == "500 CT 100 is running - destroy failed"
     here.store.write(PLACE, b"protection: 1\nrootfs: local:100/x.raw\n")
     answer = here.call("DELETE", "/nodes/alpha/lxc/100?force=1")
     assert answer.status == "500 can't remove CT 100 - protection mode enabled"
     assert not here.tasks.spawned
+
+
+def test_what_has_just_ended_can_be_removed(here: Any) -> None:
+    here.samples.guest_values = {100: {"status": "running"}}  # the last sample still has it
+    data(here.call("DELETE", "/nodes/alpha/lxc/100"))
+    assert here.tasks.spawned[-1]["type"] == "vzdestroy"
 
 
 def test_others_see_and_change_nothing(here: Any) -> None:

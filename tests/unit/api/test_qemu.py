@@ -203,6 +203,24 @@ def test_changes_in_the_background(machine: Site) -> None:
     assert machine.tasks.spawned[0]["args"]["values"] == {"scsi1": "local:4"}
 
 
+@pytest.mark.parametrize(("path", "type"), [("", "qmcreate"), ("/100/config", "qmconfig")])
+def test_where_archives_are_extracted(machine: Site, path: str, type: str) -> None:
+    more = b"lvm: block\n\tvgname x\n\tcontent images\n\ndir: isos\n\tpath /srv\n\tcontent iso\n\n"
+    machine.store.write("storage.cfg", machine.store.read("storage.cfg").data + more)
+    form = {"memory": "512"} | ({} if path else {"vmid": "101"})
+
+    def call(storage: str, user: str = "root@pam") -> Any:
+        return machine.call("POST", f"{BASE}{path}", user, data=form | {"import-working-storage": storage})
+
+    for wrong in ("block", "isos", "none"):
+        assert wrong in call(wrong).status
+    assert machine.tasks.spawned == []
+    data(call("local"))
+    assert (machine.tasks.spawned[0]["type"], machine.tasks.spawned[0]["args"]["working"]) == (type, "local")
+    machine.store.write("user.cfg", b"user:joe@pve:1:\nacl:1:/vms:joe@pve:PVEVMAdmin:\n")
+    assert "/storage/local, Datastore.AllocateSpace" in call("local", "joe@pve").status
+
+
 @pytest.mark.parametrize(
     ("form", "status", "words"),
     [

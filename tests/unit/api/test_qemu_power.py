@@ -36,6 +36,50 @@ def test_power(running: Site, path: str, body: dict[str, str], type: str, args: 
     assert (running.tasks.spawned[-1]["type"], running.tasks.spawned[-1]["args"]) == (type, args)
 
 
+@pytest.mark.parametrize(
+    ("body", "args"),
+    [
+        ({}, {}),
+        ({"machine": "pc-q35-9.2"}, {"machine": "pc-q35-9.2"}),
+        ({"force-cpu": "host,+aes", "machine": "q35"}, {"machine": "q35", "processor": "host,+aes"}),
+    ],
+)
+def test_a_start_as_another_machine(machine: Site, body: dict[str, str], args: dict[str, str]) -> None:
+    data(machine.call("POST", f"{BASE}/100/status/start", data=body))
+    assert machine.tasks.spawned[-1]["args"] == {"vmid": 100, "skip_lock": False, **args}
+
+
+def test_the_ha_manager_starts_what_the_configuration_says(machine: Site) -> None:
+    machine.store.mkdir("ha")
+    machine.store.write("ha/resources.cfg", b"vm: 100\n\n")
+    answer = machine.call("POST", f"{BASE}/100/status/start", data={"machine": "q35"})
+    assert (answer.status_code, "HA manager" in answer.status) == (500, True)
+    assert machine.tasks.spawned == []
+    data(machine.call("POST", f"{BASE}/100/status/start"))
+    assert machine.tasks.spawned[-1]["type"] == "hastart"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "wrong"),
+    [
+        ("start", {"force-cpu": "host"}, "force-cpu"),
+        ("stop", {"keepActive": "1"}, "keepActive"),
+        ("shutdown", {"keepActive": "1"}, "keepActive"),
+    ],
+)
+def test_what_only_root_may_say(machine: Site, path: str, body: dict[str, str], wrong: str) -> None:
+    machine.store.write("user.cfg", b"user:joe@pve:1:\nacl:1:/vms:joe@pve:PVEVMAdmin:\n")
+    answer = machine.call("POST", f"{BASE}/100/status/{path}", "joe@pve", data=body)
+    assert (answer.status_code, answer.json["errors"]) == (400, {wrong: "Only root may use this option."})
+    data(machine.call("POST", f"{BASE}/100/status/{path}", data=body))
+
+
+@pytest.mark.parametrize("name", ["migratedfrom", "migration_network", "stateuri", "targetstorage"])
+def test_what_the_references_own_moves_say_is_refused(machine: Site, name: str) -> None:
+    answer = machine.call("POST", f"{BASE}/100/status/start", data={name: "x"})
+    assert (answer.status_code, list(answer.json["errors"])) == (400, [name])
+
+
 def test_what_is_off_is_not_booted_anew(machine: Site) -> None:
     assert machine.call("POST", f"{BASE}/100/status/reboot").status_code == 500
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -12,11 +13,12 @@ from hostd.core.errors import CommandFailed, Conflict, HostError, Invalid, NotFo
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.qemu import lifecycle, making, plan, sockets
+from hostd.guests.qemu import lifecycle, making, plan, power, sockets
 from hostd.guests.qemu.connection import to_stats
 from hostd.guests.qemu.devices import firmware
 from hostd.guests.qemu.facts import OVMF_4M
 from hostd.guests.qemu.machines import MachineState
+from hostd.guests.qemu.once import Once
 from hostd.node import kvm_probe
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
@@ -114,6 +116,33 @@ def test_uefi_variables_are_copied(host: Host) -> None:
 )  # fmt: skip
 def test_uefi_variables_have_exactly_their_size(block: bool, size: int, format: str, inside: str) -> None:
     assert firmware.store_format(OVMF_4M, block=block, size_bytes=size, format=format) == inside
+
+
+def test_a_start_as_another_machine_leaves_no_trace(host: Host) -> None:
+    machines = FakeMachines()
+    made(host, machines, args="-name x")
+    before = current(host)
+    once = Once(machine="pc-q35-9.2", processor="Nehalem,+aes")
+    lifecycle.start(host, ListLog(), 100, machines=machines, once=once)
+    domain = ElementTree.fromstring(machines.xml[100])
+    assert domain.find("os/type").get("machine") == "pc-q35-9.2"  # type: ignore[union-attr]
+    words = [arg.get("value") for arg in domain.iter("{http://libvirt.org/schemas/domain/qemu/1.0}arg")]
+    assert words == ["-name", "x", "-cpu", "Nehalem,+aes"]
+    assert current(host) == before
+    lifecycle.stop(host, ListLog(), 100, machines=machines)
+    lifecycle.start(host, ListLog(), 100, machines=machines)
+    assert "Nehalem" not in machines.xml[100]
+
+
+def test_what_goes_on_from_saved_memory_stays_what_it_was(host: Host) -> None:
+    machines = FakeMachines()
+    made(host, machines)
+    lifecycle.start(host, ListLog(), 100, machines=machines)
+    power.suspend_to_disk(host, ListLog(), 100, storage="local", machines=machines)
+    with pytest.raises(Conflict, match="saved memory"):
+        lifecycle.start(host, ListLog(), 100, machines=machines, once=Once(machine="q35"))
+    assert current(host).current["lock"] == "suspended"
+    lifecycle.start(host, ListLog(), 100, machines=machines)
 
 
 def test_start_and_stop(host: Host, tmp_path: Path) -> None:

@@ -67,6 +67,15 @@ def test_contents_are_asked_for(tmp_path: Path) -> None:
         make(tmp_path).require("local", "vztmpl")
 
 
+def test_folders_of_files(tmp_path: Path) -> None:
+    assert make(tmp_path).folder("local", "images") == f"{tmp_path}/images"
+    assert (tmp_path / "images").is_dir()
+    with pytest.raises(Unsupported, match="keeps no files"):
+        make(tmp_path).folder("gone", "images")
+    with pytest.raises(Conflict, match="content type"):
+        make(tmp_path).folder("local", "backup")
+
+
 def test_allocation_holds_the_storage(tmp_path: Path) -> None:
     locks = Locks()
     volume = make(tmp_path, locks).allocate("local", VolumeSpec(vmid=100, size_bytes=0, format="subvol"), "rootdir")

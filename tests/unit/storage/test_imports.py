@@ -74,6 +74,11 @@ def test_an_archive(tmp_path: Path) -> None:
         assert Path(file).suffix == ".vmdk"
         assert Path(file).read_bytes() == disk()
     assert not Path(file).exists()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with extracted(str(path), "disk.vmdk", str(elsewhere)) as file:
+        assert [str(found) for found in elsewhere.iterdir()] == [file]
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_disks_stay_where_they_are(tmp_path: Path) -> None:

@@ -1341,6 +1341,7 @@ export interface Methods {
       hotplug?: string;
       hugepages?: "any" | "2" | "1024";
       [key: `ide${number}`]: string;
+      "import-working-storage"?: string;
       "intel-tdx"?: string;
       [key: `ipconfig${number}`]: string;
       ivshmem?: string;
@@ -1460,6 +1461,7 @@ export interface Methods {
       hotplug?: string;
       hugepages?: "any" | "2" | "1024";
       [key: `ide${number}`]: string;
+      "import-working-storage"?: string;
       "intel-tdx"?: string;
       [key: `ipconfig${number}`]: string;
       ivshmem?: string;
@@ -1574,6 +1576,8 @@ export interface Methods {
   };
   "POST /nodes/{node}/qemu/{vmid}/status/start": {
     params: {
+      "force-cpu"?: string;
+      machine?: string;
       node: string;
       skiplock?: boolean;
       timeout?: number;
@@ -1584,6 +1588,7 @@ export interface Methods {
   "POST /nodes/{node}/qemu/{vmid}/status/shutdown": {
     params: {
       forceStop?: boolean;
+      keepActive?: boolean;
       node: string;
       skiplock?: boolean;
       timeout?: number;
@@ -1593,6 +1598,7 @@ export interface Methods {
   };
   "POST /nodes/{node}/qemu/{vmid}/status/stop": {
     params: {
+      keepActive?: boolean;
       node: string;
       "overrule-shutdown"?: boolean;
       skiplock?: boolean;
@@ -1722,11 +1728,13 @@ export interface Methods {
   };
   "POST /nodes/{node}/qemu/{vmid}/vncproxy": {
     params: {
+      "generate-password"?: boolean;
       node: string;
       vmid: number;
       websocket?: boolean;
     };
     returns: {
+      password?: string;
       port: Num;
       ticket: string;
       upid: string;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from hostd.guests.lxc.network import Nic
+from hostd.guests.lxc.nic import Nic
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Final
 from hostd.guests.lxc.inside import addresses, sections
 from hostd.guests.lxc.inside.addresses import Addressing
 from hostd.guests.lxc.inside.tree import Tree
-from hostd.guests.lxc.network import Nic
+from hostd.guests.lxc.nic import Nic
 
 FOLDER: Final = "etc/sysconfig/network"
 _PROTOCOLS: Final = {(False, False): "static", (True, False): "dhcp4", (False, True): "dhcp6", (True, True): "dhcp"}

@@ -9,7 +9,7 @@ from typing import Final
 
 from hostd.guests.lxc.inside import addresses, sections
 from hostd.guests.lxc.inside.addresses import Addressing
-from hostd.guests.lxc.network import Nic
+from hostd.guests.lxc.nic import Nic
 
 PATH: Final = "etc/network/interfaces"
 _LOOPBACK: Final = "auto lo\niface lo inet loopback\niface lo inet6 loopback\n\n"

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
-from hostd.guests.lxc.network import Nic
+from hostd.guests.lxc.nic import Nic
 
 
 @dataclass(frozen=True, kw_only=True)

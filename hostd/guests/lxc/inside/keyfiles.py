@@ -11,7 +11,7 @@ from hostd.guests.lxc.inside import addresses, identity
 from hostd.guests.lxc.inside.addresses import Addressing
 from hostd.guests.lxc.inside.job import Job
 from hostd.guests.lxc.inside.tree import Tree
-from hostd.guests.lxc.network import Nic
+from hostd.guests.lxc.nic import Nic
 
 FOLDER: Final = "etc/NetworkManager/system-connections"
 # NetworkManager leaves out files that others than root may read.

@@ -8,7 +8,7 @@ from typing import Final
 from hostd.guests.lxc.inside import addresses, openrc, sections
 from hostd.guests.lxc.inside.addresses import Addressing
 from hostd.guests.lxc.inside.tree import Tree
-from hostd.guests.lxc.network import Nic
+from hostd.guests.lxc.nic import Nic
 
 PATH: Final = "etc/conf.d/net"
 _TEMPLATE_SERVICE: Final = "net.lo"

@@ -6,7 +6,7 @@ from typing import Final
 
 from hostd.guests.lxc.inside import addresses
 from hostd.guests.lxc.inside.tree import Tree
-from hostd.guests.lxc.network import Nic
+from hostd.guests.lxc.nic import Nic
 
 FOLDER: Final = "etc/systemd/network"
 UNIT: Final = "systemd-networkd.service"

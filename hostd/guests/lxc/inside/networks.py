@@ -11,7 +11,7 @@ from hostd.guests.lxc.inside.detect import Distribution
 from hostd.guests.lxc.inside.ifupdown import Dialect
 from hostd.guests.lxc.inside.job import Job
 from hostd.guests.lxc.inside.tree import Tree
-from hostd.guests.lxc.network import Nic
+from hostd.guests.lxc.nic import Nic
 
 
 class Kind(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -17,8 +18,21 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.core.run import Result
 from hostd.guests import config as files
 from hostd.guests.changes import Change
-from hostd.guests.lxc import archive, build, identities, isolated, launch, lifecycle, mounts, runtime_config, volumes
+from hostd.guests.lxc import (
+    archive,
+    build,
+    identities,
+    isolated,
+    launch,
+    lifecycle,
+    mounts,
+    prepared,
+    runtime_config,
+    start_log,
+    volumes,
+)
 from hostd.guests.lxc import create as creation
+from hostd.guests.lxc import engine as engines
 from hostd.guests.lxc.create import NewContainer, create
 from hostd.guests.lxc.engine import SystemdEngine
 from hostd.guests.lxc.inside.job import Job, Report
@@ -111,11 +125,11 @@ def test_a_first_start_need_not_look_at_the_files_again(host: Host, programs: Pr
     made(host)
     container = launch.parse_container(100, current(host))
     before = len(programs.calls)
-    launch.keep_files_current(host, container, read_only=False)
+    launch.keep_files_current(host.run, container, read_only=False)
     assert len(programs.calls) == before
     host.store.write(lifecycle.where(host, 100).path, b"hostname: other\nostype: debian\nrootfs: local:100/x.raw\n")
     programs.answers["lxc-usernsexec"] = programs.answers[""] = Report(ostype="debian").to_json()
-    launch.keep_files_current(host, launch.parse_container(100, current(host)), read_only=False)
+    launch.keep_files_current(host.run, launch.parse_container(100, current(host)), read_only=False)
     assert len(programs.calls) == before + 1
 
 
@@ -420,9 +434,7 @@ def test_the_hosts_resolver() -> None:
     assert (found.nameservers, found.search) == (("192.0.2.1", "::1"), "a b")
 
 
-def test_systemd_says_why_a_start_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from hostd.guests.lxc import start_log
-
+def test_systemd_says_why_a_start_failed(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(start_log, "FOLDER", str(tmp_path))
 
     class Failing(FakeRun):
@@ -431,11 +443,35 @@ def test_systemd_says_why_a_start_failed(monkeypatch: pytest.MonkeyPatch, tmp_pa
                 start_log.add(100, "volume 'x' does not exist")
             return super().__call__(argv, **kwargs)
 
-    engine = SystemdEngine(Failing({"systemctl start": 1}))
+    monkeypatch.setattr(engines, "prepared", lambda *_: contextlib.nullcontext())
+    programs = Failing({"systemctl start": 1})
     with pytest.raises(HostError, match="CT 100 did not start: volume 'x' does not exist"):
-        engine.start(100)
+        SystemdEngine(dataclasses.replace(host, run=programs)).start(100)
+    assert programs.calls[-1] == ["systemctl", "reset-failed", "hostd-ct@100.service"]
     with pytest.raises(HostError, match="its first program ended at once"):
-        SystemdEngine(FakeRun()).start(100)
+        SystemdEngine(dataclasses.replace(host, run=FakeRun())).start(100)
+
+
+def test_what_cannot_be_prepared_is_not_started(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(start_log, "FOLDER", str(tmp_path))
+    programs = FakeRun()
+    host.store.write("nodes/pve1/lxc/100.conf", b"arch: amd64\n")
+    with pytest.raises(HostError, match="CT 100 did not start: CT 100 has no rootfs"):
+        SystemdEngine(dataclasses.replace(host, run=programs)).start(100)
+    assert ["systemctl", "start", "hostd-ct@100.service"] not in programs.calls
+
+
+def test_where_the_unit_may_find_itself() -> None:
+    first = "2:memory:/\n1:name=systemd:/node/init.scope\n0::/node/init.scope\n"
+    assert prepared.unit_places(7, first) == [
+        {"memory": "", "name=systemd": "/node", "": "/node"},
+        {"memory": "/machine.slice", "name=systemd": "/node/machine.slice", "": "/node/machine.slice"},
+        {
+            "memory": "/machine.slice/hostd-ct@7.service",
+            "name=systemd": "/node/machine.slice/hostd-ct@7.service",
+            "": "/node/machine.slice/hostd-ct@7.service",
+        },
+    ]
 
 
 def test_folders_and_devices_of_the_host(host: Host, tmp_path: Path) -> None:

@@ -1,0 +1,196 @@
+"""Three installed hosts, and the one with the guest loses its cable: with its watchdog alone, and with a fence device
+that goes through QEMU's monitor. The guest starts elsewhere only after the host was reset.
+
+The guest is a machine without a disk, which can start on any of them. Times are printed; they are those of three
+machines that are emulated on few processors.
+"""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from imagebuild import lan
+from imagebuild.vm import make_disk
+
+from hostd.ha.budget import DEVICE_S, LOCK_S, OFFLINE_S, REPLY_S, WATCHDOG_S
+from tests.vm import rack as racks
+from tests.vm.harness import BOOT_LIMIT_S, Host, Images, Lab, until
+from tests.vm.rack import Rack
+
+VMID = 100
+SID = f"vm:{VMID}"
+BUDGET_S = REPLY_S + WATCHDOG_S + DEVICE_S
+# What emulated hosts may take to get to it.
+SLACK_S = 60
+RECOVERED_S = 30  # the issue's, from the moment when the node is given up
+BOOTED = "GNU GRUB"
+AGENT = """#!/usr/bin/python3
+import socket, sys
+options = dict(line.strip().split("=", 1) for line in sys.stdin if "=" in line)
+with socket.create_connection((options["ip"], int(options["ipport"])), 30) as link:
+    link.sendall(options["plug"].encode() + b"\\n")
+    sys.exit(0 if link.recv(16) == b"done\\n" else 1)
+"""
+
+
+class PowerSwitch(socketserver.ThreadingTCPServer):
+    """Power-cycles the host whose name it is told, through QEMU's monitor. Hosts reach it at the router's address."""
+
+    daemon_threads = True
+
+    def __init__(self, rack: Rack) -> None:
+        self.rack, self.cycled = rack, list[str]()
+        super().__init__(("127.0.0.1", 0), Asked)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def cycle(self, name: str) -> None:
+        number = next(number for number in self.rack.hosts if racks.name(number) == name)
+        self.rack.hosts[number].vm.command("system_reset")
+        self.cycled.append(name)
+
+
+class Asked(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, PowerSwitch)
+        self.server.cycle(self.rfile.readline().decode().strip())
+        self.wfile.write(b"done\n")
+
+
+class Service:
+    """The guest, as all hosts see it that can be reached."""
+
+    def __init__(self, rack: Rack) -> None:
+        self.rack = rack
+
+    def begin(self) -> None:
+        api = self.rack.hosts[2].api()
+        api.wait(api.post(f"/nodes/{racks.name(2)}/qemu", vmid=VMID, memory=32), 300)
+        self.rack.hosts[2].ssh(f"ha-manager add {SID} --state started")
+
+    def state(self, host: Host) -> str:
+        """What the manager is at with it."""
+        told = host.ssh("cat /etc/pve/ha/manager_status", check=False)
+        status = json.loads(told) if told else {}
+        return str(status.get("service_status", {}).get(SID, {}).get("state", ""))
+
+    def runs_on(self, *left_out: int) -> list[int]:
+        script = f"pgrep -f '[g]uest=.*{VMID},'"
+        reachable = {number: host for number, host in self.rack.hosts.items() if number not in left_out}
+        return [number for number, host in reachable.items() if host.ssh(script, check=False).strip()]
+
+    def settled(self, *left_out: int) -> bool:
+        """It runs once, on a host that is watched."""
+        found = self.runs_on(*left_out)
+        if len(found) != 1:
+            return False
+        host = self.rack.hosts[found[0]]
+        told = host.ssh(f"cat /etc/pve/nodes/{racks.name(found[0])}/lrm_status", check=False)
+        return '"watched":true' in told and self.state(host) == "started"
+
+
+@pytest.fixture(scope="module")
+def rack(request: pytest.FixtureRequest, lab: Lab, images: Images) -> Iterator[Rack]:
+    """The cluster, on copies of its disks."""
+    installed = racks.formed(lab, images.iso)
+    failures = request.session.testsfailed
+    rack, whole = Rack(lab, lab.folder / "run-fencing"), False
+    try:
+        for number in racks.NUMBERS:
+            name = f"disk{number}.qcow2"
+            make_disk(lab.ctx, rack.folder / name, 0, backing=installed / name)
+            rack.start(number).wait_for_api()
+        rack.wait_until_whole()
+        whole = True
+        yield rack
+    finally:
+        try:
+            if not whole or request.session.testsfailed > failures:
+                rack.keep_evidence(lab.folder / "failed" / "test_fencing")
+        finally:
+            rack.end()
+
+
+@pytest.fixture(scope="module")
+def service(rack: Rack) -> Service:
+    service = Service(rack)
+    service.begin()
+    return service
+
+
+def plug(host: Host, *, on: bool) -> None:
+    host.vm.command("set_link", {"name": "net0", "up": on})
+
+
+def boots(host: Host) -> int:
+    return host.console.count(BOOTED)
+
+
+class Loss:
+    """The host with the guest loses its cable; what happens when, in seconds from then."""
+
+    def __init__(self, rack: Rack, service: Service) -> None:
+        until(service.settled, BOOT_LIMIT_S, "the guest runs, watched")
+        (self.number,) = service.runs_on()
+        self.rack, self.service, self.lost = rack, service, rack.hosts[self.number]
+        self.asked = rack.hosts[next(number for number in racks.NUMBERS if number != self.number)]
+        self.before, self.begun = boots(self.lost), time.monotonic()
+        plug(self.lost, on=False)
+        self.given_up = self.reset = self.elsewhere = 0.0
+
+    def follow(self, limit_s: float) -> None:
+        """Until the guest runs elsewhere."""
+        while not self.elsewhere:
+            assert self._now() < limit_s, f"not within {limit_s:.0f} s: reset after {self.reset:.0f}"
+            if not self.reset and boots(self.lost) > self.before:
+                self.reset = self._now()
+            if not self.given_up and self.service.state(self.asked) in ("fence", "recovery"):
+                self.given_up = self._now()
+            if self.service.runs_on(self.number):
+                self.elsewhere = self._now()
+        print(f"given up after {self.given_up:.0f} s, reset after {self.reset:.0f} s, elsewhere {self.elsewhere:.0f} s")
+
+    def _now(self) -> float:
+        return time.monotonic() - self.begun
+
+    def end(self) -> None:
+        """The cable is there again; the host comes back, and the guest runs once."""
+        plug(self.lost, on=True)
+        self.rack.wait_until_whole()
+        until(self.service.settled, BOOT_LIMIT_S, "the guest runs once, watched")
+
+
+def test_an_isolated_host_resets_itself_before_its_guest_starts_elsewhere(rack: Rack, service: Service) -> None:
+    loss = Loss(rack, service)
+    loss.follow(LOCK_S * 1.1 + OFFLINE_S * 3 + 3 * SLACK_S)
+    assert loss.reset, "it was not reset before its guest ran elsewhere"
+    assert loss.reset <= BUDGET_S + SLACK_S
+    loss.end()
+
+
+def test_a_fence_device_brings_the_guest_back_sooner(rack: Rack, service: Service) -> None:
+    switch = PowerSwitch(rack)
+    try:
+        for host in rack.hosts.values():
+            host.ssh(f"cat > /usr/sbin/fence_monitor <<'END'\n{AGENT}END\nchmod 755 /usr/sbin/fence_monitor")
+        lines = [f"device monitor fence_monitor ip={lan.GATEWAY} ipport={switch.port}"]
+        lines += [f"connect monitor node={racks.name(number)} plug={racks.name(number)}" for number in racks.NUMBERS]
+        rack.hosts[1].ssh("cat > /etc/pve/ha/fence.cfg <<'END'\n" + "\n".join(lines) + "\nEND")
+        rack.hosts[1].ssh("pvesh set /cluster/options --fencing hardware")
+        loss = Loss(rack, service)
+        loss.follow(LOCK_S + OFFLINE_S * 3 + 3 * SLACK_S)
+        assert switch.cycled[:1] == [racks.name(loss.number)]
+        assert loss.reset, "it was not reset before its guest ran elsewhere"
+        assert loss.elsewhere - loss.given_up <= RECOVERED_S
+        loss.end()
+    finally:
+        switch.shutdown()
+        switch.server_close()
