@@ -9,16 +9,13 @@ from hostd.core.errors import Conflict, HostError
 from hostd.guests.lxc import live, running, start_log
 from hostd.guests.lxc.config import Container
 from hostd.guests.lxc.prepared import prepared
+from hostd.guests.lxc.running import unit
 from hostd.node.host import Host
 
 # A start checks file systems, loads a profile, waits for udev; a stop is LXC's own wait and what the unit allows.
 _START_S: Final = 150
 _STOP_S: Final = 150
 _POLL_S: Final = 0.1
-
-
-def unit(vmid: int) -> str:
-    return f"hostd-ct@{vmid}.service"
 
 
 def shutdown_argv(vmid: int, timeout_s: int) -> list[str]:

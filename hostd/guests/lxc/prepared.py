@@ -50,7 +50,7 @@ def unit_places(vmid: int, first: str) -> list[dict[str, str]]:
     ``first``: /proc/1/cgroup; systemd keeps its own process in a group directly below the top.
     """
     tops = {one: path.rstrip("/").removesuffix("/init.scope") for one, path in cgroups.parse_membership(first).items()}
-    below = ("", _SLICE, f"{_SLICE}/hostd-ct@{vmid}.service")
+    below = ("", _SLICE, f"{_SLICE}/{running.unit(vmid)}")
     return [{one: f"{top}{part}" for one, top in tops.items()} for part in below]
 
 

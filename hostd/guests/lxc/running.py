@@ -20,6 +20,11 @@ _CGROUP_FILE: Final = "cgroup"
 _CPUS_FILE: Final = "cpus"
 
 
+def unit(vmid: int) -> str:
+    """Its unit's name."""
+    return f"hostd-ct@{vmid}.service"
+
+
 def folder(vmid: int, root: str = "") -> str:
     return f"{root or FOLDER}/{vmid}"
 
