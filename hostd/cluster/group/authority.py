@@ -13,7 +13,9 @@ knows that the other cannot exist. Let n nodes be configured to hold data (a wit
   returns (A down, B writes, B down, A up) stays read-only although the witness gives it quorum.
 - **Less than half**: never, whatever the votes are, unless an administrator forces it; that starts a marked fork.
   So does everything up to half while somebody forces: the quorum is not the witness's word then, and both halves may
-  have it. (Simulated failure: seed 5656, both halves went on as the same epoch.)
+  have it. (Simulated failure: seed 5656, both halves went on as the same epoch.) Each forced epoch has a mark of its
+  own, also where the word of the same administrator still stands: the others may have taken the fork's mark over and
+  be a majority without it. (Simulated failure: seed 7822, both went on as the same epoch of the same mark.)
 
 The winner is the most advanced (epoch, sequence). An epoch is entered in two durable steps: first all members promise
 a number higher than any that one of them has promised, then they record it. Without the promise two memberships could
@@ -98,7 +100,7 @@ def plan(states: Mapping[Member, State], words: Mapping[Member, Quorate]) -> Pla
     forced = bool(marks) and 2 * len({m.node_id for m in states} & everybody) <= len(everybody)
     number = max(max(s.promised, s.position.epoch) for s in states.values()) + 1
     nodes = tuple(sorted({member.node_id for member in states}))
-    mark = marks[0] if forced else state.mark
+    mark = f"{marks[0]}.{number}" if forced else state.mark
     return Plan(best, Epoch(number, mark, state.position.sequence, nodes, forced=forced))
 
 

@@ -54,13 +54,23 @@ def test_less_than_half_never_goes_on_by_itself() -> None:
 def test_a_forced_node_starts_a_fork() -> None:
     found = plan({1: state(3, 5, (1, 2))}, fork="mine")
     assert isinstance(found, Plan)
-    assert (found.epoch.mark, found.epoch.forced) == ("mine", True)
+    assert (found.epoch.mark, found.epoch.forced) == ("mine.4", True)
+
+
+def test_a_fork_that_all_have_taken_over_is_not_continued_under_its_mark() -> None:
+    """The others may go on with it at the same time, as a majority."""
+    alone = plan({1: state(4, 7, (1, 2, 3), of=3, origin="mine.3")}, fork="mine")
+    others = plan({n: state(4, 7, (1, 2, 3), of=3, origin="mine.3") for n in (2, 3)})
+    assert isinstance(alone, Plan)
+    assert isinstance(others, Plan)
+    assert alone.epoch.number == others.epoch.number
+    assert alone.epoch.mark != others.epoch.mark == "mine.3"
 
 
 def test_a_half_that_is_forced_is_a_fork_even_if_it_goes_on() -> None:
     found = plan({1: state(3, 5, (1, 2))}, continuing=True, fork="mine")
     assert isinstance(found, Plan)
-    assert (found.epoch.mark, found.epoch.forced) == ("mine", True)
+    assert (found.epoch.mark, found.epoch.forced) == ("mine.4", True)
 
 
 def test_who_may_go_on_anyway_is_not_marked() -> None:
