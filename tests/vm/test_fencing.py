@@ -73,6 +73,7 @@ class Service:
 
     def begin(self) -> None:
         api = self.rack.hosts[2].api()
+        api.node = racks.name(2)  # of all that it sees
         api.wait(api.post(f"/nodes/{racks.name(2)}/qemu", vmid=VMID, memory=32), 300)
         self.rack.hosts[2].ssh(f"ha-manager add {SID} --state started")
 
