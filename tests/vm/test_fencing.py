@@ -95,7 +95,7 @@ class Service:
             return False
         host = self.rack.hosts[found[0]]
         told = host.ssh(f"cat /etc/pve/nodes/{racks.name(found[0])}/lrm_status", check=False)
-        return '"watched":true' in told and self.state(host) == "started"
+        return '"watched":1' in told and self.state(host) == "started"
 
 
 @pytest.fixture(scope="module")

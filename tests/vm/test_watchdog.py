@@ -78,7 +78,7 @@ class Watched:
         state = f"cat /etc/pve/nodes/{self.node}/lrm_status; echo; cat /sys/class/watchdog/watchdog0/state"
         told = self.host.ssh(state, check=False)
         runs = self.pid() != ""
-        return runs and '"state":"active"' in told and '"watched":true' in told and told.endswith("\nactive\n")
+        return runs and '"state":"active"' in told and '"watched":1' in told and told.endswith("\nactive\n")
 
     def pid(self) -> str:
         return self.host.ssh(f"pgrep -f '[g]uest=.*{VMID},'", check=False).strip()
