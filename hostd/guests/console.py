@@ -127,18 +127,6 @@ def termproxy(
     host: Host, log: TaskLog, *, port: int, user: str, path: str, target: str = "", argv: list[str] | None = None
 ) -> None:
     """Speak the terminal protocol of the API on one side; on the other a serial line (``target``) or a program."""
-    _serve(host, log, port=port, user=user, path=path, target=target, argv=argv)
-
-
-@task("vncshell")
-def shell(host: Host, log: TaskLog, *, port: int, user: str, path: str, argv: list[str]) -> None:
-    """A program of the node itself, spoken to by the same protocol."""
-    _serve(host, log, port=port, user=user, path=path, argv=argv)
-
-
-def _serve(
-    host: Host, log: TaskLog, *, port: int, user: str, path: str, target: str = "", argv: list[str] | None = None
-) -> None:
     with _connection(port) as connection:
         _handshake(connection, host.store.read(keys.VERIFYING).data, user, path, port)
         log.info("terminal connected")
@@ -153,6 +141,12 @@ def _serve(
                 serial.connect(target)
                 _terminal(connection, serial.fileno(), lambda columns, rows: None, lambda: True)
     log.info("terminal closed")
+
+
+@task("vncshell")
+def shell(host: Host, log: TaskLog, *, port: int, user: str, path: str, argv: list[str]) -> None:
+    """A program of the node itself, spoken to by the same protocol."""
+    termproxy(host, log, port=port, user=user, path=path, argv=argv)
 
 
 def _handshake(connection: socket.socket, public: bytes, user: str, path: str, port: int) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, Check, array, endpoint, fields
 from hostd.api.nodes.params import NodeParams
-from hostd.core.kinds import NODE
 from hostd.core.schema import Kind, param
 from hostd.guests.qemu import capabilities
 from hostd.guests.qemu.capabilities import Capabilities
@@ -35,11 +34,9 @@ class ArchParams(NodeParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlagParams:
+class FlagParams(ArchParams):
     """Which flags."""
 
-    node: str = param(NODE, doc="Cluster node.")
-    arch: str = param(_ARCH, default="", doc="Architecture of the machines; the node's own where it is left out.")
     accel: str = param(
         Kind(enum=("kvm", "tcg")), default="kvm", shown_default="kvm", doc="Hardware virtualization, or emulation."
     )

@@ -96,8 +96,9 @@ def _open(ctx: Context, type: str, place: str, id: str, **args: object) -> dict[
     return {"user": ctx.user, "ticket": ticket, "port": port, "upid": upid}
 
 
-def _open_guest(ctx: Context, type: str, vmid: int, **args: object) -> dict[str, object]:
-    return _open(ctx, type, f"/vms/{vmid}", str(vmid), **args)
+def _open_terminal(ctx: Context, type: str, place: str, id: str, **args: object) -> dict[str, object]:
+    """The same for one whose task lets in whom the ticket is for."""
+    return _open(ctx, type, place, id, user=ctx.user, path=place, **args)
 
 
 @endpoint(
@@ -112,8 +113,8 @@ def _open_guest(ctx: Context, type: str, vmid: int, **args: object) -> dict[str,
 def qemu_vncproxy(ctx: Context, p: VncParams) -> object:
     """Open the screen of a running machine for one connection within ten seconds."""
     asked = {"password": rfb.make_password()} if p.generate_password else {}
-    opened = _open_guest(ctx, "vncproxy", p.vmid, target=machines.vnc_socket(ctx.host, p.vmid), **asked)
-    return opened | asked
+    target = machines.vnc_socket(ctx.host, p.vmid)
+    return _open(ctx, "vncproxy", f"/vms/{p.vmid}", str(p.vmid), target=target, **asked) | asked
 
 
 @endpoint(
@@ -128,7 +129,7 @@ def qemu_vncproxy(ctx: Context, p: VncParams) -> object:
 def qemu_termproxy(ctx: Context, p: SerialParams) -> object:
     """Open a serial line of a running machine for one connection within ten seconds."""
     target = machines.serial_socket(ctx.host, p.vmid, p.serial)
-    return _open_guest(ctx, "termproxy", p.vmid, user=ctx.user, path=f"/vms/{p.vmid}", target=target)
+    return _open_terminal(ctx, "termproxy", f"/vms/{p.vmid}", str(p.vmid), target=target)
 
 
 @endpoint(
@@ -143,7 +144,7 @@ def qemu_termproxy(ctx: Context, p: SerialParams) -> object:
 def lxc_termproxy(ctx: Context, p: GuestParams) -> object:
     """Open the console of a running container for one connection within ten seconds."""
     argv = containers.console_argv(ctx.host, p.vmid)
-    return _open_guest(ctx, "termproxy", p.vmid, user=ctx.user, path=f"/vms/{p.vmid}", argv=argv)
+    return _open_terminal(ctx, "termproxy", f"/vms/{p.vmid}", str(p.vmid), argv=argv)
 
 
 @endpoint(
@@ -159,9 +160,8 @@ def node_termproxy(ctx: Context, p: ShellParams) -> object:
     """Open a shell of the node for one connection within ten seconds."""
     if p.cmd_opts:
         raise Invalid({"cmd-opts": f"'{p.cmd}' takes no further words"})
-    place = f"/nodes/{p.node}"
     argv = shell.argv(p.cmd, root=ctx.user == ROOT)  # a token of root's is not root
-    return _open(ctx, "vncshell", place, "", user=ctx.user, path=place, argv=argv)
+    return _open_terminal(ctx, "vncshell", f"/nodes/{p.node}", "", argv=argv)
 
 
 def _websocket(kind: str) -> object:

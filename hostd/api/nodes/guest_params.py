@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hostd.access import ids
 from hostd.api import option_params
@@ -138,6 +138,13 @@ def end_shutdowns(ctx: Context, type: str, vmid: int) -> None:
         mine = upid.user == ctx.user or ctx.may(f"/nodes/{ctx.node}", "Sys.Modify")
         if upid.type == type and upid.id == str(vmid) and mine:
             ctx.tasks.stop(str(upid))
+
+
+def sample_of(ctx: Context, vmid: int, pid: int) -> Mapping[str, Any]:
+    """A guest's last sample if it is of this very process, else nothing: samples are of some seconds ago, and callers
+    ask right after a start or a rollback. ``pid`` 0: it does not run."""
+    sample = ctx.samples.guests().get(vmid, {})
+    return sample if pid and sample.get("pid") == pid else {}
 
 
 def check_skiplock(ctx: Context, skiplock: bool) -> None:

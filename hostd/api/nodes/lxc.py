@@ -223,10 +223,8 @@ def status_current(ctx: Context, p: GuestParams) -> object:
     if file is None:
         raise files.missing(place)
     entry = Entry(where=place, summary=index.summarize(place.kind, place.vmid, file.data))
-    sample = ctx.samples.guests().get(p.vmid, {})
-    # As for machines: the sample is of some seconds ago, and whoever asks right after a start wants to know.
-    pid = running.init_pid(p.vmid)
-    sample = sample if pid and sample.get("pid") == pid else {}
+    pid = running.init_pid(p.vmid) or 0
+    sample = shared.sample_of(ctx, p.vmid, pid)
     row = list_row(entry, sample, own_cpus(ctx)) | {"ha": hamanaged.shown(ctx, p.vmid)}
     return row | ({"status": "running", "pid": pid} if pid and not sample else {})
 

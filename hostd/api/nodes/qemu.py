@@ -242,16 +242,14 @@ def status_current(ctx: Context, p: GuestParams) -> object:
     if file is None:
         raise files.missing(place)
     entry = Entry(where=place, summary=index.summarize(place.kind, place.vmid, file.data))
-    sample = ctx.samples.guests().get(p.vmid, {})
-    # The sample is of some seconds ago, and callers ask right after a start or a rollback: is it of this process?
-    runs = process.is_running(p.vmid)
-    sample = sample if runs and sample.get("pid") == process.read_pid(p.vmid) else {}
+    pid = process.read_pid(p.vmid) if process.is_running(p.vmid) else 0
+    sample = shared.sample_of(ctx, p.vmid, pid)
     row = list_row(entry, sample) | {
         "ha": hamanaged.shown(ctx, p.vmid),
         "qmpstatus": sample.get("qmpstatus", "stopped"),
     }
-    if runs and not sample:
-        row |= {"status": "running", "qmpstatus": "running", "pid": process.read_pid(p.vmid)}
+    if pid and not sample:
+        row |= {"status": "running", "qmpstatus": "running", "pid": pid}
     return row | ({"agent": 1} if entry.summary.agent else {})
 
 

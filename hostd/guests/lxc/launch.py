@@ -19,7 +19,7 @@ from hostd.core.errors import Conflict, HostError
 from hostd.core.run import Run
 from hostd.guests import changes
 from hostd.guests import config as files
-from hostd.guests.config import GuestKind, GuestPath
+from hostd.guests.config import GuestPath
 from hostd.guests.lxc import cgroups, devices, facts, identities, mounts, network, running, start_log, volumes
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc.build import set_up
@@ -27,7 +27,7 @@ from hostd.guests.lxc.cgroups import read_text
 from hostd.guests.lxc.config import Container, parse_container, without_forbidden
 from hostd.guests.lxc.devices import Node
 from hostd.guests.lxc.inside.job import Job, Resolver
-from hostd.guests.lxc.ownership import owned
+from hostd.guests.lxc.ownership import owned, where
 from hostd.guests.lxc.rooted import make_plain_folders
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
@@ -66,13 +66,12 @@ def launch(host: Host, vmid: int) -> list[str]:
     also left in the container's start log.
     """
     with reasons_logged(vmid):
-        where = GuestPath(node=host.node, kind=GuestKind.LXC, vmid=vmid)
         if running.take_reboot(vmid):
             try:
-                apply_waiting(host, where)
+                apply_waiting(host, where(host, vmid))
             except HostError as err:  # somebody works on it: it runs on as it was, rather than not at all
                 start_log.add(vmid, f"waiting changes go on waiting: {err}")
-        start = plan(host, where)
+        start = plan(host, vmid)
         own_mounts(host.run)
         furnish(host.run, start)
         membership = read_text("/proc/self/cgroup")
@@ -92,11 +91,12 @@ def reasons_logged(vmid: int) -> Iterator[None]:
         raise
 
 
-def plan(host: Host, where: GuestPath) -> Start:
+def plan(host: Host, vmid: int) -> Start:
     """What a start will do; its volumes are made usable on this node. Raises HostError."""
-    container = parse_container(where.vmid, files.load(host.store, where).file)
+    place = where(host, vmid)
+    container = parse_container(vmid, files.load(host.store, place).file)
     if not container.mounts or container.mounts[0].key != "rootfs":
-        raise HostError(f"CT {where.vmid} has no rootfs")
+        raise HostError(f"CT {vmid} has no rootfs")
     check_bridges(container)
     catalog = catalog_of(host)
     catalog.activate([point.volume for point in container.mounts if not point.is_path])
@@ -109,7 +109,7 @@ def plan(host: Host, where: GuestPath) -> Start:
         container=container,
         catalog=catalog,
         nodes=nodes,
-        config=runtime.render(container, node, source=f"/etc/pve/{where.path}", nodes=nodes),
+        config=runtime.render(container, node, source=f"/etc/pve/{place.path}", nodes=nodes),
         cpus=cgroups.format_cpu_list(facts.choose_cpus(node, container.cores)),
     )
 
@@ -126,15 +126,15 @@ def furnish(run: Run, start: Start) -> None:
         file.write(start.config)
 
 
-def apply_waiting(host: Host, where: GuestPath) -> None:
+def apply_waiting(host: Host, place: GuestPath) -> None:
     """Before a start that no task is behind, which would have done it: waiting changes count from now on.
 
     A volume that was to be removed for good waits for the next start by a task, which has a log for what happens to it.
     """
-    with files.lock(where.vmid):
-        guest = files.load(host.store, where)
+    with files.lock(place.vmid):
+        guest = files.load(host.store, place)
         if guest.file.pending and "!" not in guest.file.pending.get("delete", ""):
-            outcome = changes.apply_pending(guest.file, owned(where.vmid))
+            outcome = changes.apply_pending(guest.file, owned(place.vmid))
             files.save(host.store, guest, without_forbidden(outcome.file))
 
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from hostd.core.errors import HostError
+from hostd.core import child
 from hostd.core.run import Run
-from hostd.guests.config import GuestKind, GuestPath
 from hostd.guests.lxc import cgroups, facts, launch, running
 from hostd.guests.lxc.cgroups import read_text
 from hostd.node.host import Host
@@ -23,7 +21,6 @@ from hostd.node.host import Host
 FOLDER: Final = "/run/hostd/ct-ready"
 HOST_MOUNTS: Final = "/proc/1/ns/mnt"
 _SLICE: Final = "/machine.slice"  # the unit's file says so
-_READY: Final = "ready"
 
 
 @contextlib.contextmanager
@@ -34,9 +31,10 @@ def prepared(host: Host, vmid: int) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         with launch.reasons_logged(vmid):
-            start = launch.plan(host, GuestPath(node=host.node, kind=GuestKind.LXC, vmid=vmid))
+            start = launch.plan(host, vmid)
+            hierarchies = facts.hierarchies()
             for place in unit_places(vmid, read_text("/proc/1/cgroup")):
-                cgroups.remove_stale(vmid, facts.hierarchies(), place)
+                cgroups.remove_stale(vmid, hierarchies, place)
             keeper = stack.enter_context(kept(host.run, lambda: launch.furnish(host.run, start)))
         running.record(vmid, membership="", cpus=start.cpus)  # its groups are the unit's process's to tell
         stack.enter_context(_told(vmid, keeper, start.log_level))
@@ -76,43 +74,16 @@ def kept(run: Run, work: Callable[[], None]) -> Iterator[int]:
     It ends with the caller, however that ends, and with it what it has mounted, unless somebody has come in meanwhile.
     HostError with the reason where the work cannot be done.
     """
-    said, saying = os.pipe()
-    held, holding = os.pipe()
-    child = os.fork()
-    if child == 0:
-        for end in (said, holding):
-            os.close(end)
-        os._exit(_keep(run, work, saying, held))
-    os.close(saying)
-    os.close(held)
-    try:
-        with os.fdopen(said, "r", errors="replace") as words:
-            answer = words.read()
-        if answer != _READY:
-            raise HostError(answer.strip() or "what prepares the start ended without a word")
-        yield child
-    finally:
-        os.close(holding)
-        os.waitpid(child, 0)
 
-
-def _keep(run: Run, work: Callable[[], None], saying: int, held: int) -> int:
-    """In the child; its exit code."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
-    try:
+    def inside() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
         _enter(HOST_MOUNTS)  # a daemon's own view of the file system is none of the container's business
         launch.own_mounts(run)
         work()
-        answer = _READY
-    except (OSError, HostError) as err:
-        answer = str(err)
-    except BaseException:  # noqa: BLE001 - a bug: the child must not go on as a second copy of the caller
-        answer = traceback.format_exc()
-    os.write(saying, answer.encode(errors="replace"))
-    os.close(saying)
-    os.read(held, 1)  # until the other end is closed
-    return 0
+
+    with child.kept(inside, "what prepares the start") as keeper:
+        yield keeper
 
 
 def _enter(namespace: str) -> None:

@@ -9,16 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Final
 
+from hostd.core import child
 from hostd.core.errors import Conflict, HostError
 
 _PIECE: Final = 1 << 20
 _NAMESPACES: Final = os.CLONE_NEWNS
-_FAILED, _BROKEN = 1, 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,22 +70,8 @@ def pull(pid: int, source: str, target: str, mode: int | None, *, unprivileged: 
 def _inside(pid: int, work: Callable[[], None], *, unprivileged: bool) -> None:
     """Do something in a child that is in the container; its error becomes ours."""
     handle = os.pidfd_open(pid)
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        os._exit(_child(handle, work, writing, unprivileged=unprivileged))
-    os.close(writing)
-    os.close(handle)
-    with os.fdopen(reading, "r", errors="replace") as said:
-        words = said.read()
-    _, status = os.waitpid(child, 0)
-    if status:
-        raise HostError(words.strip() or "the copy ended without a word")
 
-
-def _child(handle: int, work: Callable[[], None], said: int, *, unprivileged: bool) -> int:
-    try:
+    def inside() -> None:
         os.setns(handle, _NAMESPACES | (os.CLONE_NEWUSER if unprivileged else 0))
         os.setgroups([])
         os.setgid(0)
@@ -94,13 +79,12 @@ def _child(handle: int, work: Callable[[], None], said: int, *, unprivileged: bo
         os.chdir("/")
         os.umask(0o077)
         work()
-    except (OSError, HostError) as err:
-        os.write(said, str(err).encode(errors="replace"))
-        return _FAILED
-    except BaseException:  # noqa: BLE001 - a bug: the child must not go on as a second copy of the caller
-        os.write(said, traceback.format_exc().encode(errors="replace"))
-        return _BROKEN
-    return 0
+
+    try:
+        with child.kept(inside, "the copy"):
+            pass
+    finally:
+        os.close(handle)
 
 
 def _write(source: int, target: str, mode: int, ownership: Ownership) -> None:
