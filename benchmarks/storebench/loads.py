@@ -100,10 +100,13 @@ def start_with(daemon: Daemon, already: int, count: int) -> list[float]:
 
 
 def single_writes(daemon: Daemon, etcd: Etcd | None, rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Seconds of each durable write of 1 KiB: by the socket, and etcd's put in turn."""
-    found: dict[str, list[float]] = {"socket": [], "etcd": []}
+    """Seconds of each durable write of 1 KiB: by the socket, by the mount (of files that are there) and etcd's put."""
+    found: dict[str, list[float]] = {"socket": [], "mount": [], "etcd": []}
     with daemon.client() as store:
-        ways: dict[str, Callable[[str], object]] = {"socket": lambda name: store.write(name, fresh_data())}
+        ways: dict[str, Callable[[str], object]] = {
+            "socket": lambda name: store.write(name, fresh_data()),
+            "mount": lambda name: overwrite(daemon.mount / name),
+        }
         if etcd is not None:
             client = etcd
             ways["etcd"] = lambda name: client.put(name, fresh_data())
@@ -114,6 +117,13 @@ def single_writes(daemon: Daemon, etcd: Etcd | None, rounds: int = ROUNDS) -> di
                     call(f"write{number}")
                     found[way].append(time.perf_counter() - begin)
     return found
+
+
+def overwrite(file: Path) -> None:
+    """Durable when the file is closed."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_TRUNC)
+    os.write(descriptor, fresh_data())
+    os.close(descriptor)
 
 
 def memory_of(pid: int) -> float:

@@ -113,12 +113,13 @@ class Engine:
         self._clock_ns = clock_ns
         self._fault = fault
         self._wake = trio.Event()
-        self._is_alone = replicator is None
+        self._local: LocalReplicator | None = None
         self._taking = False  # somebody is at it already
         self._failure: BaseException | None = None
         self._recent: Recent | None = None
         if replicator is None:
-            self._replicator: Replicator = LocalReplicator(self.position.epoch, self._woken)
+            self._replicator: Replicator = (local := LocalReplicator(self.position.epoch, self._woken))
+            self._local = local
         else:
             self._replicator = replicator(self._woken)
             self._recent = Recent(self.position.sequence)
@@ -143,6 +144,17 @@ class Engine:
         """Have the next transaction record that the seed with this digest is in the database."""
         self._seed = digest
 
+    def is_at_once(self, size_bytes: int) -> bool:
+        """Whether ``submit`` of a change to one file of that size would be done without a turn of the loop."""
+        return (
+            self._local is not None
+            and self._local.is_idle
+            and not self._taking
+            and self._failure is None
+            and self._pace.quick >= PROOF
+            and size_bytes <= QUICK_BYTES
+        )
+
     async def submit(
         self,
         mutation: Mutation,
@@ -163,8 +175,10 @@ class Engine:
         proposal = Proposal(id=next(self._ids), mutation=mutation, origin=origin)
         waiter = self._waiters[proposal.id] = _Waiter(done=trio.Event(), from_mount=from_mount)
         self._replicator.propose(proposal)
-        if self._is_alone and not self._taking and self._pace.quick >= PROOF:
+        if self._local is not None and not self._taking and self._pace.quick >= PROOF:
             await self._take_own(waiter)
+            if self._failure is not None:
+                self._stop()  # now, not at the next turn: this caller may not wait for one
         if not waiter.done.is_set():
             # A caller that goes away must not make the outcome ambiguous: the change is on its way.
             with trio.CancelScope(shield=True, deadline=trio.current_time() + timeout_s):
@@ -204,8 +218,11 @@ class Engine:
                     task_status.started()
                 await self._wake.wait()
         finally:
-            self.gate = Gate(False, "the store is stopping")
-            self._lose("the store stopped before it answered: the outcome is unknown")
+            self._stop()
+
+    def _stop(self) -> None:
+        self.gate = Gate(False, "the store is stopping")
+        self._lose("the store stopped before it answered: the outcome is unknown")
 
     def _woken(self) -> None:
         if not self._taking:  # who takes looks again before it ends

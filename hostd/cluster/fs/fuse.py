@@ -6,14 +6,17 @@ The kernel checks permissions by the modes shown here (``default_permissions``),
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+import trio
 
 from hostd.cluster.fs import paths, special
 from hostd.cluster.fs.caches import CACHE_S, Caches, Known
@@ -61,6 +64,7 @@ LINK_NAMES: Final = {inode: name for name, inode in LINK_INODES.items()}
 SPECIAL_NAMES: Final = {inode: name for name, inode in SPECIAL_INODES.items()}
 RENAME_NOREPLACE: Final = 1
 WRITING: Final = os.O_WRONLY | os.O_RDWR
+COMM_BYTES: Final = 64  # proc(5): 16 at most of a program, kernel threads have longer ones
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -448,11 +452,15 @@ class Filesystem:
         handle.file.write(base, None if handle.appends else offset, data, time.time_ns())
         return len(data)
 
-    def must_commit(self, fh: int) -> bool:
-        """Whether closing or syncing this handle makes a change, which takes its time."""
+    def must_wait(self, fh: int) -> bool:
+        """Whether closing or syncing this handle makes a change that takes its time."""
         handle = self._open.handles.get(fh)
         file = handle.file if handle else None
-        return file is not None and (file.needs_commit or file.lock.locked())
+        if file is None:
+            return False
+        if file.lock.locked():
+            return True
+        return file.needs_commit and not self._engine.is_at_once(len(file.buffer or b""))
 
     @answers
     async def flush(self, fh: int) -> None:
@@ -488,7 +496,7 @@ class Filesystem:
 
     async def _commit(self, file: OpenFile, then: Rename | None = None) -> None:
         """Make a file's buffered data, and then perhaps its new name, one mutation. Raises Refusal."""
-        async with file.lock:
+        async with _held(file.lock):
             changes, place = file.changes, file.place
             steps: list[Single] = []
             if file.needs_commit and file.buffer is not None:
@@ -533,11 +541,28 @@ class Filesystem:
         )
 
 
+@contextlib.asynccontextmanager
+async def _held(lock: trio.Lock) -> AsyncIterator[None]:
+    """Like ``async with lock``, but without a turn of the loop where nobody holds it (``Filesystem.must_wait``)."""
+    try:
+        lock.acquire_nowait()
+    except trio.WouldBlock:
+        await lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _actor(ctx: Context) -> str:
     """Who asks, for the journal: user id and program name."""
     try:
-        with open(f"/proc/{ctx.pid}/comm", encoding="utf-8", errors="replace") as file:
-            program = file.read().strip()
+        # Not by open(): its buffers and decoder take as long as the rest of an opening.
+        descriptor = os.open(f"/proc/{ctx.pid}/comm", os.O_RDONLY)
+        try:
+            program = os.read(descriptor, COMM_BYTES).decode(errors="replace").strip()
+        finally:
+            os.close(descriptor)
     except OSError:
         program = "?"
     return f"mount uid={ctx.uid} {program}"

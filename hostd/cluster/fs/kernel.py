@@ -183,7 +183,7 @@ AT_ONCE: Final[dict[int, Carry]] = {
     Op.WRITE: _write, Op.STATFS: _statfs, Op.OPENDIR: _opendir, Op.READDIRPLUS: _readdir, Op.RELEASEDIR: _releasedir,
     Op.SYMLINK: _never, Op.LINK: _never, Op.MKNOD: _never, Op.FSYNCDIR: _nothing, Op.DESTROY: _nothing,
 }  # fmt: skip
-# Those that wait when there is something to commit.
+# Those that wait when there is something to commit that takes its time.
 CLOSING: Final[dict[int, Carry]] = {Op.FLUSH: _flush, Op.RELEASE: _release, Op.FSYNC: _fsync}
 WAITING: Final[dict[int, Carry]] = {
     Op.SETATTR: _setattr, Op.MKDIR: _mkdir, Op.UNLINK: _unlink, Op.RMDIR: _rmdir, Op.RENAME: _rename,
@@ -277,7 +277,7 @@ class Kernel:
             return _Turn.ANSWERED
         body, context = bytes(self._buffer[wire.IN_HEADER.size : size]), Context(uid, gid, pid)
         carry = AT_ONCE.get(op)
-        if carry is None and (carry := CLOSING.get(op)) and filesystem.must_commit(*wire.HANDLE.unpack_from(body)):
+        if carry is None and (carry := CLOSING.get(op)) and filesystem.must_wait(*wire.HANDLE.unpack_from(body)):
             nursery.start_soon(self._carry, carry, filesystem, unique, inode, body, context)
             return _Turn.BEGUN
         elif carry is not None:

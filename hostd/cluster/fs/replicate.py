@@ -181,6 +181,11 @@ class LocalReplicator:
         self._proposed: list[Proposal] = []
         self._events: list[Event] = [Gate(True)]
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was proposed has been delivered and acknowledged."""
+        return not self._proposed and not self._events
+
     def propose(self, proposal: Proposal) -> None:
         self._proposed.append(proposal)
         self._wake()

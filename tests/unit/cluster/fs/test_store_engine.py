@@ -244,6 +244,38 @@ def test_only_a_quick_disk_is_written_in_the_loop_and_only_little() -> None:
     assert not pace.is_quick([entry(b"x")])
 
 
+def at_once(engine: Engine, path: str, data: bytes) -> str:
+    """Begin a change: "done" or "refused" where that was all, "waits" where it goes on, which then is given up."""
+    change = engine.submit(write(path, data))
+    try:
+        change.send(None)
+    except StopIteration:
+        return "done"
+    except Refusal as err:
+        return f"refused: {err.cause.name}"
+    change.close()
+    return "waits"
+
+
+def test_a_change_that_is_said_to_be_made_at_once_is(tmp_path: Path) -> None:
+    async def body(engine: Engine) -> None:
+        while engine._pace.quick < PROOF:
+            assert not engine.is_at_once(1), "the disk has not shown that it is quick"
+            await engine.submit(write(f"f{engine.tree.version}"))
+        for size in (0, 1, QUICK_BYTES):
+            assert engine.is_at_once(size)
+            assert at_once(engine, f"size{size}", bytes(size)) == "done"
+            assert engine._pace.quick >= PROOF, "this test needs a disk that commits within milliseconds"
+        assert not engine.is_at_once(QUICK_BYTES + 1)
+        engine._replicator.propose(Proposal(id=-1, mutation=write("other"), origin=Origin(node="b", time_ns=0)))
+        assert not engine.is_at_once(1), "another change comes first"
+        await engine.submit(write("last"))
+        assert engine.is_at_once(1)
+        assert engine.tree.find("other") is not None
+
+    with_engine(tmp_path / "db", body)
+
+
 def test_a_disk_that_fails_under_a_caller_ends_the_engine(tmp_path: Path) -> None:
     """Also where the caller's own task took what was delivered."""
     broken = False
@@ -271,9 +303,9 @@ def test_a_disk_that_fails_under_a_caller_ends_the_engine(tmp_path: Path) -> Non
             while engine._pace.quick < PROOF:
                 await engine.submit(write(f"f{engine.tree.version}"))
             broken = True
-            with pytest.raises(Refusal) as refused:
-                await engine.submit(write("lost"))
-            assert refused.value.cause is Cause.UNKNOWN
+            assert engine.is_at_once(1)
+            assert at_once(engine, "lost", b"x") == "refused: UNKNOWN"
+            assert not engine.is_at_once(1)
             with pytest.raises(Refusal) as closed:
                 await engine.submit(write("later"))
             assert closed.value.cause is Cause.CLOSED
