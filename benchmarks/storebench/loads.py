@@ -100,13 +100,15 @@ def start_with(daemon: Daemon, already: int, count: int) -> list[float]:
 
 
 def single_writes(daemon: Daemon, etcd: Etcd | None, rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Seconds of each durable write of 1 KiB: by the socket, by the mount (of files that are there) and etcd's put."""
+    """Seconds of each durable write of 1 KiB: by the socket, by the mount, and etcd's put, in turn."""
     found: dict[str, list[float]] = {"socket": [], "mount": [], "etcd": []}
     with daemon.client() as store:
         ways: dict[str, Callable[[str], object]] = {
             "socket": lambda name: store.write(name, fresh_data()),
-            "mount": lambda name: overwrite(daemon.mount / name),
+            "mount": lambda name: overwrite(daemon.mount / f"by-mount-{name}"),
         }
+        for number in range(WRITES):
+            store.write(f"by-mount-write{number}", fresh_data())
         if etcd is not None:
             client = etcd
             ways["etcd"] = lambda name: client.put(name, fresh_data())

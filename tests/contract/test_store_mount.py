@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import shutil
 import signal
 import stat
@@ -284,6 +285,42 @@ def test_a_change_through_the_socket_is_seen_at_once(node: Node, store: Store) -
         store.delete("d/x")
         store.delete("d")
         assert not node.path("d").exists()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_read_is_what_the_store_has_whoever_wrote_it(node: Node, store: Store, seed: int) -> None:
+    """Writes by the mount leave the kernel's cache as it is: it must be right after each of them."""
+    dice, file = random.Random(seed), node.path("f")
+    store.write("f", b"beginning")
+    reader, adder = os.open(file, os.O_RDONLY), os.open(file, os.O_WRONLY | os.O_APPEND)
+
+    def within() -> None:
+        descriptor = os.open(file, os.O_WRONLY)
+        os.pwrite(descriptor, data[: dice.randrange(len(data)) + 1], dice.randrange(2 * file.stat().st_size + 1))
+        os.close(descriptor)
+
+    def added() -> None:
+        os.write(adder, data)
+        os.fsync(adder)
+
+    def replaced() -> None:
+        node.path("new").write_bytes(data)
+        os.replace(node.path("new"), node.path("other"))
+        file.write_bytes(node.path("other").read_bytes())
+
+    ways: list[Callable[[], object]] = [
+        within, added, replaced, lambda: file.write_bytes(data), lambda: store.write("f", data),
+        lambda: os.truncate(file, dice.randrange(file.stat().st_size * 2 + 1)), lambda: shell(node, "echo x >> f"),
+    ]  # fmt: skip
+    for _ in range(150):
+        data = dice.randbytes(dice.choice((1, 9, 4096, 5000, 70_000)))
+        dice.choice(ways)()
+        expected = store.read("f").data
+        assert os.pread(reader, 2 << 20, 0) == expected
+        assert file.read_bytes() == expected
+        assert file.stat().st_size == len(expected)
+    os.close(reader)
+    os.close(adder)
 
 
 def test_unchanged_files_are_read_from_the_cache(node: Node, store: Store) -> None:

@@ -72,6 +72,9 @@ class Caches:
         self._known = known
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._put = self._done = 0  # jobs; the thread writes the second
+        # Files whose data the mount commits just now: what comes by it the kernel has written into its own cache. It
+        # forgets the attributes itself, and the data when it learns another time of change than it knows.
+        self.written: set[int] = set()
         self._kernel: Kernel | None = None
         self._token = trio.lowlevel.current_trio_token()
         self._thread = threading.Thread(target=self._work, name="store-caches", daemon=True)
@@ -87,7 +90,7 @@ class Caches:
                 if name[0] in self._known:
                     self._add(name)
             for inode in inodes_of(effect):
-                if inode[0] in self._known:
+                if inode[0] in self._known and not (from_mount and inode[0] in self.written):
                     self._add(inode)
 
     def forget_name(self, parent: int, name: str) -> None:

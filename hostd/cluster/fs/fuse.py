@@ -6,14 +6,13 @@ The kernel checks permissions by the modes shown here (``default_permissions``),
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import functools
 import logging
 import os
 import stat
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import trio
@@ -496,34 +495,43 @@ class Filesystem:
 
     async def _commit(self, file: OpenFile, then: Rename | None = None) -> None:
         """Make a file's buffered data, and then perhaps its new name, one mutation. Raises Refusal."""
-        async with _held(file.lock):
-            changes, place = file.changes, file.place
-            steps: list[Single] = []
-            if file.needs_commit and file.buffer is not None:
-                mtime_ns = file.changed_ns if file.mtime_ns is None else file.mtime_ns
-                data = bytes(file.buffer)
-                if place is None:
-                    steps.append(Rewrite(inode=file.tree_inode, data=data, mtime_ns=mtime_ns))
-                else:
-                    steps.append(Write(path=self._path(*place), data=data, inode=file.inode, mtime_ns=mtime_ns))
-            writes = bool(steps)
-            steps += [then] if then else []
-            if not steps:
+        await _acquire(file.lock)
+        try:
+            await self._commit_held(file, then)
+        finally:
+            file.lock.release()
+
+    async def _commit_held(self, file: OpenFile, then: Rename | None) -> None:
+        changes, place = file.changes, file.place
+        steps: list[Single] = []
+        if file.needs_commit and file.buffer is not None:
+            mtime_ns = file.changed_ns if file.mtime_ns is None else file.mtime_ns
+            data = bytes(file.buffer)
+            if place is None:
+                steps.append(Rewrite(inode=file.tree_inode, data=data, mtime_ns=mtime_ns))
+            else:
+                steps.append(Write(path=self._path(*place), data=data, inode=file.inode, mtime_ns=mtime_ns))
+        writes = bool(steps)
+        steps += [then] if then else []
+        if not steps:
+            return
+        self._caches.written.add(file.inode)
+        try:
+            node = await self._submit(steps[0] if len(steps) == 1 else Batch(steps=tuple(steps)), file.actor)
+        except Refusal as err:
+            if then is None and place is None and err.cause is Cause.MISSING:
+                file.committed(None, changes)  # removed while it was open: its data goes with it
                 return
-            try:
-                node = await self._submit(steps[0] if len(steps) == 1 else Batch(steps=tuple(steps)), file.actor)
-            except Refusal as err:
-                if then is None and place is None and err.cause is Cause.MISSING:
-                    file.committed(None, changes)  # removed while it was open: its data goes with it
-                    return
-                if then is None:
-                    file.failed(changes)
-                raise
-            if writes:
-                self._open.settle(file)
-                file.committed(node, changes)
-            if place is not None and node is not None and node.inode != file.inode:
-                self._caches.forget_name(*place)  # somebody else made a file there first
+            if then is None:
+                file.failed(changes)
+            raise
+        finally:
+            self._caches.written.discard(file.inode)
+        if writes:
+            self._open.settle(file)
+            file.committed(node, changes)
+        if place is not None and node is not None and node.inode != file.inode:
+            self._caches.forget_name(*place)  # somebody else made a file there first
 
     async def _submit(self, mutation: Single | Batch, actor: str) -> Node | None:
         return await self._engine.submit(mutation, actor=actor, from_mount=True)
@@ -541,17 +549,12 @@ class Filesystem:
         )
 
 
-@contextlib.asynccontextmanager
-async def _held(lock: trio.Lock) -> AsyncIterator[None]:
-    """Like ``async with lock``, but without a turn of the loop where nobody holds it (``Filesystem.must_wait``)."""
+async def _acquire(lock: trio.Lock) -> None:
+    """Without a turn of the loop where nobody holds it (``Filesystem.must_wait``)."""
     try:
         lock.acquire_nowait()
     except trio.WouldBlock:
         await lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _actor(ctx: Context) -> str:
