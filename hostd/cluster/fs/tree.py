@@ -363,7 +363,8 @@ class _Work:
     def change(self, old: Node, path: str, data: bytes, mtime_ns: int | None) -> Node:
         self.check_size(path, len(data), len(data) - old.size_bytes)
         time_ns = self.time_ns if mtime_ns is None else mtime_ns
-        new = replace(old, data=data, digest=digest_of(data), version=self.version, mtime_ns=time_ns)
+        # By far the most frequent change, and replace() takes three times as long.
+        new = Node(old.inode, old.parent, old.name, data, digest_of(data), self.version, time_ns)
         self.record(Effect(old, new, path, path))
         return new
 
