@@ -102,10 +102,11 @@ def start_with(daemon: Daemon, already: int, count: int) -> list[float]:
 def single_writes(daemon: Daemon, etcd: Etcd | None, rounds: int = ROUNDS) -> dict[str, list[float]]:
     """Seconds of each durable write of 1 KiB: by the socket, by the mount, and etcd's put, in turn."""
     found: dict[str, list[float]] = {"socket": [], "mount": [], "etcd": []}
+    mount = str(daemon.mount)
     with daemon.client() as store:
         ways: dict[str, Callable[[str], object]] = {
             "socket": lambda name: store.write(name, fresh_data()),
-            "mount": lambda name: overwrite(daemon.mount / f"by-mount-{name}"),
+            "mount": lambda name: overwrite(f"{mount}/by-mount-{name}"),
         }
         for number in range(WRITES):
             store.write(f"by-mount-write{number}", fresh_data())
@@ -121,7 +122,7 @@ def single_writes(daemon: Daemon, etcd: Etcd | None, rounds: int = ROUNDS) -> di
     return found
 
 
-def overwrite(file: Path) -> None:
+def overwrite(file: str) -> None:
     """Durable when the file is closed."""
     descriptor = os.open(file, os.O_WRONLY | os.O_TRUNC)
     os.write(descriptor, fresh_data())

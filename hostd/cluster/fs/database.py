@@ -46,6 +46,8 @@ PUT_NODE: Final = """INSERT INTO node VALUES(?,?,?,?,?,?,?) ON CONFLICT(inode) D
     name=excluded.name, content=excluded.content, digest=excluded.digest, version=excluded.version,
     mtime_ns=excluded.mtime_ns"""
 
+PAGE_BYTES: Final = 2048
+LOG_BYTES: Final = 4_096_000  # of pages in the log before they go into the main file
 LOG_HEADER_BYTES: Final = 32
 FRAME_HEADER_BYTES: Final = 24
 
@@ -399,8 +401,12 @@ def _connect(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
+        # Of a new database: a commit changes five or six pages, few bytes in each, and writes and flushes all of them.
+        db.execute(f"PRAGMA page_size={PAGE_BYTES}")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
+        (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
+        db.execute(f"PRAGMA wal_autocheckpoint={LOG_BYTES // page_bytes}")
         db.execute("PRAGMA journal_size_limit=4194304")
     except sqlite3.DatabaseError:
         db.close()

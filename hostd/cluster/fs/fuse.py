@@ -473,6 +473,14 @@ class Filesystem:
         if file is not None and file.needs_commit:
             await self._commit(file)
 
+    def release_at_once(self, fh: int) -> bool:
+        """Close a handle whose file has nothing to commit: False where ``release`` must."""
+        handle = self._open.handles.get(fh)
+        if handle is None or handle.file is None or handle.file.needs_commit:
+            return False
+        self._open.remove(fh)
+        return True
+
     @answers
     async def release(self, fh: int) -> None:
         file = self._open.handles[fh].file

@@ -292,14 +292,20 @@ class Kernel:
         return _Turn.ANSWERED
 
     def _quickly(self, filesystem: Filesystem, op: int, unique: int, inode: int) -> bytes | None:
-        """The answer to an opening to read and to its closing, by far the most frequent requests; None for others."""
+        """The answer to an opening to read and to a closing that changes nothing, by far the most frequent requests;
+        None for others.
+        """
         if op == Op.OPEN:
             flags, _ = wire.TWO.unpack_from(self._buffer, wire.IN_HEADER.size)
             if not flags & NOT_ONLY_READ and filesystem.open_to_read(inode):
                 return wire.OUT_HEADER.pack(OPENED_BYTES, 0, unique) + OPENED_TO_READ
-        elif op == Op.RELEASE and wire.HANDLE.unpack_from(self._buffer, wire.IN_HEADER.size) == (READERS,):
-            filesystem.close_after_read(inode)
-            return wire.answer(unique)
+        elif op == Op.RELEASE:
+            (handle,) = wire.HANDLE.unpack_from(self._buffer, wire.IN_HEADER.size)
+            if handle == READERS:
+                filesystem.close_after_read(inode)
+                return wire.answer(unique)
+            if filesystem.release_at_once(handle):
+                return wire.answer(unique)
         return None
 
     async def _carry(
