@@ -67,6 +67,18 @@ def passthrough(stack: contextlib.ExitStack, disk: Path, fast: Path) -> list[Pla
     return [Place("passthrough", disk / "passthrough/files", disk / "passthrough/locks")]
 
 
+def against_etcd(results: report.Results, daemon: Daemon, directory: Path) -> None:
+    """Durable writes of both while both are new: a store with a full journal takes a tenth longer."""
+    with contextlib.ExitStack() as stack:
+        client: peers.Etcd | None = None
+        try:
+            client, pid = stack.enter_context(peers.etcd(directory))
+            results.etcd_rss_mb = loads.memory_of(pid)
+        except peers.Absent as err:
+            print(f"no etcd: {err}", file=sys.stderr)
+        results.single = loads.single_writes(daemon, client)
+
+
 def alone(options: argparse.Namespace, results: report.Results) -> None:
     """Files, and a single node beside its peers; all of them have ended, and are on disk, at the return."""
     with contextlib.ExitStack() as stack:
@@ -77,6 +89,7 @@ def alone(options: argparse.Namespace, results: report.Results) -> None:
         if not options.files_only:
             stack.callback(daemon.stop)
             daemon.start()
+            against_etcd(results, daemon, disk / "etcd")
         mount = options.mount.resolve() if options.mount else daemon.mount
         places = [
             Place("store", mount / disk.name, root_of(mount) / "priv/lock"),
@@ -95,13 +108,6 @@ def alone(options: argparse.Namespace, results: report.Results) -> None:
             place.clean()
         if options.files_only:
             return
-        client: peers.Etcd | None = None
-        try:
-            client, pid = stack.enter_context(peers.etcd(disk / "etcd"))
-            results.etcd_rss_mb = loads.memory_of(pid)
-        except peers.Absent as err:
-            print(f"no etcd: {err}", file=sys.stderr)
-        results.single = loads.single_writes(daemon, client)
         results.loads = loads.loads(daemon, fast / "configs", GUESTS)
         results.start_s = loads.start_with(daemon, GUESTS, MANY_GUESTS)
     os.sync()  # what was removed would otherwise be in the way of the next measurement's fsync
