@@ -52,25 +52,57 @@ def paced(source: int, limit_bps: int) -> Iterator[int]:
     if not limit_bps:
         yield source
         return
+    with brought(source, Pace(limit_bps)) as reading:
+        yield reading
+
+
+@contextlib.contextmanager
+def brought(source: int, pace: Pace) -> Iterator[int]:
+    """A pipe to read that brings the rest of an open file. Raises OSError at the end where that could not be read."""
     reading, writing = os.pipe()
+    with _carrying(source, writing, pace, close=writing, ignore=BrokenPipeError):  # who reads may have had enough
+        try:
+            yield reading
+        finally:
+            os.close(reading)
+
+
+@contextlib.contextmanager
+def taken(target: int, pace: Pace) -> Iterator[int]:
+    """A pipe to write whose bytes go to an open file; all have when this is left.
+
+    Raises OSError at the end where they could not be written; until then the pipe is broken for who writes.
+    """
+    reading, writing = os.pipe()
+    with _carrying(reading, target, pace, close=reading):
+        try:
+            yield writing
+        finally:
+            os.close(writing)
+
+
+@contextlib.contextmanager
+def _carrying(
+    source: int, target: int, pace: Pace, *, close: int, ignore: type[OSError] | tuple[()] = ()
+) -> Iterator[None]:
+    """Carry by a thread of its own, which closes the end of a pipe that it has when it is over."""
     failed: list[OSError] = []
 
     def carry() -> None:
         try:
-            _carry(source, writing, Pace(limit_bps))
-        except BrokenPipeError:  # who reads has had enough
+            _carry(source, target, pace)
+        except ignore:
             pass
         except OSError as err:
             failed.append(err)
         finally:
-            os.close(writing)
+            os.close(close)
 
     thread = threading.Thread(target=carry)
     thread.start()
     try:
-        yield reading
+        yield
     finally:
-        os.close(reading)
         thread.join()
     if failed:
         raise failed[0]

@@ -20,6 +20,7 @@ from hostd.api.cluster import backup_info, jointokens, resources
 from hostd.api.cluster import bulk as cluster_bulk
 from hostd.api.cluster import config as cluster_config
 from hostd.api.cluster import index as cluster_index
+from hostd.api.cluster import qemu as cluster_qemu
 from hostd.api.cluster import tasks as cluster_tasks
 from hostd.api.cluster.ha import balance as ha_balance
 from hostd.api.cluster.ha import groups as ha_groups
@@ -86,7 +87,7 @@ ENDPOINT_MODULES: tuple[ModuleType, ...] = (
     qemu_clones, qemu_cloudinit, qemu_disks, qemu_snapshots, qemu_migrate, capabilities, bulk, lxc, lxc_create,
     lxc_power, lxc_snapshots, lxc_clones, lxc_disks, lxc_migrate, aplinfo, storage, node_storage, storage_content,
     scan, urls, disks, disks_pools, ha_index, ha_resources, ha_groups, ha_rules, ha_status, ha_preflight,
-    ha_incidents, ha_balance,
+    ha_incidents, ha_balance, cluster_qemu,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.units import format_size, parse_size
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
+from hostd.storage.interface import Streams
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
 
@@ -37,6 +38,19 @@ def free_volumes(host: Host, log: TaskLog, names: Iterable[str]) -> None:
             log.info(f"volume '{name}' was already gone")
         except HostError as err:
             log.warn(f"could not remove volume '{name}': {err}")
+
+
+def forget_sent(host: Host, log: TaskLog, names: Iterable[str]) -> None:
+    """Remove what a move that was killed left on volumes that it sent with their states; failures are warnings."""
+    catalog = catalog_of(host)
+    for name in names:
+        try:
+            volume = VolumeId.parse(name)
+            driver = catalog.driver(volume.storage)
+            if isinstance(driver, Streams):
+                driver.forget_sent(volume.name)
+        except HostError as err:
+            log.warn(f"volume '{name}': what a move left on it is still there: {err}")
 
 
 def wanted_size(size: str, now_bytes: int) -> int:

@@ -1,16 +1,15 @@
-"""The HA configuration files as people change them: sections added, changed, removed; what that is checked against."""
+"""The HA configuration files as people change them, and what changes are checked against."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from hostd.cluster import sectionfile
+from hostd.cluster.sectionfile import SectionFile
 from hostd.cluster.store import Store
-from hostd.core.digest import digest
 from hostd.core.errors import Conflict, Invalid, NotFound
-from hostd.core.formats import sectionconfig
 from hostd.core.formats.lists import split_list
-from hostd.core.formats.sectionconfig import Section
 from hostd.core.formats.sections import SectionFormat
 from hostd.ha import config, rulechecks, rules, stored
 
@@ -21,75 +20,14 @@ FORMS: Mapping[str, SectionFormat] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class SectionFile:
-    """One of the files. What is not understood in it survives a change. ``version`` 0: there is no such file."""
-
-    path: str
-    sections: tuple[Section, ...] = ()
-    digest: str = digest(b"")
-    version: int = 0
-
-    @property
-    def form(self) -> SectionFormat:
-        return FORMS[self.path]
-
-    def text(self) -> str:
-        return sectionconfig.format(self.sections, required=self.form.required)
-
-    def find(self, id: str) -> Section | None:
-        return next((section for section in self.sections if section.id == id), None)
-
-    def get(self, id: str, kind: str) -> Section:
-        """Raises NotFound; ``kind`` is what messages call it."""
-        found = self.find(id)
-        if found is None:
-            raise NotFound(f"no such ha {kind} '{id}'")
-        return found
-
-    def added(self, id: str, type: str, given: Mapping[str, str], kind: str) -> SectionFile:
-        """Raises Conflict where there is one already, Invalid with everything that is wrong."""
-        if self.find(id):
-            raise Conflict(f"ha {kind} '{id}' already defined")
-        if wrong := self.form.wrong_for_new(type, given):
-            raise Invalid(wrong)
-        return replace(self, sections=(*self.sections, Section(type=type, id=id, values=given)))
-
-    def changed(self, id: str, given: Mapping[str, str], drop: Iterable[str], kind: str) -> SectionFile:
-        """Raises NotFound, Invalid."""
-        section, gone = self.get(id, kind), set(drop)
-        if wrong := self.form.wrong_for_change(section, given, gone):
-            raise Invalid(wrong)
-        values = {key: text for key, text in {**section.values, **given}.items() if key not in gone}
-        return self.with_section(replace(section, values=values))
-
-    def with_section(self, section: Section) -> SectionFile:
-        """With a section in place of the one of its id."""
-        return replace(self, sections=tuple(section if s.id == section.id else s for s in self.sections))
-
-    def without(self, id: str) -> SectionFile:
-        return replace(self, sections=tuple(section for section in self.sections if section.id != id))
-
-
-def read(path: str, data: bytes, version: int = 0) -> SectionFile:
-    sections = tuple(sectionconfig.parse(data.decode(errors="replace")))
-    return SectionFile(path=path, sections=sections, digest=digest(data), version=version)
-
-
 def load(store: Store, path: str) -> SectionFile:
     """The file as it is now."""
-    try:
-        file = store.read(path)
-    except NotFound:
-        return SectionFile(path=path)
-    return read(path, file.data, file.version)
+    return sectionfile.load(store, path, FORMS[path])
 
 
 def save(store: Store, file: SectionFile, *, actor: str) -> int:
     """Write it; Conflict when somebody else was faster. The version of the tree that has it."""
-    if not file.version:
-        store.mkdir(stored.FOLDER, parents=True, actor=actor)
-    return store.write(file.path, file.text().encode(), if_version=file.version, actor=actor).version
+    return sectionfile.save(store, file, actor=actor)
 
 
 def require_sound(file: SectionFile, id: str, nodes: Sequence[str]) -> None:
@@ -133,7 +71,7 @@ def forget(store: Store, sid: str, *, actor: str) -> None:
 def set_state(store: Store, sid: str, state: str, *, actor: str) -> None:
     """What is wanted of a service. Raises NotFound."""
     file = load(store, stored.RESOURCES)
-    save(store, file.changed(sid.partition(":")[2], {"state": state}, (), "resource"), actor=actor)
+    save(store, file.changed(sid.partition(":")[2], {"state": state}, (), "ha resource"), actor=actor)
 
 
 def queue(store: Store, commands: Sequence[str], *, actor: str) -> None:

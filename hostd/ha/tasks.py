@@ -46,7 +46,7 @@ def add(host: Host, log: TaskLog, *, sid: str, after: str, state: str) -> None:
     if entry is None or not (entry.status == "OK" or str(entry.status).startswith("WARNINGS")):
         raise HostError(f"'{sid}' was not made, so that nobody looks after it: {entry.status if entry else 'no task'}")
     type, _, name = sid.partition(":")
-    file = files.load(host.store, stored.RESOURCES).added(name, type, {"state": state}, "resource")
+    file = files.load(host.store, stored.RESOURCES).added(name, type, {"state": state}, "ha resource")
     files.save(host.store, file, actor="root@pam")
     log.info(f"service '{sid}' is looked after, state '{state}'")
 

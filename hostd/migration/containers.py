@@ -203,7 +203,9 @@ class _Move:
     def _send(self, target: Target, transfer: Transfer, made: Made, pace: Pace) -> None:
         catalog, volume = catalog_of(self._host), transfer.volume
         catalog.activate([volume])
-        if catalog.format(volume) == made.format == "raw":
+        if transfer.stream:
+            sending.send_states(self._host, self._log, target, volume, made, transfer.stream)
+        elif catalog.format(volume) == made.format == "raw":
             sending.send_image(self._host, self._log, target, volume, made, pace)
         else:
             sending.send_tree(self._host, self._log, target, volume, made, pace, unprivileged=self._unprivileged)

@@ -8,6 +8,7 @@ One connection controls a move; its process holds the node's lock on the guest. 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import pwd
@@ -33,6 +34,7 @@ from hostd.guests.qemu.volumes import where
 from hostd.guests.volumes import catalog_of
 from hostd.migration import leftovers
 from hostd.migration.leftovers import Side
+from hostd.migration.receiving import Receiving
 from hostd.migration.wire import Stream
 from hostd.node.addresses import own_addresses
 from hostd.node.host import Host
@@ -105,6 +107,7 @@ class Incoming:
         self._volumes: list[VolumeId] = []  # by stems, as they are noted
         self._made: list[VolumeId] = []
         self._open: tuple[str, str] | None = None  # path and pid file of what takes contents
+        self._receiving: Receiving | None = None
 
     def answer(self, message: Mapping[str, Any]) -> Answer:
         """One request of the source. Raises HostError with the reason that the source is told."""
@@ -112,6 +115,7 @@ class Incoming:
             "begin": self._begin,
             "make": self._make,
             "open": self._take,
+            "receive": self._receive,
             "close": self._taken,
             "prepare": self._prepare,
             "finish": self._finish,
@@ -191,8 +195,20 @@ class Incoming:
         self._open = (path, pid_file)
         return {}
 
+    def _receive(self, message: Mapping[str, Any]) -> Answer:
+        """Open a volume for one with all of its states, which comes as a stream of its own and takes its place."""
+        volume = self._own_volume(str(message["volume"]))
+        taker = self._catalog().streams(volume, str(message["kind"]))
+        read = functools.partial(taker.receive, volume.name)
+        self._receiving = Receiving(str(volume), read, socket_of(Stream.COPY, self._vmid))
+        return {}
+
     def _taken(self, message: Mapping[str, Any]) -> Answer:
         """Wait until the contents are written, durably."""
+        if self._receiving is not None:
+            receiving, self._receiving = self._receiving, None
+            receiving.wait(message.get("count"))
+            return {}
         if self._open is None:
             raise Conflict("no volume is open")
         path, pid_file = self._open
@@ -233,6 +249,8 @@ class Incoming:
         Raises HostError where that cannot be done now; the note stays, for whoever clears up next.
         """
         with self._stack:
+            if self._receiving is not None:
+                self._receiving.drop()
             if self._open is not None:
                 _end(self._open[1])
             if self._begun:

@@ -134,10 +134,12 @@ class _Move:
             format=catalog.format(volume),
             name=volume.name,
         )
-        exact = transfer.how is How.MIRROR or transfer.slot == "efidisk0"
+        exact = transfer.how is How.MIRROR or (transfer.slot == "efidisk0" and not transfer.stream)
         made = sending.make(target, volume, transfer.storage, wanted, exact=exact)
         self._moved[str(volume)] = made.volume
-        if transfer.how is How.COPY:
+        if transfer.stream:
+            sending.send_states(self._host, self._log, target, volume, made, transfer.stream)
+        elif transfer.how is How.COPY:
             sending.send_image(self._host, self._log, target, volume, made, pace)
 
     # --- the machine itself

@@ -12,6 +12,7 @@ from hostd.guests.config import GuestKind
 from hostd.guests.qemu.devices import disk
 from hostd.migration.preconditions import Report, Volume
 from hostd.storage.config import StorageFile
+from hostd.storage.streams import stream_kind, why_not
 from hostd.storage.volume import VolumeId
 
 SAME: Final = "1"  # in ``targetstorage``: each to the storage of the same name
@@ -39,12 +40,16 @@ class Wish:
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """A volume that is made anew on the target, on ``storage``. ``slot``: the line that names it."""
+    """A volume that is made anew on the target, on ``storage``. ``slot``: the line that names it.
+
+    ``stream``: the kind of stream that carries it with its states, "" for one that has none.
+    """
 
     volume: VolumeId
     storage: str
     how: How
     slot: str
+    stream: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +110,8 @@ def plan(
             mirrored = live and volume.current and not volume.cdrom and disk.parse_slot(volume.key) is not None
             how = How.MIRROR if mirrored else How.COPY
             there = wish.storage(volume.id.storage)
-            transfers.append(Transfer(volume=volume.id, storage=there, how=how, slot=volume.key))
+            stream = stream_kind(storages.get(volume.id.storage), volume.id.name) if _has_states(volume) else ""
+            transfers.append(Transfer(volume=volume.id, storage=there, how=how, slot=volume.key, stream=stream))
     if wrong:
         raise Conflict(f"can't migrate {kind.label} {vmid}: {'; '.join(wrong)}")
     return MovePlan(transfers=tuple(transfers), shared=shared)
@@ -116,13 +122,16 @@ def _is_there(storages: StorageFile, name: str, node: str) -> bool:
     return storage is not None and storage.used_on(node)
 
 
+def _has_states(volume: Volume) -> bool:
+    """A snapshot that names a volume holds a state of it, unless the volume is what is in a drive, or saved memory."""
+    return volume.kept and not volume.cdrom and volume.key != "vmstate"
+
+
 def _in_the_way(volume: Volume, storages: StorageFile, wish: Wish, *, running: bool, content: str) -> list[str]:
     """Why a volume of this node cannot go along."""
     name, there = f"'{volume.id}'", wish.storage(volume.id.storage)
     if not volume.owned:
         return [f"{volume.key} holds {name}, which is on this node only and not the guest's own: take it out"]
-    if volume.kept:
-        return [f"{name} has snapshots, which cannot be taken along: delete them, or move the disk to shared storage"]
     if volume.id.name.rpartition("/")[2].startswith(("base-", "basevol-")):
         return [f"{name} is a template's, on which clones may stand: move a clone instead"]
     if running and volume.key == "tpmstate0":
@@ -134,4 +143,13 @@ def _in_the_way(volume: Volume, storages: StorageFile, wish: Wish, *, running: b
         wrong.append(f"node '{wish.target}' does not have storage '{there}' for {name}")
     elif content not in storages.storages[there].content:
         wrong.append(f"storage '{there}' takes no {_TAKEN[content]} ({name})")
+    elif _has_states(volume) and (why := _why_without(volume, storages, there, running=running)):
+        wrong.append(f"{name} has snapshots, which {why}")
     return wrong
+
+
+def _why_without(volume: Volume, storages: StorageFile, there: str, *, running: bool) -> str:
+    """Why its states cannot go along, and what to do."""
+    if running:
+        return "cannot be taken along while the machine runs: shut it down, or delete them"
+    return why_not(storages.get(volume.id.storage), volume.id.name, storages.get(there))

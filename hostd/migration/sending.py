@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from hostd.core.errors import Conflict
-from hostd.core.pace import Pace
+from hostd.core.errors import Conflict, Unavailable
+from hostd.core.pace import Pace, taken
 from hostd.core.units import MIB
 from hostd.guests.lxc import trees
 from hostd.guests.lxc.volumes import source_of
@@ -67,6 +67,27 @@ def send_tree(
         stream.connect(target.place(Stream.COPY))
         trees.send(host.run, source_of(catalog_of(host), volume), stream.fileno())
     target.ask("close")
+
+
+def send_states(host: Host, log: TaskLog, target: Target, volume: VolumeId, made: Made, kind: str) -> None:
+    """A volume with all of its states, as a stream of a kind that both storages know, into one of the same form."""
+    catalog, counted = catalog_of(host), Pace()
+    if made.format != (own := catalog.format(volume)):
+        raise Conflict(f"'{volume}' with its snapshots is {own}, '{made.volume}' there is {made.format}")
+    sender = catalog.streams(volume, kind)
+    log.info(f"copying '{volume}' with its snapshots to '{made.volume}' on node '{target.node}'")
+    target.ask("receive", volume=made.volume, kind=kind)
+    try:
+        with (
+            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream,
+            _ticking(lambda: log.info(f"copied {mib(counted.sent)}")),
+        ):
+            stream.connect(target.place(Stream.COPY))
+            with taken(stream.fileno(), counted) as pipe:
+                sender.send(volume.name, pipe)
+    except OSError as err:
+        raise Unavailable(f"the stream to node '{target.node}' broke: {err}") from err
+    target.ask("close", count=counted.sent)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from hostd.storage.interface import (
     Feature,
     Snapshots,
     StorageConfig,
+    Streams,
     Templates,
     Volume,
     VolumeSpec,
@@ -205,6 +206,13 @@ class Catalog:
         driver = self.driver(volume.storage)
         if not isinstance(driver, Snapshots) or not has_feature(driver, volume.name, Feature.SNAPSHOT):
             raise Unsupported(f"volume '{volume}' cannot have snapshots: storage type and format do not support them")
+        return driver
+
+    def streams(self, volume: VolumeId, kind: str) -> Streams:
+        """The storage as one that carries the volume with its states, as that kind of stream; Unsupported otherwise."""
+        driver = self.driver(volume.storage)
+        if not isinstance(driver, Streams) or driver.info.streams.get(driver.parse(volume.name).format) != kind:
+            raise Unsupported(f"volume '{volume}' cannot travel with its states as a stream of kind '{kind}'")
         return driver
 
     def snapshot(self, volume: VolumeId, snapshot: str) -> None:

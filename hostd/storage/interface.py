@@ -72,6 +72,8 @@ class Info:
     ``container_format``: what a container's root becomes here (``subvol``: a directory or dataset; ``raw``: a block
     device with a file system that the caller makes). ``shared``: every node sees the same data. ``aio``: how QEMU
     best writes to its volumes.
+    ``streams``: format → the kind of stream that carries such a volume with all of its states (``Streams``); storages
+    of one kind understand each other.
     """
 
     type: str
@@ -84,6 +86,7 @@ class Info:
     options: Mapping[str, SectionOption] = field(default_factory=dict)
     image_files: frozenset[str] = frozenset()
     features: Features = field(default_factory=dict)
+    streams: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +224,20 @@ class Templates(Protocol):
 
     def clone(self, name: str, vmid: int, snapshot: str = "") -> str:
         """A volume that shares a base's (or a snapshot's) data; its name. The storage's lock is held."""
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """A storage whose volumes travel with all of their states, while nobody uses them (see ``Info.streams``)."""
+
+    def send(self, name: str, stream: int) -> None:
+        """Write a volume and its states to a pipe. Unsupported for a linked clone, which is nothing whole."""
+
+    def receive(self, name: str, stream: int) -> None:
+        """Read one from a pipe into the place of a volume that was just made. What is half there goes by ``delete``."""
+
+    def forget_sent(self, name: str) -> None:
+        """Remove what a ``send`` that was killed left on the volume; mostly nothing."""
 
 
 def has_feature(driver: Driver, name: str, feature: Feature, snapshot: str = "") -> bool:

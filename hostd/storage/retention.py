@@ -42,6 +42,7 @@ _PERIODS: Final[Mapping[str, Callable[[int], str]]] = {
     "keep-yearly": _local("%Y"),
 }
 _COUNTS: Final = tuple(_PERIODS)
+_PROTECTED_BY_OTHERS: Final = 5
 Keep = Mapping[str, int]
 
 
@@ -90,6 +91,16 @@ def parse_keep(text: str) -> Keep:
     if found.get(_ALL) and any(counts.values()):
         raise ParseError("prune-backups: keep-all goes with no other option")
     return {_ALL: 1} if not any(counts.values()) else counts
+
+
+def most_protected(option: str, *, manager: bool) -> int | None:
+    """How many backups of a guest may be protected, from ``max-protected-backups``; None for any number.
+
+    Where the storage does not say, its managers may protect any number, others a few. Source: the reference's
+    documentation of the option.
+    """
+    most = int(option) if option else -1 if manager else _PROTECTED_BY_OTHERS
+    return most if most >= 0 else None
 
 
 def mark(backups: Iterable[Backup], keep: Keep, *, vmid: int | None = None, type: str = "") -> list[Marked]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hostd.core.run import run
+from hostd.guests.volumes import catalog_of
 from hostd.migration import containers
+from hostd.storage.catalog import Catalog
+from hostd.storage.interface import VolumeSpec
+from hostd.storage.volume import VolumeId
 from tests.lib import required
 from tests.unit.migration.test_container_protocol import Joined, World, move
 
@@ -44,3 +49,59 @@ def test_an_image_and_a_folder_arrive_whole(world: World, tmp_path: Path) -> Non
     assert (seen.st_uid, seen.st_gid, seen.st_mode & 0o7777) == (100_033, 100_033, 0o6750)
     assert world.engines["beta"].up == {100}
     world.check()
+
+
+@pytest.fixture
+def btrfs(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 300 MiB, mounted."""
+    if "btrfs" not in Path("/proc/filesystems").read_text():
+        required.missing("btrfs", "no btrfs in this kernel")
+    image, point = tmp_path / "btrfs.img", tmp_path / "btrfs"
+    with image.open("wb") as file:
+        file.truncate(300 << 20)
+    point.mkdir()
+    run(["mkfs.btrfs", "-q", str(image)])
+    run(["mount", "-t", "btrfs", "-o", "loop", str(image), str(point)])
+    yield point
+    run(["umount", str(point)])
+
+
+def contents(catalog: Catalog, volume: VolumeId, state: str = "") -> bytes:
+    path = catalog.snapshots(volume).snapshot_path(volume.name, state) if state else catalog.path(volume)
+    return (Path(path, "file") if os.path.isdir(path) else Path(path)).read_bytes()[:1024]
+
+
+def test_volumes_arrive_with_their_snapshots(world: World, btrfs: Path) -> None:
+    """An image and a folder; on the target one of the names is taken."""
+    places = (("here", "alpha"), ("there", "beta"))
+    text = "".join(f"btrfs: {name}\n\tpath {btrfs}/{node}\n\tcontent rootdir\n\n" for name, node in places)
+    world.store.write("storage.cfg", text.encode())
+    catalog = catalog_of(world.hosts["alpha"])
+    image = catalog.allocate("here", VolumeSpec(vmid=100, size_bytes=8 << 20), "rootdir")
+    folder = catalog.allocate("here", VolumeSpec(vmid=100, size_bytes=0, format="subvol"), "rootdir")
+    foreign = catalog.allocate("there", VolumeSpec(vmid=100, size_bytes=8 << 20), "rootdir")
+    assert foreign.name == image.name
+    for letter in (b"a", b"b", b"c"):
+        with open(catalog.path(image), "r+b") as file:
+            file.write(letter * 1024)
+        Path(catalog.path(folder), "file").write_bytes(letter * 1024)
+        if letter != b"c":
+            catalog.snapshot(image, f"state-{letter.decode()}")
+            catalog.snapshot(folder, f"state-{letter.decode()}")
+    lines = f"rootfs: {image},size=8M\nmp0: {folder},mp=/d,size=0T\n"
+    states = "".join(f"\n[state-{letter}]\n{lines}snaptime: 1\n" for letter in "ab")
+    world.store.write("nodes/alpha/lxc/100.conf", (lines + states).encode())
+    move(world)
+    guest = world.owner()
+    assert guest.where.node == "beta"
+    assert world.engines["beta"].up == {100}
+    moved = [VolumeId.parse(guest.file.current[key].partition(",")[0]) for key in ("rootfs", "mp0")]
+    assert moved[0].name != image.name
+    assert guest.file.snapshots["state-a"].values["rootfs"] == guest.file.current["rootfs"]
+    for volume in moved:
+        assert catalog.snapshots(volume).snapshots(volume.name) == ["state-a", "state-b"]
+        assert contents(catalog, volume) == b"c" * 1024
+        assert contents(catalog, volume, "state-a") == b"a" * 1024
+        assert contents(catalog, volume, "state-b") == b"b" * 1024
+    assert not (btrfs / "alpha/images/100").exists(), "nothing stays behind"
+    assert len(list((btrfs / "beta/images/100").iterdir())) == 7, "two with two states each, and the foreign one"

@@ -23,7 +23,17 @@ from hostd.storage.catalog import Catalog
 from hostd.storage.config import parse_storage_cfg
 from hostd.storage.copying import copy
 from hostd.storage.drivers import DRIVERS
-from hostd.storage.interface import Driver, Feature, Files, Snapshots, State, Templates, VolumeSpec, has_feature
+from hostd.storage.interface import (
+    Driver,
+    Feature,
+    Files,
+    Snapshots,
+    State,
+    Streams,
+    Templates,
+    VolumeSpec,
+    has_feature,
+)
 from hostd.storage.volume import VolumeId
 from tests.lib.required import missing
 
@@ -290,6 +300,59 @@ def test_states_are_kept_and_come_back(driver: Driver) -> None:
         with pytest.raises(ParseError):
             driver.snapshot(name, "-rf")
         driver.snapshot(name, "second")
+        every.delete(name)
+        assert every.volumes({"images"}) == []
+
+
+def test_volumes_travel_with_their_states(driver: Driver, tmp_path: Path) -> None:
+    """As another volume of the same storage: what a move does between two nodes."""
+    if not driver.info.streams:
+        pytest.skip("no volume travels with its states here")
+    assert isinstance(driver, Snapshots)
+    assert isinstance(driver, Streams)
+    every = cast(Driver, driver)
+    for format in sorted(driver.info.streams):
+        name, target = of_format(every, format), of_format(every, format)
+        for number, text in enumerate((b"A", b"B", b"C")):
+            write(every, name, text * 512)
+            driver.snapshot(name, f"state-{number}")
+        driver.rollback(name, "state-2")
+        write(every, name, b"D" * 512)
+        with open(tmp_path / "stream", "wb") as stream:
+            driver.send(name, stream.fileno())
+        assert driver.snapshots(name) == ["state-0", "state-1", "state-2"], "nothing is left of it"
+        with open(tmp_path / "stream", "rb") as stream:
+            driver.receive(target, stream.fileno())
+        every.delete(name)
+        assert [v.name for v in every.volumes({"images"})] == [target]
+        assert holds(every, target, b"D" * 512)
+        assert sorted(driver.snapshots(target)) == ["state-0", "state-1", "state-2"]
+        for number, text in ((2, b"C"), (1, b"B"), (0, b"A")):
+            driver.rollback(target, f"state-{number}")
+            assert holds(every, target, text * 512)
+            driver.delete_snapshot(target, f"state-{number}")
+        write(every, target, b"E" * 512)
+        every.delete(target)
+        assert every.volumes({"images"}) == []
+
+
+def test_a_stream_that_is_cut_off(driver: Driver, tmp_path: Path) -> None:
+    """It is an error, or found by its length; what is half there goes with the volume."""
+    if not driver.info.streams:
+        pytest.skip("no volume travels with its states here")
+    assert isinstance(driver, Snapshots)
+    assert isinstance(driver, Streams)
+    every, whole = cast(Driver, driver), tmp_path / "stream"
+    for format in sorted(driver.info.streams):
+        name, target = of_format(every, format), of_format(every, format)
+        write(every, name, b"A" * 512)
+        driver.snapshot(name, "one")
+        with open(whole, "wb") as stream:
+            driver.send(name, stream.fileno())
+        os.truncate(whole, os.path.getsize(whole) // 3)
+        with open(whole, "rb") as stream, pytest.raises(HostError):
+            driver.receive(target, stream.fileno())
+        every.delete(target)
         every.delete(name)
         assert every.volumes({"images"}) == []
 

@@ -24,14 +24,15 @@ class FakeMachines:
     refuse: str = ""
     calls: list[str] = field(default_factory=list)
 
-    def start(self, xml: str) -> None:
+    def start(self, xml: str, *, paused: bool = False) -> None:
         if self.refuse:
             raise HostError(self.refuse)
         vmid = vmid_of(ElementTree.fromstring(xml).findtext("name", ""))
         assert vmid is not None
         if vmid in self.states:
             raise Conflict("already running")
-        self.states[vmid], self.xml[vmid] = MachineState.RUNNING, xml
+        self.states[vmid] = MachineState.PAUSED if paused else MachineState.RUNNING
+        self.xml[vmid] = xml
 
     def state(self, vmid: int) -> MachineState | None:
         return self.states.get(vmid)

@@ -441,6 +441,7 @@ def answers_of_everything(run: Run) -> list[tuple[str, str]]:
         "poolid": ["none"],
         "sid": ["vm:100"],
         "group": ["none"],
+        "cputype": ["none"],
         "rule": ["none"],
         "incident": ["none"],
         "name": ["none"],

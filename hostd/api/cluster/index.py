@@ -23,7 +23,19 @@ from hostd.guests import index as guests
 from hostd.node import addresses
 from hostd.tasks import eventlog, shared
 
-CHILDREN = ("backup-info", "bulk-action", "config", "ha", "log", "nextid", "options", "resources", "status", "tasks")
+CHILDREN = (
+    "backup-info",
+    "bulk-action",
+    "config",
+    "ha",
+    "log",
+    "nextid",
+    "options",
+    "qemu",
+    "resources",
+    "status",
+    "tasks",
+)
 LOG_LINES = 50
 
 

@@ -17,9 +17,11 @@ from hostd.guests.qemu.devices.cpu import CUSTOM, LEVELS, vendor_of
 from hostd.guests.qemu.gathering import custom_models
 from hostd.node import kvm_probe
 
-_ARCH = Kind(enum=capabilities.ARCHITECTURES)
+ARCHITECTURE = Kind(enum=capabilities.ARCHITECTURES)
+ACCELERATOR = Kind(enum=("kvm", "tcg"))
 _NAMES = array(fields(name="string"), child="name")
 _SUPPORTED = {"type": "array", "items": {"type": "string", "format": "pve-node"}, "optional": True}
+FLAGS = array({**fields(name="string", description="string?"), "supported-on": _SUPPORTED})
 _KINDS = {"type": "string", "enum": ("q35", "i440fx", "virt")}
 # QEMU has them by other names than models: "host" is the processor that is there, "max" all that can be emulated.
 _SPECIAL = ("host", "max")
@@ -30,16 +32,14 @@ _NO_MAKER = "default"
 class ArchParams(NodeParams):
     """What to tell of."""
 
-    arch: str = param(_ARCH, default="", doc="Architecture of the machines; the node's own where it is left out.")
+    arch: str = param(ARCHITECTURE, default="", doc="Architecture of the machines; the node's own where left out.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlagParams(ArchParams):
     """Which flags."""
 
-    accel: str = param(
-        Kind(enum=("kvm", "tcg")), default="kvm", shown_default="kvm", doc="Hardware virtualization, or emulation."
-    )
+    accel: str = param(ACCELERATOR, default="kvm", shown_default="kvm", doc="Hardware virtualization, or emulation.")
 
 
 def found(arch: str) -> tuple[str, Capabilities]:
@@ -85,7 +85,7 @@ def cpu_models(ctx: Context, p: ArchParams) -> object:
     own = [
         _model(values.get("reported-model", "kvm64")) | {"name": f"{CUSTOM}{name}", "custom": 1}
         for name, values in sorted(custom_models(ctx.store).items())
-        if _may_see(ctx, name)
+        if may_see_model(ctx, name)
     ]
     return [*(_model(name) for name in here.models), *special, *levels, *own]
 
@@ -94,7 +94,8 @@ def _model(name: str) -> dict[str, object]:
     return {"name": name, "custom": 0, "vendor": vendor_of(name) or _NO_MAKER}
 
 
-def _may_see(ctx: Context, name: str) -> bool:
+def may_see_model(ctx: Context, name: str) -> bool:
+    """Whether the caller may see one of the cluster's own processor models."""
     mapping = ("Mapping.Audit", "Mapping.Use", "Mapping.Modify")
     return ctx.may("/nodes", "Sys.Audit") or ctx.may(f"/mapping/cpu/{name}", *mapping, any_of=True)
 
@@ -103,15 +104,20 @@ def _may_see(ctx: Context, name: str) -> bool:
     "GET",
     "/nodes/{node}/capabilities/qemu/cpu-flags",
     params=FlagParams,
-    returns=array({**fields(name="string", description="string?"), "supported-on": _SUPPORTED}),
+    returns=FLAGS,
     allow=ALL,
     runs_on="node",
     privileged=True,
 )
 def cpu_flags(ctx: Context, p: FlagParams) -> object:
     """Flags that a machine's processor can be given; ``supported-on`` tells of this node alone."""
-    arch, here = found(p.arch)
-    features = here.tcg if p.accel == "tcg" else here.kvm if kvm_probe.verdict(ctx.run).usable else ()
+    return flag_rows(ctx, p.arch, p.accel)
+
+
+def flag_rows(ctx: Context, arch: str, accel: str) -> list[dict[str, object]]:
+    """Flags of an architecture, with this node where it supports them."""
+    arch, here = found(arch)
+    features = here.tcg if accel == "tcg" else here.kvm if kvm_probe.verdict(ctx.run).usable else ()
     return [
         {
             "name": flag.name,

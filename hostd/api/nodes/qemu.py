@@ -19,7 +19,7 @@ from hostd.guests import changes, index
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.index import Entry
-from hostd.guests.qemu import cloudinit, making, plan, process, rights, understood
+from hostd.guests.qemu import cloudinit, cpumodels, making, plan, process, rights, understood
 from hostd.guests.qemu.config import OPTIONS, known_keys
 from hostd.storage.catalog import Catalog
 from hostd.storage.volume import VolumeId
@@ -151,7 +151,7 @@ def known(ctx: Context, vmid: int) -> StoredGuest:
 
 def cpu_models(ctx: Context) -> frozenset[str]:
     """Names of the cluster's own processor models."""
-    file = ctx.mirror.get("virtual-guest/cpu-models.conf")
+    file = ctx.mirror.get(cpumodels.PATH)
     lines = file.data.decode(errors="replace").splitlines() if file else []
     return frozenset(line.partition(":")[2].strip() for line in lines if line.startswith("cpu-model:"))
 

@@ -16,7 +16,7 @@ from hostd.storage import identity, retention
 from hostd.storage.config import TYPES
 from hostd.storage.download import COMPRESSIONS
 from hostd.storage.imports import read_machine
-from hostd.storage.interface import Notes
+from hostd.storage.interface import Driver, Notes
 from hostd.storage.upload import CHECKSUMS, target_path
 from hostd.storage.volume import Content, VolumeId
 
@@ -97,11 +97,27 @@ def volume_attributes(ctx: Context, p: AttributeParams) -> object:
     driver = catalog(ctx).driver(volume.storage)
     if driver.parse(volume.name).content is not Content.BACKUP or not isinstance(driver, Notes):
         raise Unsupported(f"volume '{volume}' is no backup, which alone has notes and protection")
+    if p.protected:
+        _require_room(ctx, driver, volume)
     if p.notes is not None:
         driver.set_notes(volume.name, p.notes)
     if p.protected is not None:
         driver.protect(volume.name, p.protected)
     return None
+
+
+def _require_room(ctx: Context, driver: Driver, volume: VolumeId) -> None:
+    """Conflict where a guest has as many protected backups as the storage allows (``max-protected-backups``)."""
+    manager = ctx.may(f"/storage/{volume.storage}", "Datastore.Allocate")
+    most = retention.most_protected(driver.storage.text("max-protected-backups"), manager=manager)
+    own = driver.volume(volume.name)
+    backups = driver.volumes({Content.BACKUP}, own.vmid)
+    same = [v for v in backups if v.protected and (v.vmid, v.subtype) == (own.vmid, own.subtype)]
+    if most is not None and not own.protected and own.vmid is not None and len(same) >= most:
+        raise Conflict(
+            f"guest {own.vmid} has {len(same)} protected backups on storage '{volume.storage}', which allows {most}: "
+            "take the protection off another one first"
+        )
 
 
 @endpoint(

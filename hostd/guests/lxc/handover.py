@@ -7,6 +7,8 @@ import shutil
 from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
 from hostd.guests.handover import completed, folder, told, unmarked
+from hostd.guests.lxc.ownership import all_volumes
+from hostd.guests.volumes import forget_sent
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
 
@@ -26,5 +28,7 @@ def settle(host: Host, log: TaskLog, guest: StoredGuest) -> StoredGuest:
     if comes:
         log.info(f"CT {vmid} belongs to this node now")
     else:
+        if guest.file.snapshots:
+            forget_sent(host, log, all_volumes(guest.file, vmid))
         log.info(f"CT {vmid} stays on this node: its move to node '{move.target}' did not come to its end")
     return saved

@@ -84,10 +84,10 @@ class LibvirtMachines:
         with _translated(f"VM {vmid}"):
             return connection.lookupByName(domain_name(vmid))
 
-    def start(self, xml: str) -> None:
+    def start(self, xml: str, *, paused: bool = False) -> None:
         connection = self._open()
         try:
-            connection.createXML(xml, 0)
+            connection.createXML(xml, libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
         except libvirt.libvirtError as err:
             if err.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID and "already" in str(err):
                 raise Conflict(str(err.get_error_message())) from err

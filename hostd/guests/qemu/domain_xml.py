@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -236,14 +237,27 @@ def _clock(plan: Plan) -> Element:
     x86 = plan.arch == "x86_64"
     return element(
         "clock",
-        element("timer", name="rtc", tickpolicy="catchup") if windows and x86 else None,
+        element("timer", name="rtc", tickpolicy="catchup") if (windows or config.get("tdf") == "1") and x86 else None,
         element("timer", name="pit", tickpolicy="discard" if windows and plan.kvm else "delay") if x86 else None,
         element("timer", name="hpet", present="no") if without_hpet(config, plan.machine) else None,
         element("timer", name="hypervclock", present="yes")
         if windows_version(config) >= _HYPERV_CLOCK_SINCE and plan.kvm and x86
         else None,
-        offset="localtime" if display.local_time(config) else "utc",
+        **_clock_start(config),
     )
+
+
+def _clock_start(config: Mapping[str, str]) -> dict[str, str]:
+    """``startdate`` (UTC) is what the clock shows at every start, whatever the host's says."""
+    given = config.get("startdate", "now")
+    if given == "now":
+        return {"offset": "localtime" if display.local_time(config) else "utc"}
+    form = "%Y-%m-%dT%H:%M:%S" if "T" in given else "%Y-%m-%d"
+    try:
+        start = datetime.strptime(given, form).replace(tzinfo=UTC)
+    except ValueError as err:
+        raise Invalid({"startdate": f"there is no such date: '{given}'"}) from err
+    return {"offset": "absolute", "start": str(int(start.timestamp()))}
 
 
 def _disks(plan: Plan) -> list[Element]:

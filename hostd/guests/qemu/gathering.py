@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
-from typing import Final
 
 from hostd.cluster.store import Store
 from hostd.core.errors import Conflict, NotFound
-from hostd.guests.qemu import sockets
+from hostd.guests.qemu import cpumodels, sockets
 from hostd.guests.qemu.devices import net
 from hostd.guests.qemu.devices.cpu import parse_models
 from hostd.guests.qemu.devices.hostdevices import HostDevices
@@ -18,8 +17,6 @@ from hostd.guests.qemu.facts import MachineFacts
 from hostd.guests.qemu.volumes import sources_of
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
-
-_CPU_MODELS: Final = "virtual-guest/cpu-models.conf"
 
 
 def facts_of(
@@ -52,7 +49,7 @@ def facts_of(
 def custom_models(store: Store) -> dict[str, Mapping[str, str]]:
     """The cluster's own processor models, by name without ``custom-``."""
     try:
-        return parse_models(store.read(_CPU_MODELS).data.decode())
+        return parse_models(store.read(cpumodels.PATH).data.decode())
     except NotFound:
         return {}
 

@@ -11,6 +11,8 @@ from hostd.guests import config as files
 from hostd.guests.config import StoredGuest
 from hostd.guests.handover import completed, folder, told, unmarked
 from hostd.guests.qemu.machines import Machines, MachineState
+from hostd.guests.qemu.volumes import all_volumes
+from hostd.guests.volumes import forget_sent
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
 
@@ -38,6 +40,8 @@ def settle(host: Host, log: TaskLog, guest: StoredGuest, machines: Machines) -> 
     if comes:
         log.info(f"VM {vmid} belongs to this node now")
     else:
+        if guest.file.snapshots:
+            forget_sent(host, log, all_volumes(guest.file, vmid))
         log.info(f"VM {vmid} stays on this node: its move to node '{move.target}' did not come to its end")
     return saved
 

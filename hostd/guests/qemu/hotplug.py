@@ -252,6 +252,8 @@ def _drive(
 ) -> list[Step] | None:
     old = disk.parse_disk(key, running[key]) if key in running else None
     new = disk.parse_disk(key, wanted[key]) if key in wanted else None
+    if new is not None and new.not_given:
+        return None
     if old is not None and new is not None and after is not None:
         differing = _differing(old.values, new.values) - _NOTES
         if old.is_cdrom and new.is_cdrom and differing <= {"file"}:

@@ -78,7 +78,7 @@ def start(
             if suspended:
                 _go_on(host, log, guest, xml, machines)
             else:
-                machines.start(xml)
+                machines.start(xml, paused=config.get("freeze") == "1")
             undo.keep()
         run_hook(host, log, vmid, config, Phase.POST_START)
     log.info(f"VM {vmid} started")

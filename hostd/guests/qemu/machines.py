@@ -47,8 +47,11 @@ class MachineStats:
 class Machines(Protocol):
     """What life cycle and sampling need."""
 
-    def start(self, xml: str) -> None:
-        """Start a transient domain. Raises Conflict when it runs already, HostError with libvirt's reason."""
+    def start(self, xml: str, *, paused: bool = False) -> None:
+        """Start a transient domain; ``paused``: it waits to be resumed before its first instruction.
+
+        Raises Conflict when it runs already, HostError with libvirt's reason.
+        """
 
     def state(self, vmid: int) -> MachineState | None:
         """None: there is no such domain."""

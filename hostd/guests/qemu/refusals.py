@@ -7,7 +7,7 @@ from typing import Final
 
 from hostd.core.errors import Unsupported
 from hostd.core.formats import propstring
-from hostd.guests.qemu.devices import display, firmware, hostdevices
+from hostd.guests.qemu.devices import disk, display, firmware, hostdevices
 from hostd.guests.qemu.devices.platform import numbered
 from hostd.guests.qemu.facts import OVMF_2M
 
@@ -26,6 +26,9 @@ def refuse(config: Mapping[str, str], arch: str) -> None:
     for key, what in _KEYS.items():
         if key in config:
             raise _kept(key, what)
+    for drive in disk.disks(config):
+        if drive.not_given:
+            raise Unsupported(f"{drive.slot}: {drive.not_given} is not supported yet: remove it to start this machine")
     for stem, what in _STEMS.items():
         if found := numbered(config, stem):
             raise _kept(found[0], what)

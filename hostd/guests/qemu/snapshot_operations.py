@@ -85,7 +85,8 @@ class FromMemory:
     def __init__(self, machines: Machines, path: str) -> None:
         self._machines, self._path = machines, path
 
-    def start(self, xml: str) -> None:
+    def start(self, xml: str, *, paused: bool = False) -> None:
+        """It goes on as it was, whatever begins its life."""
         self._machines.start_saved(self._path, xml)
 
     def __getattr__(self, name: str) -> Any:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from hostd.cluster import leases
+from hostd.cluster.sectionfile import SectionFile
 from hostd.cluster.store import mkdir_step, rename_step, write_step
 from hostd.cluster.wire import Message
 from hostd.core.errors import NotFound
+from hostd.core.formats import sectionconfig
 from hostd.core.formats.keyvalue import format_guest
 from hostd.core.formats.sectionconfig import Section
 from hostd.guests import config as files
@@ -194,7 +196,7 @@ class ManagerSide(Side):
         with store_errors():
             file = sections.load(self.store, stored.RULES)
             new = [rule for rule in rules if file.find(rule.id) is None]
-            added = sections.read(stored.RULES, rule_files.format(new).encode()).sections
+            added = tuple(sectionconfig.parse(rule_files.format(new)))
             sections.save(self.store, replace(file, sections=(*file.sections, *added)), actor=_ACTOR)
 
     def write_resources_without_groups(self, resources: Sequence[Resource]) -> None:
@@ -212,7 +214,7 @@ class ManagerSide(Side):
                 pass
 
 
-def _with_state(file: sections.SectionFile, sid: str, requested: Requested) -> sections.SectionFile:
+def _with_state(file: SectionFile, sid: str, requested: Requested) -> SectionFile:
     """A service that was taken out of the file meanwhile stays out."""
     section = file.find(sid.partition(":")[2])
     if section is None:

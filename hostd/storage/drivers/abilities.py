@@ -9,6 +9,10 @@ from hostd.core.errors import ParseError
 from hostd.storage.interface import Feature, Features, State
 
 _SNAPSHOT: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,39}\Z|__[a-z]+__\Z|__replicate_[a-zA-Z0-9_-]+__\Z")
+# The state that a volume is sent by, with all of its others: made for that, and removed at both ends.
+SENT: Final = "__sent__"
+# It takes as long as it takes; this only ends what hangs for ever.
+LONG_S: Final = 7 * 24 * 3600.0
 
 
 def check_snapshot(name: str) -> str:

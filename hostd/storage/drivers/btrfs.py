@@ -12,11 +12,11 @@ import shutil
 from collections.abc import Collection, Iterator
 from typing import ClassVar, Final
 
-from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Unavailable, Unsupported
+from hostd.core.errors import CommandFailed, Conflict, HostError, NotFound, ParseError, Unavailable, Unsupported
 from hostd.core.formats.sections import SectionOption
 from hostd.core.undo import Undo
 from hostd.storage.drivers import image_files
-from hostd.storage.drivers.abilities import check_snapshot, every
+from hostd.storage.drivers.abilities import LONG_S, SENT, check_snapshot, every
 from hostd.storage.drivers.dir import IMAGE_MODE, Dir, list_folder
 from hostd.storage.drivers.image_files import SLOW_S
 from hostd.storage.drivers.options import COMMON, FILES, FLAG, LOCAL_FILES, PATH
@@ -27,6 +27,9 @@ from hostd.storage.volume import Content, VolumeName, base_name
 _DISK: Final = "disk.raw"
 _FORMATS: Final = ("raw", "subvol")
 _LEFT_OUT: Final = ("bwlimit", "content-dirs")
+# Beside a disk, as if they were states of it: what a rollback makes, and a folder into which states are received.
+_FRESH: Final = ".rollback"
+_INCOMING: Final = ".incoming"
 
 
 def create_argv(path: str) -> list[str]:
@@ -45,6 +48,16 @@ def delete_argv(path: str) -> list[str]:
 def read_only_argv(path: str, value: bool) -> list[str]:
     """``-f``: a base may have come from another host by send and receive."""
     return ["btrfs", "property", "set", "-f", "-ts", path, "ro", "true" if value else "false"]
+
+
+def send_argv(state: str, parent: str = "") -> list[str]:
+    """A state to stdout, whole or as what differs from another one that the reader has (btrfs-send(8))."""
+    return ["btrfs", "-q", "send", *(["-p", parent] if parent else []), "--", state]
+
+
+def receive_argv(folder: str) -> list[str]:
+    """All states that come by stdin, into a folder, under their own names (btrfs-receive(8))."""
+    return ["btrfs", "-q", "receive", "--", folder]
 
 
 def no_copy_argv(path: str) -> list[str]:
@@ -73,6 +86,7 @@ class Btrfs(Dir):
             copy_snapshots=_FORMATS,
             template=True,
         ),
+        streams=dict.fromkeys(_FORMATS, "btrfs"),
         options={
             "path": SectionOption(kind=PATH, doc="The folder.", fixed=True, required=True),
             "nocow": SectionOption(kind=FLAG, doc="Write disks in place: faster, but without checksums."),
@@ -154,6 +168,7 @@ class Btrfs(Dir):
         subvolume = self.subvolume(name)
         if not os.path.isdir(subvolume):
             raise NotFound(f"volume '{self.storage.id}:{name}' does not exist")
+        self._drop_incoming(subvolume)
         for state in self.snapshots(name):
             self._remove(f"{subvolume}@{state}")
         self._remove(subvolume)
@@ -192,7 +207,7 @@ class Btrfs(Dir):
     def rollback(self, name: str, snapshot: str) -> None:
         """A copy of the state takes the disk's place. After a crash at any step the same call completes it."""
         subvolume = self.subvolume(name)
-        state, fresh = f"{subvolume}@{check_snapshot(snapshot)}", f"{subvolume}@.rollback"
+        state, fresh = f"{subvolume}@{check_snapshot(snapshot)}", f"{subvolume}@{_FRESH}"
         if not os.path.isdir(state):
             raise NotFound(f"volume '{self.storage.id}:{name}' has no snapshot '{snapshot}'")
         if os.path.isdir(fresh):
@@ -213,7 +228,7 @@ class Btrfs(Dir):
 
     def snapshots(self, name: str) -> list[str]:
         folder, _, own = self.subvolume(name).rpartition("/")
-        states = [n for n in list_folder(folder) if n.startswith(f"{own}@") and not n.endswith("@.rollback")]
+        states = [n for n in list_folder(folder) if n.startswith(f"{own}@") and not n.startswith(f"{own}@.")]
         states.sort(key=lambda n: os.stat(f"{folder}/{n}").st_ctime_ns)
         return [n.partition("@")[2] for n in states]
 
@@ -227,6 +242,46 @@ class Btrfs(Dir):
 
     def deactivate_snapshot(self, name: str, snapshot: str) -> None:
         self.parse(name)
+
+    def send(self, name: str, stream: int) -> None:
+        """The oldest state whole, each later one as what differs from the one before it."""
+        subvolume, before = self.subvolume(name), ""
+        self.forget_sent(name)
+        self.snapshot(name, SENT)
+        try:
+            for state in [*(s for s in self.snapshots(name) if s != SENT), SENT]:
+                self.run(send_argv(f"{subvolume}@{state}", before), timeout_s=LONG_S, stdout=stream)
+                before = f"{subvolume}@{state}"
+        finally:
+            self.forget_sent(name)
+
+    def receive(self, name: str, stream: int) -> None:
+        """States come under the names that they have at the sender, where the volume may be called otherwise."""
+        subvolume = self.subvolume(name)
+        incoming = f"{subvolume}@{_INCOMING}"
+        self._drop_incoming(subvolume)
+        os.mkdir(incoming, 0o700)
+        self.run(receive_argv(incoming), timeout_s=LONG_S, stdin=stream)
+        came = {path.rpartition("@")[2]: path for path in _inside(incoming)}
+        if SENT not in came:
+            raise HostError(f"volume '{self.storage.id}:{name}': what it holds now did not come")
+        for state in [state for state in came if state != SENT]:
+            target = f"{subvolume}@{check_snapshot(state)}"
+            self.run(snapshot_argv(came[state], target, read_only=True), timeout_s=SLOW_S)
+        self._remove(subvolume)
+        self.run(snapshot_argv(came[SENT], subvolume, read_only=False), timeout_s=SLOW_S)
+        self._drop_incoming(subvolume)
+
+    def forget_sent(self, name: str) -> None:
+        if self.parse(name).format in self.info.streams:
+            self.delete_snapshot(name, SENT)
+
+    def _drop_incoming(self, subvolume: str) -> None:
+        incoming = f"{subvolume}@{_INCOMING}"
+        if os.path.isdir(incoming):
+            for path in _inside(incoming):
+                self._remove(path)
+            os.rmdir(incoming)
 
     # --- bases
 
@@ -252,3 +307,8 @@ class Btrfs(Dir):
         new, _ = self._new(vmid, parsed.format)
         self.run(snapshot_argv(source, self.subvolume(new), read_only=False), timeout_s=SLOW_S)
         return new
+
+
+def _inside(folder: str) -> list[str]:
+    """Paths of what lies in a folder."""
+    return sorted(entry.path for entry in os.scandir(folder))

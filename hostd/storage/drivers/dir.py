@@ -15,7 +15,7 @@ from hostd.core.run import Run
 from hostd.storage import listing
 from hostd.storage.archives import parse_archive
 from hostd.storage.drivers import image_files, qcow2, vmdk
-from hostd.storage.drivers.abilities import check_snapshot, every
+from hostd.storage.drivers.abilities import LONG_S, check_snapshot, every
 from hostd.storage.drivers.image_files import SLOW_S
 from hostd.storage.drivers.options import CHAIN, COMMON, FILES, LOCAL_FILES, PATH
 from hostd.storage.interface import Info, State, StorageConfig, Usage, Volume, VolumeSpec
@@ -38,6 +38,8 @@ FEATURES: Final = every(
     copy_snapshots=("qcow2",),
     template=True,
 )
+# States lie inside of the image, which travels as the file that it is.
+STREAMS: Final = {"qcow2": "qcow2"}
 IMAGE_MODE = 0o640
 _BASE_MODE = 0o444
 _NOTES_SHOWN = 1024
@@ -56,6 +58,7 @@ class Dir:
         container_format="raw",
         image_files=frozenset(_IMAGES),
         features=FEATURES,
+        streams=STREAMS,
         options={
             "path": SectionOption(kind=PATH, doc="The folder.", fixed=True, required=True),
             "snapshot-as-volume-chain": CHAIN,
@@ -283,6 +286,21 @@ class Dir:
         self._image(name)
 
     def deactivate_snapshot(self, name: str, snapshot: str) -> None:
+        self.parse(name)
+
+    def send(self, name: str, stream: int) -> None:
+        path = self._image(name)
+        if self.parse(name).base:
+            raise Unsupported(f"volume '{self.storage.id}:{name}' is a linked clone: it cannot travel with its states")
+        self.run(image_files.pack_argv(path), timeout_s=LONG_S, stdout=stream)
+
+    def receive(self, name: str, stream: int) -> None:
+        path = self._image(name)
+        self.run(image_files.unpack_argv(path), timeout_s=LONG_S, stdin=stream)
+        os.chmod(path, IMAGE_MODE)
+        self.run(["sync", path], timeout_s=SLOW_S)
+
+    def forget_sent(self, name: str) -> None:
         self.parse(name)
 
     def _image(self, name: str) -> str:

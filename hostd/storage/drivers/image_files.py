@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Final
 
 from hostd.core.errors import ParseError
@@ -52,6 +53,19 @@ def delete_snapshot_argv(path: str, name: str) -> list[str]:
 def info_argv(path: str, format: str) -> list[str]:
     """``-U``: also while a guest has the image open. The format is named, never probed: contents are the guest's."""
     return ["qemu-img", "info", "-U", "--output=json", "-f", format, path]
+
+
+def pack_argv(path: str) -> list[str]:
+    """An image as it is to stdout, without its holes (tar(1))."""
+    folder, name = os.path.split(path)
+    return ["tar", "--create", "--sparse", "--file=-", "--directory", folder, "--", name]
+
+
+def unpack_argv(path: str) -> list[str]:
+    """The one image that comes by stdin, whatever it was called, in the place of another; root's like all images."""
+    folder, name = os.path.split(path)
+    words = ["--no-same-owner", "--no-same-permissions", f"--transform=s,.*,{name},"]
+    return ["tar", "--extract", "--file=-", *words, "--directory", folder]
 
 
 def parse_snapshots(out: str) -> list[str]:

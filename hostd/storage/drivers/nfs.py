@@ -9,7 +9,7 @@ from hostd.core.errors import CommandFailed, ParseError, Unavailable
 from hostd.core.formats.sections import SectionOption
 from hostd.core.run import Run
 from hostd.storage.drivers.abilities import every
-from hostd.storage.drivers.dir import Dir, make_folders
+from hostd.storage.drivers.dir import STREAMS, Dir, make_folders
 from hostd.storage.drivers.options import CHAIN, COMMON, FILES, MOUNT_OPTIONS, PATH, SERVER
 from hostd.storage.interface import Info, State, StorageConfig, Usage
 from hostd.storage.mounts import mounted_at
@@ -67,6 +67,7 @@ class Nfs(Dir):
         features=every(
             _IMAGES, snapshot=("qcow2",), clone={State.BASE: _IMAGES}, copy_snapshots=("qcow2",), template=True
         ),
+        streams=STREAMS,
         options={
             "path": SectionOption(kind=PATH, doc="Where it is mounted.", fixed=True, required=True),
             "server": SERVER,

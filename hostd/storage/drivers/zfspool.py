@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Unavailable, Unsupported
 from hostd.core.formats.sections import SectionOption
 from hostd.core.run import Run
-from hostd.storage.drivers.abilities import check_snapshot, every
+from hostd.storage.drivers.abilities import LONG_S, SENT, check_snapshot, every
 from hostd.storage.drivers.options import BLOCK_SIZE, COMMON, DATASET, FLAG, PATH
 from hostd.storage.interface import Info, State, StorageConfig, Usage, Volume, VolumeSpec
 from hostd.storage.volume import Content, VolumeName, base_name, check_disk_name, free_name, parse_dataset_name
@@ -77,6 +77,16 @@ def clone_argv(dataset: str, origin: str, snapshot: str, name: str, limit_bytes:
     """``limit_bytes``: the limit of a file system, which a clone does not inherit; 0 for none and for volumes."""
     limit = ["-o", f"refquota={limit_bytes}"] if limit_bytes else []
     return ["zfs", "clone", *limit, f"{dataset}/{origin}@{snapshot}", f"{dataset}/{name}"]
+
+
+def send_argv(dataset: str, name: str, snapshot: str) -> list[str]:
+    """Everything up to a state, all earlier ones and properties included, to stdout (zfs-send(8))."""
+    return ["zfs", "send", "-R", f"{dataset}/{name}@{snapshot}"]
+
+
+def receive_argv(dataset: str, name: str) -> list[str]:
+    """stdin as a new volume or file system, which is not mounted yet (zfs-receive(8))."""
+    return ["zfs", "receive", "-u", f"{dataset}/{name}"]
 
 
 def set_argv(dataset: str, name: str, property: str, value: str) -> list[str]:
@@ -160,6 +170,7 @@ class ZfsPool:
             copy_snapshots=("raw", "subvol"),
             template=True,
         ),
+        streams={"raw": "zfs", "subvol": "zfs"},
         options={
             "pool": SectionOption(kind=DATASET, doc="Pool or dataset.", fixed=True, required=True),
             "blocksize": SectionOption(kind=BLOCK_SIZE, doc="Block size of volumes, such as 16k."),
@@ -342,6 +353,29 @@ class ZfsPool:
         own = self.parse(name)
         if own.format != "subvol":
             self.run(set_argv(self.dataset, own.name, "snapdev", "hidden"), timeout_s=_SLOW_S)
+
+    def send(self, name: str, stream: int) -> None:
+        own = self.parse(name)
+        if own.base:
+            raise Unsupported(f"volume '{self.storage.id}:{name}' is a linked clone: it cannot travel with its states")
+        self.forget_sent(name)
+        self.snapshot(name, SENT)
+        try:
+            self.run(send_argv(self.dataset, own.name, SENT), timeout_s=LONG_S, stdout=stream)
+        finally:
+            self.forget_sent(name)
+
+    def receive(self, name: str, stream: int) -> None:
+        """The empty volume has held the name; a whole one is taken only where there is none."""
+        own = self.parse(name)
+        self.delete(name)
+        self.run(receive_argv(self.dataset, own.name), timeout_s=LONG_S, stdin=stream)
+        self.forget_sent(name)
+        if own.format != "subvol":
+            self._wait_for_device(name)
+
+    def forget_sent(self, name: str) -> None:
+        self.delete_snapshot(name, SENT)
 
     # --- bases
 

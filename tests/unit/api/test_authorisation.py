@@ -33,7 +33,7 @@ from tests.unit.api.conftest import NOW, Site
 VALUES = {
     "node": "alpha", "vmid": "4100", "newid": "4101", "userid": "target@pve", "storage": "store1", "poolid": "pool1",
     "pool": "pool1", "path": "/vms/4100", "groups": "crew", "realm": "pve", "groupid": "crew", "roleid": "R",
-    "tokenid": "ci", "id": "x",
+    "tokenid": "ci", "id": "x", "cputype": "mine",
 }  # fmt: skip
 Grants = list[tuple[str, str]]
 GUARDED = [e for e in collect(ENDPOINT_MODULES) if not isinstance(e.allow, Everyone)]

@@ -10,6 +10,7 @@ import pytest
 
 from hostd.api.nodes import guest_params
 from hostd.core.errors import HostError, TimedOut
+from hostd.storage import retention
 from hostd.tasks.archive import Archive
 from hostd.tasks.upid import Upid
 from tests.unit.api.conftest import Site
@@ -188,6 +189,32 @@ def test_backups_have_notes_and_protection(stores: Site, tmp_path: Path) -> None
     assert "is no backup" in stores.call("PUT", f"{BASE}/local/content/iso/a.iso", data={"notes": "x"}).status
     for call in (("PUT", volume), ("DELETE", f"{BASE}/local/prunebackups")):
         assert stores.call(*call, user="joe@pve").status_code == 403
+
+
+def test_a_storage_allows_so_many_protected_backups(stores: Site, tmp_path: Path) -> None:
+    config = stores.store.read("storage.cfg").data
+    config = config.replace(b"images,iso,vztmpl", b"backup,images,iso,vztmpl\n\tmax-protected-backups 1", 1)
+    stores.store.write("storage.cfg", config)
+    (tmp_path / "vz/dump").mkdir()
+    names = [f"vzdump-{guest}-2024_01_0{day}-00_00_00.tar.zst" for day in (1, 2) for guest in ("lxc-100", "lxc-101")]
+    for name in names:
+        (tmp_path / "vz/dump" / name).write_bytes(b"x")
+    first, other, second, _ = (f"{BASE}/local/content/backup/{name}" for name in names)
+    for volume in (first, first, other):
+        assert data(stores.call("PUT", volume, data={"protected": "1"})) is None
+    assert "has 1 protected backups on storage 'local', which allows 1" in (
+        stores.call("PUT", second, data={"protected": "1", "notes": "x"}).status
+    )
+    assert not data(stores.get(second))["notes"], "nothing of it was done"
+    assert data(stores.call("PUT", first, data={"protected": "0"})) is None
+    assert data(stores.call("PUT", second, data={"protected": "1"})) is None
+
+
+def test_who_manages_a_storage_protects_any_number_unless_it_says_otherwise() -> None:
+    assert retention.most_protected("", manager=True) is None
+    assert retention.most_protected("", manager=False) == 5
+    assert retention.most_protected("-1", manager=False) is None
+    assert retention.most_protected("0", manager=True) == 0
 
 
 def test_downloads_and_copies_become_tasks(stores: Site) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hostd.core import pace
-from hostd.core.pace import paced
+from hostd.core.pace import Pace, brought, paced, taken
 
 FAST_BPS = 1 << 40
 
@@ -57,3 +57,29 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
             assert read_all(source) == b""
     finally:
         os.close(folder)
+
+
+def test_what_is_written_goes_to_the_target_and_is_counted(file: Path, tmp_path: Path) -> None:
+    counted, data = Pace(), file.read_bytes()
+    with (tmp_path / "target").open("wb", buffering=0) as target, taken(target.fileno(), counted) as pipe:
+        assert os.write(pipe, data[:1000]) == 1000
+    assert (tmp_path / "target").read_bytes() == data[:1000]
+    assert counted.sent == 1000
+
+
+def test_a_target_that_takes_nothing_ends_who_writes() -> None:
+    near, far = os.pipe()
+    os.close(near)
+    try:
+        with pytest.raises(BrokenPipeError), taken(far, Pace()) as pipe:  # the writer's own error, or that of the end
+            while True:
+                os.write(pipe, bytes(1 << 16))
+    finally:
+        os.close(far)
+
+
+def test_what_is_brought_is_counted(file: Path) -> None:
+    counted = Pace()
+    with file.open("rb", buffering=0) as opened, brought(opened.fileno(), counted) as source:
+        assert read_all(source) == file.read_bytes()
+    assert counted.sent == 1 << 20

@@ -76,10 +76,10 @@ def test_golden(path: Path, golden: Callable[[str, str], None]) -> None:
 NOT_IN_THE_DEFINITION = {
     "description", "cdrom", "unused", "autostart", "hookscript", "keyboard", "hotplug", "migrate_downtime",
     "migrate_speed", "vmstatestorage", "citype", "ciuser", "cipassword", "ciupgrade", "cicustom", "searchdomain",
-    "nameserver", "sshkeys", "ipconfig",
+    "nameserver", "sshkeys", "ipconfig", "freeze",
 }  # fmt: skip
 TO_COME = {
-    "startdate", "tdf", "freeze", "numa[n]", "affinity", "smp", "shares", "hugepages", "keephugepages", "allow-ksm",
+    "numa[n]", "affinity", "shares", "hugepages", "keephugepages", "allow-ksm",
     "arch", "amd-sev", "intel-tdx", "tpmstate0", "audio0", "rng0", "usb", "hostpci", "virtiofs", "parallel", "ivshmem",
     "watchdog", "spice_enhancements",
 }  # fmt: skip
@@ -104,6 +104,7 @@ def _used() -> set[str]:
         ("bios: ovmf\nefidisk0: local-lvm:vm-100-disk-9,efitype=4m,pre-enrolled-keys=1\n", Conflict, "q35"),
         ("ide0: local:iso/debian.iso\n", Conflict, "media=cdrom"),
         ("ide0: none\n", Conflict, "media=cdrom"),
+        ("startdate: 2026-02-30\n", Invalid, "no such date"),
         ("virtio0: local:iso/debian.iso,media=cdrom\n", Conflict, "bus ide, sata or scsi"),
         ("ide0: cdrom,media=cdrom\n", Conflict, "ISO image"),
         ("scsihw: lsi53c810\nscsi0: local:100/vm-100-disk-0.raw\n", Unsupported, "lsi53c810"),
@@ -144,6 +145,8 @@ def test_what_cannot_be(text: str, error: type[HostError], words: str) -> None:
     ("text", "words"),
     [
         ("hostpci1: 01:00.0\n", "hostpci1"),
+        ("scsi0: local:100/vm-100-disk-0.raw,snapshot=1\n", "scsi0: snapshot .throwing away"),
+        ("scsi3: /dev/sdg,scsiblock=1\n", "scsi3: scsiblock"),
         ("virtiofs0: share\n", "virtiofs0"),
         ("amd-sev: snp\n", "amd-sev"),
         ("intel-tdx: type=tdx\n", "intel-tdx"),

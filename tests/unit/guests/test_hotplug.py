@@ -75,6 +75,7 @@ def test_steps(changes: dict[str, str | None], steps: list[tuple[Kind, str]]) ->
         {"balloon": "0"},
         {"sata0": "st:b"},
         {"scsi0": "st:a,cache=writeback"},
+        {"scsi3": "st:b,snapshot=1"},  # it would be refused at a start
         {"machine": "q35"},
         {"bios": "ovmf"},
         {"usb0": "host=1-1,usb3=1"},  # no such controller yet

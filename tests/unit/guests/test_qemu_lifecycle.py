@@ -162,6 +162,13 @@ def test_start_and_stop(host: Host, tmp_path: Path) -> None:
         lifecycle.reset(host, log, 100, machines=machines)
 
 
+def test_one_that_begins_frozen_waits_to_be_resumed(host: Host) -> None:
+    machines = FakeMachines()
+    made(host, machines, freeze="1")
+    lifecycle.start(host, ListLog(), 100, machines=machines)
+    assert machines.states == {100: MachineState.PAUSED}
+
+
 def test_a_start_that_fails_leaves_no_sockets(host: Host, tmp_path: Path) -> None:
     machines = FakeMachines(refuse="no such bridge")
     made(host, machines, name="a")

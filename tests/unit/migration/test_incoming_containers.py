@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from hostd.cluster.store import MemoryStore
-from hostd.core.errors import CommandFailed, Conflict, HostError
+from hostd.core.errors import CommandFailed, Conflict, HostError, Unsupported
 from hostd.core.formats.keyvalue import LXC_PENDING, format_guest, parse_guest
 from hostd.core.run import Arg, Result
 from hostd.guests import handover
@@ -38,9 +39,8 @@ class Unpacking(FakeRun):
 
     def __call__(self, argv: Sequence[Arg], *, stdin: int | None = None, **more: Any) -> Result:
         if stdin is not None:
-            with socket.socket(fileno=socket.dup(stdin)) as stream:
-                while data := stream.recv(1 << 16):
-                    self.got += data
+            while data := os.read(stdin, 1 << 16):
+                self.got += data
             if self.broken:
                 raise CommandFailed(["tar"], 2, "zstd: premature end")
         return super().__call__(argv, stdin=stdin, **more)
@@ -116,6 +116,21 @@ def test_files_that_are_not_whole_are_refused(target: Target) -> None:
     with pytest.raises(Conflict, match="not made for this move"):
         target.ask("open", volume="there:100/subvol-100-disk-9.subvol", tree=True)
     target.session.leave()
+
+
+def test_a_stream_of_another_length_is_refused(target: Target) -> None:
+    target.ask("begin", source="a")
+    made = target.make()
+    target.ask("open", volume=made, tree=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+        stream.connect(incoming.socket_of(Stream.COPY, 100))
+        stream.sendall(b"files")
+    with pytest.raises(HostError, match="of 9 bytes for '.*' 5 came"):
+        target.ask("close", count=9)
+    with pytest.raises(Unsupported, match="as a stream of kind 'zfs'"):
+        target.ask("receive", volume=made, kind="zfs")
+    target.session.leave()
+    assert target.volumes() == []
 
 
 def test_one_that_comes_runs_again(target: Target) -> None:

@@ -14,6 +14,9 @@ STORAGES = parse_storage_cfg(
     b"dir: local\n\tpath /var/lib/vz\n\tcontent images,iso\n\n"
     b"dir: both\n\tpath /mnt/both\n\tcontent images,iso\n\tshared 1\n\n"
     b"dir: isos\n\tpath /mnt/isos\n\tcontent iso\n\n"
+    b"zfspool: tank\n\tpool tank\n\n"
+    b"zfspool: pond\n\tpool pond\n\tnodes b\n\n"
+    b"lvmthin: thin\n\tvgname vg\n\tthinpool data\n\n"
     b"dir: only-b\n\tpath /mnt/b\n\tcontent images\n\tshared 1\n\tnodes a,b\n\n"
 )
 LOCAL = "scsi0: local:100/vm-100-disk-0.raw\n"
@@ -74,6 +77,46 @@ def test_where_volumes_go(pairs: str, storage: str) -> None:
 def test_what_is_in_the_way(text: str, wish: Wish, running: bool, words: str) -> None:
     with pytest.raises(Conflict, match=words):
         planned(text, wish, running=running)
+
+
+def with_snapshot(lines: str) -> str:
+    return f"{lines}[one]\n{lines}snaptime: 1\n"
+
+
+QCOW2 = "scsi0: local:100/vm-100-disk-0.qcow2\n"
+
+
+def test_states_go_along_where_both_storages_know_the_same_stream() -> None:
+    text = with_snapshot(f"{QCOW2}virtio1: tank:vm-100-disk-0\nide2: local:100/vm-100-cloudinit.qcow2,media=cdrom\n")
+    text += "vmstate: thin:vm-100-state-one\n"
+    found = planned(text, Wish(target="b", storages={"tank": "pond"}))
+    assert {(t.slot, t.how, t.stream) for t in found.transfers} == {
+        ("scsi0", How.COPY, "qcow2"),
+        ("virtio1", How.COPY, "zfs"),
+        ("ide2", How.COPY, ""),
+        ("vmstate", How.COPY, ""),
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "storages", "words"),
+    [
+        ("scsi0: thin:vm-100-disk-0\n", {}, r"'thin:vm-100-disk-0' has snapshots, which storage 'thin' \(lvmthin\)"),
+        ("scsi0: tank:vm-100-disk-0\n", {"tank": "local"}, "storage 'local'.*cannot take: choose one of type zfspool"),
+        ("scsi0: tank:base-9-disk-0/vm-100-disk-0\n", {}, "a linked clone cannot take along"),
+    ],
+)
+def test_states_that_cannot_go_along(lines: str, storages: dict[str, str], words: str) -> None:
+    with pytest.raises(Conflict, match=words):
+        planned(with_snapshot(lines), Wish(target="b", storages=storages))
+
+
+def test_states_do_not_go_along_while_it_runs() -> None:
+    wish = Wish(target="b", online=True, with_local_disks=True)
+    with pytest.raises(Conflict, match="while the machine runs: shut it down"):
+        planned(with_snapshot(QCOW2), wish, running=True)
+    saved = f"{LOCAL}[one]\nscsi0: both:100/vm-100-disk-9.qcow2\nvmstate: local:100/vm-100-state-one.raw\n"
+    assert [t.slot for t in planned(saved, wish, running=True).transfers] == ["scsi0", "vmstate"]
 
 
 def test_a_linked_clone_of_a_local_base_is_made_whole() -> None:

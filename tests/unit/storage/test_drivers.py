@@ -148,6 +148,27 @@ def test_zfs_file_systems_are_mounted_when_needed() -> None:
         zfs(run).activate_volume("subvol-104-disk-0")
 
 
+def test_zfs_volumes_travel_with_their_states() -> None:
+    states = "rpool/data/vm-100-disk-0@one\nrpool/data/vm-100-disk-0@__sent__\n"
+    run = FakeRun({"zfs list": ZFS, "zfs list -Hp -d 1 -t snapshot": states})
+    zfs(run).send("vm-100-disk-0", 1)
+    assert [call for call in run.calls if call[1] != "list"] == [
+        ["zfs", "destroy", "rpool/data/vm-100-disk-0@__sent__"],  # of one that was killed
+        ["zfs", "snapshot", "rpool/data/vm-100-disk-0@__sent__"],
+        ["zfs", "send", "-R", "rpool/data/vm-100-disk-0@__sent__"],
+        ["zfs", "destroy", "rpool/data/vm-100-disk-0@__sent__"],
+    ]
+    run.calls.clear()
+    zfs(run).receive("vm-100-disk-0", 0)
+    assert [call[:-1] for call in run.calls if call[0] == "zfs" and call[1] != "list"] == [
+        ["zfs", "destroy", "-r"],
+        ["zfs", "receive", "-u"],
+        ["zfs", "destroy"],
+    ]
+    with pytest.raises(Unsupported, match="linked clone"):
+        zfs(run).send("base-9-disk-0/vm-100-disk-1", 1)
+
+
 def test_zfs_usage_and_odd_output() -> None:
     out = "used\t300\navailable\t700\n"
     assert zfspool.parse_usage(out) == Usage(total_bytes=1000, used_bytes=300, available_bytes=700)

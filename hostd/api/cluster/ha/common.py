@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from hostd.api import members
 from hostd.api.context import Context
 from hostd.api.endpoint import Check
+from hostd.cluster import sectionfile
+from hostd.cluster.sectionfile import SectionFile
 from hostd.core.errors import Invalid
 from hostd.core.schema import Kind
 from hostd.ha import files, stored
-from hostd.ha.files import SectionFile
 
 AUDIT, CHANGE = Check("/", "Sys.Audit"), Check("/", "Sys.Console")
 CONFIG_ID = Kind(format="pve-configid")
@@ -34,18 +33,8 @@ def configured(ctx: Context, sid: str) -> tuple[SectionFile, str]:
 
 def seen(ctx: Context, path: str) -> SectionFile:
     """A file as this node's copy has it."""
-    file = ctx.mirror.get(path)
-    return files.read(path, file.data if file else b"")
+    return sectionfile.seen(ctx.mirror, path, files.FORMS[path])
 
 
 def node_names(ctx: Context) -> list[str]:
     return sorted(member.name for member in members.nodes(ctx))
-
-
-def shown(file: SectionFile, id: str, kind: str) -> dict[str, object]:
-    """A section's options as answers carry them, with type and digest."""
-    section = file.get(id, kind)
-    values: Mapping[str, object] = {
-        key: file.form.shown(section.type, key, text) for key, text in section.values.items()
-    }
-    return {**values, "type": section.type, "digest": file.digest}

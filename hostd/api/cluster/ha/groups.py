@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hostd.api.cluster.ha.common import AUDIT, CHANGE, CONFIG_ID, seen, shown
+from hostd.api.cluster.ha.common import AUDIT, CHANGE, CONFIG_ID, seen
 from hostd.api.context import Context
 from hostd.api.endpoint import NULL, array, endpoint, fields
 from hostd.api.option_params import given, with_options
+from hostd.cluster.sectionfile import SectionFile
 from hostd.core.digest import check_digest
 from hostd.core.errors import Conflict
 from hostd.core.kinds import CONFIG_ID_LIST, DIGEST
 from hostd.core.schema import Kind, param
 from hostd.ha import files, stored
 from hostd.ha.config import GROUP_OPTIONS, NODES
-from hostd.ha.files import SectionFile
 
 _PATH = "/cluster/ha/groups"
-_KIND = "group"
+_KIND = "ha group"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class UpdateParams(GroupParams):
 
 
 def row(file: SectionFile, id: str) -> dict[str, object]:
-    return {"group": id, **shown(file, id, _KIND)}
+    return {"group": id, **file.shown(id, _KIND)}
 
 
 @endpoint("GET", _PATH, params=ListParams, returns=array(fields(group="string"), child="group"), allow=AUDIT)

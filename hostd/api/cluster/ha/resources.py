@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 from hostd.api import members
 from hostd.api.cluster.ha import preflight
-from hostd.api.cluster.ha.common import AUDIT, CHANGE, SID, configured, node_names, resource_id, seen, shown
+from hostd.api.cluster.ha.common import AUDIT, CHANGE, SID, configured, node_names, resource_id, seen
 from hostd.api.context import Context
 from hostd.api.endpoint import NULL, Schema, array, endpoint, fields
 from hostd.api.option_params import given, with_options
+from hostd.cluster.sectionfile import SectionFile
 from hostd.core.digest import check_digest
 from hostd.core.errors import Conflict, Invalid, NotFound
 from hostd.core.kinds import BOOLEAN, CONFIG_ID_LIST, DIGEST, NODE
 from hostd.core.schema import Kind, param
 from hostd.ha import affinity, files, stored
 from hostd.ha.config import RESOURCE_OPTIONS
-from hostd.ha.files import SectionFile
 from hostd.ha.round import compile_rules
 from hostd.ha.states import ServiceState
 
 _PATH = "/cluster/ha/resources"
-_KIND = "resource"
+_KIND = "ha resource"
 _TYPE = Kind(enum=("ct", "vm"))
 _MOVED: Schema = {
     "type": "object",
@@ -80,7 +80,7 @@ class MoveParams(ResourceParams):
 
 
 def row(file: SectionFile, id: str) -> dict[str, object]:
-    found = shown(file, id, _KIND)
+    found = file.shown(id, _KIND)
     return {"sid": f"{found['type']}:{id}", **found}
 
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hostd.api.cluster.ha import preflight
-from hostd.api.cluster.ha.common import AUDIT, CHANGE, CONFIG_ID, node_names, resource_id, seen, shown
+from hostd.api.cluster.ha.common import AUDIT, CHANGE, CONFIG_ID, node_names, resource_id, seen
 from hostd.api.context import Context
 from hostd.api.endpoint import NULL, Schema, array, endpoint, fields
 from hostd.api.option_params import given, with_options
+from hostd.cluster.sectionfile import SectionFile
 from hostd.core.digest import check_digest
 from hostd.core.errors import Invalid
 from hostd.core.formats.lists import split_list
 from hostd.core.kinds import CONFIG_ID_LIST, DIGEST, STRING
 from hostd.core.schema import Kind, param
 from hostd.ha import files, rulechecks, rules, stored
-from hostd.ha.files import SectionFile
 from hostd.ha.rules import OPTIONS
 
 _PATH = "/cluster/ha/rules"
-_KIND = "rule"
+_KIND = "ha rule"
 _TYPE = Kind(enum=tuple(sorted(OPTIONS)))
 _ALL = dict(sorted({key: option for options in OPTIONS.values() for key, option in options.items()}.items()))
 
@@ -62,7 +62,7 @@ def row(ctx: Context, file: SectionFile, id: str, dropped: list[rulechecks.Dropp
     order = [section.id for section in file.sections].index(id) + 1
     wrong = list(dict.fromkeys(each.code.replace("_", " ") for each in dropped if each.rule == id))
     errors = {"errors": {"resources": ", ".join(wrong)}} if wrong else {}
-    return {"rule": id, **shown(file, id, _KIND), "order": order, **errors}
+    return {"rule": id, **file.shown(id, _KIND), "order": order, **errors}
 
 
 def _dropped(ctx: Context, file: SectionFile) -> list[rulechecks.Dropped]:

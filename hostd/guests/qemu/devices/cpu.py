@@ -58,7 +58,8 @@ class Topology:
 
 
 def topology(config: Mapping[str, str]) -> Topology:
-    sockets, cores = int(config.get("sockets", "1")), int(config.get("cores", "1"))
+    """``smp`` is what ``sockets`` was called before there were cores."""
+    sockets, cores = int(config.get("sockets", config.get("smp", "1"))), int(config.get("cores", "1"))
     most = sockets * cores
     return Topology(sockets=sockets, cores=cores, online=min(int(config.get("vcpus") or most), most))
 

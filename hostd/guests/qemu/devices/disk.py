@@ -59,6 +59,12 @@ FORMATS: Final[Mapping[str, Format]] = {
 }
 
 
+_NOT_GIVEN: Final[Mapping[str, str]] = {
+    "snapshot": "throwing away what is written",
+    "scsiblock": "handing SCSI commands to a disk of the host",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Disk:
     """One drive. ``file``: a volume id, a path, ``none`` (an empty drive) or ``cdrom`` (the host's own).
@@ -92,6 +98,11 @@ class Disk:
     def flag(self, key: str, default: bool = False) -> bool:
         text = self.values.get(key)
         return default if text is None else propstring.boolean(text)
+
+    @property
+    def not_given(self) -> str:
+        """A part of it that asks for what cannot be given yet, with what that is; "" for none."""
+        return next((f"{key} ({what})" for key, what in _NOT_GIVEN.items() if self.flag(key)), "")
 
     def with_volume(self, volume: VolumeId, size_bytes: int | None) -> Disk:
         """The drive with another volume and the size to remember (None: an image that is only read)."""
