@@ -15,6 +15,7 @@ from hostd.core.formats import propstring
 from hostd.guests.qemu import cloudinit
 from hostd.guests.qemu.config import OPTIONS
 from hostd.guests.qemu.devices import disk
+from hostd.guests.qemu.devices.cpu import CUSTOM
 
 ROOT: Final = "root"
 _CDROM, _DISK, _HARDWARE = "VM.Config.CDROM", "VM.Config.Disk", "VM.Config.HWType"
@@ -49,7 +50,17 @@ def needs(key: str, value: str) -> list[Need]:
         return [own, Need(privilege="Sys.Modify", path="/")]  # it changes when the host's other guests start
     if stem == "net":
         return [own, *_bridge(value)]
+    if key == "cpu":
+        return [own, *_model(value)]
     return [own]
+
+
+def _model(value: str) -> list[Need]:
+    """A processor model of the cluster's own needs its use."""
+    name = propstring.parse(value, default_key="cputype").get("cputype", "")
+    if not name.startswith(CUSTOM):
+        return []
+    return [Need(privilege="Mapping.Use", path=f"/mapping/cpu/{name.removeprefix(CUSTOM)}")]
 
 
 def _drive(key: str, value: str) -> list[Need]:

@@ -28,6 +28,8 @@ def told(key: str, value: str) -> set[str]:
         ("net0", "virtio,bridge=vmbr0,tag=5", {"VM.Config.Network", "SDN.Use@/sdn/zones/localnetwork/vmbr0/5"}),
         ("serial0", "socket", {"VM.Config.HWType"}),
         ("serial0", "/dev/ttyS0", {ROOT}),
+        ("cpu", "custom-mine,flags=+aes", {"VM.Config.CPU", "Mapping.Use@/mapping/cpu/mine"}),
+        ("cpu", "EPYC", {"VM.Config.CPU"}),
         ("usb0", "spice", {"VM.Config.HWType"}),
         ("usb0", "mapping=key", {"VM.Config.HWType", "Mapping.Use@/mapping/usb/key"}),
         ("usb0", "host=1234:5678", {"VM.Config.HWType", ROOT}),
