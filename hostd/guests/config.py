@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from hostd.cluster import locks
@@ -115,6 +115,11 @@ def create(store: Store, where: GuestPath, file: GuestFile) -> StoredGuest:
         return from_file(where, store.write(where.path, data, if_version=0))
     except Conflict as err:
         raise Conflict(f"unable to create {where.kind.label} {where.vmid} - {err}") from err
+
+
+def give(store: Store, guest: StoredGuest, node: str) -> None:
+    """Hand a guest over to another node: its file is renamed, for all nodes at once. Conflict where it was changed."""
+    store.rename(guest.where.path, replace(guest.where, node=node).path, if_version=guest.version)
 
 
 def find(mirror: Mirror, vmid: int) -> GuestPath | None:

@@ -25,7 +25,7 @@ def switch(host: Host, log: TaskLog, guest: StoredGuest, target: str) -> None:
     end_s = time.monotonic() + _SWITCH_S
     while True:
         try:
-            host.store.rename(guest.where.path, place.path, if_version=guest.version)
+            files.give(host.store, guest, target)
             return
         except HostError as err:
             if _is_there(host, place):

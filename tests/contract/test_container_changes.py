@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.core.errors import Conflict, HostError
+from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.run import run
 from hostd.guests import config as files
 from hostd.guests.changes import Change
@@ -242,6 +242,20 @@ def test_a_copy_is_somebody_else(host: Host, tmp_path: Path, rootfs: str) -> Non
     finally:
         lifecycle.destroy(host, log, COPY, engine=engine)
         lifecycle.remove_runtime_files(COPY)
+    lifecycle.destroy(host, log, VMID, engine=engine)
+
+
+def test_a_copy_for_another_node_is_that_nodes(host: Host, template: str, tmp_path: Path) -> None:
+    log, engine = made(host, template, tmp_path)
+    host.store.mkdir("nodes/elsewhere/lxc", parents=True)
+    cloning.clone(host, log, VMID, Wanted(vmid=COPY, hostname="copy", target="elsewhere"), engine=engine)
+    given = host.store.read(f"nodes/elsewhere/lxc/{COPY}.conf").data.decode()
+    assert "hostname: copy\n" in given
+    assert f"rootfs: local:{COPY}/vm-{COPY}-disk-0.raw," in given
+    with pytest.raises(NotFound):
+        current(host, COPY)
+    assert not os.path.exists(f"/var/lib/lxc/{COPY}"), "it starts there, and nothing of it is left here"
+    assert not loops_below(tmp_path)
     lifecycle.destroy(host, log, VMID, engine=engine)
 
 

@@ -180,6 +180,19 @@ def test_linked_clones_share_and_differ(place: Place) -> None:
     place.require_whole()
 
 
+def test_a_copy_for_another_node_is_that_nodes(place: Place) -> None:
+    place.store.mkdir("nodes/pve2/qemu-server", parents=True)
+    place.make(scsi0="one:0.01,format=qcow2", name="base")
+    cloning.clone(place.host, ListLog(), 100, Wanted(vmid=101, name="child", target="pve2"), machines=FAKE)
+    given = place.store.read("nodes/pve2/qemu-server/101.conf").data.decode()
+    assert "name: child\n" in given
+    assert "scsi0: one:101/vm-101-disk-0.qcow2," in given
+    assert "lock" not in given
+    with pytest.raises(NotFound):
+        place.file(101)
+    assert os.path.exists(path_of(place, 101, "vm-101-disk-0.qcow2"))
+
+
 def test_thirty_linked_clones_at_once(place: Place) -> None:
     place.make(scsi0="one:0.01,format=qcow2")
     cloning.make_template(place.host, ListLog(), 100, machines=FAKE)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from hostd.access import ids
-from hostd.api import option_params
+from hostd.api import members, option_params
 from hostd.api.context import Context
 from hostd.cluster import datacenter
 from hostd.core import optionfile
-from hostd.core.errors import Denied, HostError, Invalid, TimedOut
+from hostd.core.errors import Conflict, Denied, HostError, Invalid, TimedOut
+from hostd.guests import roads
 from hostd.guests.changes import Change
 from hostd.guests.config import StoredGuest
 from hostd.guests.options import Table
@@ -129,6 +130,22 @@ def limit_kib(ctx: Context, operation: str, storages: Iterable[str], asked: floa
         names=names,
     )
     return max(int(limit), 1) if limit else 0
+
+
+def require_copy_node(ctx: Context, target: str, storages: Iterable[str]) -> str:
+    """The node that a copy is for, "" for this one; Conflict unless that node sees the copy's storages, too."""
+    if target in ("", ctx.node):
+        return ""
+    if target not in roads.others(members.nodes(ctx), ctx.node):
+        raise Conflict(f"target: node '{target}' is not there")
+    file = storage_config.file_in(ctx.mirror)
+    for storage in sorted(set(storages)):
+        if not (file.get(storage).shared and file.get(storage).used_on(target)):
+            raise Conflict(
+                f"target: storage '{storage}' is not one that node '{target}' sees, too: "
+                f"make the copy here, or on shared storage (storage=...)"
+            )
+    return target
 
 
 def end_shutdowns(ctx: Context, type: str, vmid: int) -> None:

@@ -10,7 +10,7 @@ from hostd.api.nodes import guest_params as shared
 from hostd.api.nodes.guest_snapshots import SNAPSHOT
 from hostd.api.nodes.lxc import GuestParams, stored
 from hostd.api.nodes.lxc_disks import LIMIT
-from hostd.core.errors import Conflict, HostError, Invalid, Unsupported
+from hostd.core.errors import Conflict, HostError, Invalid
 from hostd.core.kinds import BOOLEAN, NODE, STORAGE_ID, STRING, VMID
 from hostd.core.schema import Kind, param
 from hostd.guests import config as files
@@ -64,8 +64,6 @@ class FeatureParams:
 )
 def clone(ctx: Context, p: CloneParams) -> object:
     """Copy a container or template; the copy has new addresses and a new identity."""
-    if p.target and p.target != ctx.node:
-        raise Unsupported(f"target: copies are made on this node ('{ctx.node}'); migrate the copy to '{p.target}' then")
     guest = stored(ctx, p.vmid)
     files.check_unlocked(guest)
     template = guest.file.current.get("template") == "1"
@@ -81,6 +79,7 @@ def clone(ctx: Context, p: CloneParams) -> object:
     targets = [p.storage] if p.storage and sources else sources
     for storage in targets:
         shared.require_storage(ctx, storage, "Datastore.AllocateSpace")
+    target = shared.require_copy_node(ctx, p.target, targets)
     shared.require_bridges(ctx, values)
     files.require_free(ctx.mirror, GuestKind.LXC, p.newid)
     return ctx.spawn(
@@ -95,6 +94,7 @@ def clone(ctx: Context, p: CloneParams) -> object:
         storage=p.storage,
         limit_kib=shared.limit_kib(ctx, "clone", [*sources, *targets], p.bwlimit),
         pool=p.pool or "",
+        target=target,
     )
 
 

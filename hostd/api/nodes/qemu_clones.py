@@ -10,13 +10,13 @@ from hostd.api.nodes import guest_params as shared
 from hostd.api.nodes.guest_snapshots import SNAPSHOT
 from hostd.api.nodes.qemu import stored
 from hostd.api.nodes.qemu_disks import IMAGE_FORMAT, LIMIT
-from hostd.core.errors import Conflict, HostError, Invalid, Unsupported
+from hostd.core.errors import Conflict, HostError, Invalid
 from hostd.core.kinds import BOOLEAN, NODE, STORAGE_ID, STRING, VMID
 from hostd.core.schema import Kind, param
 from hostd.guests import config as files
 from hostd.guests.config import GuestKind
 from hostd.guests.options import check_dns_name
-from hostd.guests.qemu import cloning
+from hostd.guests.qemu import cloning, cloudinit
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu.config import DISK_KEYS
 from hostd.storage.catalog import Catalog
@@ -75,8 +75,6 @@ class FeatureParams:
 )
 def clone(ctx: Context, p: CloneParams) -> object:
     """Copy a machine or template; the copy has new addresses and a new identity."""
-    if p.target and p.target != ctx.node:
-        raise Unsupported(f"target: copies are made on this node ('{ctx.node}'); migrate the copy to '{p.target}' then")
     guest = stored(ctx, p.vmid)
     files.check_unlocked(guest)
     full = guest.file.current.get("template") != "1" if p.full is None else p.full
@@ -96,6 +94,9 @@ def clone(ctx: Context, p: CloneParams) -> object:
     targets = [p.storage] if p.storage and sources else sources
     for storage in targets:
         shared.require_storage(ctx, storage, "Datastore.AllocateSpace")
+    seed = cloudinit.drive(values)
+    seeds = [p.storage or seed.volume.storage] if seed and seed.volume else []
+    target = shared.require_copy_node(ctx, p.target, [*targets, *seeds])
     shared.require_bridges(ctx, values)
     files.require_free(ctx.mirror, GuestKind.QEMU, p.newid)
     return ctx.spawn(
@@ -111,6 +112,7 @@ def clone(ctx: Context, p: CloneParams) -> object:
         format=p.format,
         limit_kib=shared.limit_kib(ctx, "clone", [*sources, *targets], p.bwlimit),
         pool=p.pool or "",
+        target=target,
     )
 
 

@@ -40,7 +40,10 @@ _NOT_COPIED: Final = frozenset({"lock", "parent", "snaptime", "snapstate", "temp
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a copy is asked to be. ``snapshot`` "": the present state; ``storage`` "": where the source is."""
+    """What a copy is asked to be. ``snapshot`` "": the present state; ``storage`` "": where the source is.
+
+    ``target`` "": it stays on this node.
+    """
 
     vmid: int
     hostname: str = ""
@@ -50,6 +53,7 @@ class Wanted:
     storage: str = ""
     limit_kib: int = 0
     pool: str = ""
+    target: str = ""
 
 
 def source_section(file: GuestFile, snapshot: str) -> GuestSection:
@@ -121,12 +125,22 @@ def clone(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engine
         file = keys.without_forbidden(GuestFile(comment=notes, current=new, raw=section.raw))
         container = keys.parse_container(wanted.vmid, file)
         renew_identity(host, catalog, container)
-        files.save(host.store, reserved, file)
+        saved = files.save(host.store, reserved, file)
         remember_files(container)
         if wanted.pool:
             membership.join_pool(host.store, wanted.vmid, wanted.pool)
         undo.keep()
-    log.info(f"CT {wanted.vmid} is a {'full' if wanted.full else 'linked'} clone of CT {vmid}")
+        log.info(f"CT {wanted.vmid} is a {'full' if wanted.full else 'linked'} clone of CT {vmid}")
+        if wanted.target:
+            _give(host, log, catalog, saved, wanted.target)
+
+
+def _give(host: Host, log: TaskLog, catalog: Catalog, copy: StoredGuest, target: str) -> None:
+    """The copy's volumes are where the other node sees them, too: nothing but its file goes there."""
+    catalog.deactivate(point.volume for point in volumes_of(copy.file.current))
+    lifecycle.remove_runtime_files(copy.where.vmid)
+    files.give(host.store, copy, target)
+    log.info(f"CT {copy.where.vmid} belongs to node '{target}' now")
 
 
 def _copy_volume(

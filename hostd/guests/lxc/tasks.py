@@ -161,6 +161,7 @@ def clone_task(
     storage: str = "",
     limit_kib: int = 0,
     pool: str = "",
+    target: str = "",
 ) -> None:
     """Make a copy of a container."""
     wanted = cloning.Wanted(
@@ -172,6 +173,7 @@ def clone_task(
         storage=storage,
         limit_kib=limit_kib,
         pool=pool,
+        target=target,
     )
     cloning.clone(host, log, vmid, wanted)
 

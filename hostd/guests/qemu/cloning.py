@@ -47,7 +47,10 @@ _STATE_LINES: Final = frozenset({"runningmachine", "runningcpu", "running-nets-h
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a copy is asked to be. ``snapshot`` "": the present state; ``storage`` and ``format`` "": as the source."""
+    """What a copy is asked to be. ``snapshot`` "": the present state; ``storage`` and ``format`` "": as the source.
+
+    ``target`` "": it stays on this node.
+    """
 
     vmid: int
     name: str = ""
@@ -58,6 +61,7 @@ class Wanted:
     format: str = ""
     limit_kib: int = 0
     pool: str = ""
+    target: str = ""
 
 
 def source_values(file: GuestFile, snapshot: str) -> tuple[Mapping[str, str], str]:
@@ -131,11 +135,20 @@ def clone(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, machines: Mach
             new[drive.slot] = drive.with_volume(made, None).text()
         notes = comment if wanted.description is None else wanted.description
         file = seeds.written(host, log, wanted.vmid, GuestFile(comment=notes, current=new))
-        files.save(host.store, reserved, file)
+        saved = files.save(host.store, reserved, file)
         if wanted.pool:
             membership.join_pool(host.store, wanted.vmid, wanted.pool)
         undo.keep()
-    log.info(f"VM {wanted.vmid} is a {'full' if wanted.full else 'linked'} clone of VM {vmid}")
+        log.info(f"VM {wanted.vmid} is a {'full' if wanted.full else 'linked'} clone of VM {vmid}")
+        if wanted.target:
+            _give(host, log, catalog, saved, wanted.target)
+
+
+def _give(host: Host, log: TaskLog, catalog: Catalog, copy: StoredGuest, target: str) -> None:
+    """The copy's volumes are where the other node sees them, too: nothing but its file goes there."""
+    catalog.deactivate(VolumeId.parse(name) for name in keys.volumes(copy.file.current, unused=False).values())
+    files.give(host.store, copy, target)
+    log.info(f"VM {copy.where.vmid} belongs to node '{target}' now")
 
 
 def _copy_volume(

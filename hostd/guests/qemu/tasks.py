@@ -139,6 +139,7 @@ def clone(
     format: str = "",
     limit_kib: int = 0,
     pool: str = "",
+    target: str = "",
 ) -> None:
     """Make a copy of a machine."""
     wanted = cloning.Wanted(
@@ -151,6 +152,7 @@ def clone(
         format=format,
         limit_kib=limit_kib,
         pool=pool,
+        target=target,
     )
     cloning.clone(host, log, vmid, wanted)
 

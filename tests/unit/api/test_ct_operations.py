@@ -11,6 +11,7 @@ import pytest
 from hostd.api.endpoint import collect
 from hostd.api.nodes import lxc_clones, lxc_disks, lxc_power, lxc_snapshots
 from hostd.cluster import locks
+from hostd.cluster.standing import Member, Standing
 from hostd.guests.lxc import running
 
 CONF = (
@@ -52,6 +53,19 @@ def test_work_is_done_in_tasks(here: Any, verb: str, path: str, values: dict[str
     data(here.call(verb, f"{ONE}{path}", data=values))
     (task,) = here.tasks.spawned
     assert (task["type"], task["id"], task["args"]["vmid"]) == (type, "100", 100)
+
+
+def test_a_copy_for_another_node_lies_where_that_one_sees_it(here: Any) -> None:
+    members = tuple(Member(name, place, "", True) for place, name in enumerate(("alpha", "beta"), 1))
+    here.store.join(Standing(version=1, name="c", config=1, quorate=True, members=members))
+    more = b"dir: all\n\tpath /srv/all\n\tcontent rootdir\n\tshared 1\n\n"
+    here.store.write("storage.cfg", here.store.read("storage.cfg").data + more)
+    form = {"newid": 101, "full": 1, "target": "beta"}
+    assert (
+        "storage 'local' is not one that node 'beta' sees, too" in here.call("POST", f"{ONE}/clone", data=form).status
+    )
+    data(here.call("POST", f"{ONE}/clone", data={**form, "storage": "all"}))
+    assert here.tasks.spawned[-1]["args"]["target"] == "beta"
 
 
 def test_snapshots_are_listed_with_where_the_container_stands(here: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hostd.cluster import locks
+from hostd.cluster.standing import Member, Standing
 from tests.unit.api.conftest import Site
 
 VM = b"""cores: 2
@@ -124,6 +125,25 @@ def test_clones_that_cannot_be(machine: Site, vmid: int, form: dict[str, str], s
     answer = machine.call("POST", f"{PLACE}/{vmid}/clone", data=form)
     assert (answer.status_code, words in answer.status) == (status, True), answer.status
     assert machine.tasks.spawned == []
+
+
+def test_a_copy_for_another_node_lies_where_that_one_sees_it(machine: Site) -> None:
+    members = tuple(
+        Member(name, place, "", name != "gamma") for place, name in enumerate(("alpha", "beta", "gamma"), 1)
+    )
+    machine.store.join(Standing(version=1, name="c", config=1, quorate=True, members=members))
+    more = b"dir: all\n\tpath /srv/all\n\tcontent images\n\tshared 1\n\tnodes alpha,beta\n\n"
+    machine.store.write("storage.cfg", STORAGE + more)
+    form = {"newid": "201", "target": "beta"}
+    refused = machine.call("POST", f"{PLACE}/100/clone", data=form)
+    assert "storage 'local' is not one that node 'beta' sees, too" in refused.status
+    assert "'gamma' is not there" in machine.call("POST", f"{PLACE}/100/clone", data={**form, "target": "gamma"}).status
+    assert machine.tasks.spawned == []
+    data(machine.call("POST", f"{PLACE}/100/clone", data={**form, "storage": "all"}))
+    assert spawned(machine)[1]["target"] == "beta"
+    machine.tasks.spawned.clear()
+    data(machine.call("POST", f"{PLACE}/100/clone", data={**form, "target": "alpha"}))
+    assert spawned(machine)[1]["target"] == "", "this node itself"
 
 
 def test_templates(machine: Site) -> None:

@@ -10,10 +10,15 @@ import pytest
 
 from hostd.cluster import locks
 from hostd.cluster.store import MemoryStore
-from hostd.core.errors import Conflict, HostError, NotFound, Unavailable
-from hostd.core.formats.keyvalue import LXC_PENDING, parse_guest
+from hostd.core.errors import CommandFailed, Conflict, HostError, NotFound, Unavailable
+from hostd.core.formats.keyvalue import LXC_PENDING, format_guest, parse_guest
+from hostd.guests import config as files
+from hostd.guests import handover
 from hostd.guests.config import GuestKind
+from hostd.guests.handover import Handover
 from hostd.guests.lxc import runtime_config
+from hostd.guests.lxc.handover import settle
+from hostd.guests.lxc.ownership import where
 from hostd.migration import containers, leftovers, sending
 from hostd.migration.leftovers import Side
 from hostd.migration.outgoing import Road
@@ -200,6 +205,28 @@ def test_a_target_that_dies_after_it_was_handed_over_is_a_warning(site: Site, mo
     assert not site.is_here()
     assert site.engine.up == set(), "it is the target's to start it"
     assert site.log.warnings == 1
+
+
+def test_what_a_killed_send_left_is_removed_where_the_guest_stays(site: Site) -> None:
+    """A state that was made for it would keep rollbacks from going back."""
+    site.store.write("storage.cfg", b"zfspool: tank\n\tpool tank\n\tcontent rootdir\n\n")
+    lines = "rootfs: tank:subvol-100-disk-0,size=8G\n"
+    file = parse_guest(f"{lines}mp0: tank:subvol-100-disk-1,mp=/x\n[one]\n{lines}snaptime: 1\n", pending=LXC_PENDING)
+    text = format_guest(handover.marked(file, Handover(target="beta")), pending=LXC_PENDING)
+    site.store.write("nodes/alpha/lxc/100.conf", text.encode())
+    site.run.answers["zfs list -Hp -d 1 -t snapshot"] = "tank/x@one\ntank/x@__sent__\n"
+    settle(site.host, site.log, files.load(site.store, where(site.host, 100)))
+    assert [call for call in site.run.calls if call[1] == "destroy"] == [
+        ["zfs", "destroy", "tank/subvol-100-disk-0@__sent__"],
+        ["zfs", "destroy", "tank/subvol-100-disk-1@__sent__"],
+    ]
+    assert "lock" not in site.text("alpha")
+    site.run.answers["zfs list"] = CommandFailed(["zfs"], 1, "no pool")
+    site.run.answers["zfs list -Hp -d 1 -t snapshot"] = CommandFailed(["zfs"], 1, "no pool")
+    site.store.write("nodes/alpha/lxc/100.conf", text.encode())
+    settle(site.host, site.log, files.load(site.store, where(site.host, 100)))
+    assert "lock" not in site.text("alpha"), "it can be used, whatever its storage says"
+    assert site.log.warnings == 2
 
 
 def test_one_that_runs_does_not_move_unasked(site: Site) -> None:
