@@ -28,8 +28,10 @@ from hostd.guests.qemu.cloning import Wanted
 from hostd.guests.qemu.volumes import all_volumes, where
 from hostd.node import kvm_probe
 from hostd.node.host import Host
+from hostd.storage.imports import read_machine
 from hostd.tasks.log import ListLog
 from tests.fakes.machines import FakeMachines
+from tests.lib import appliance
 
 FAKE = FakeMachines()
 
@@ -273,6 +275,26 @@ def test_an_image_that_names_other_files_is_not_imported(place: Place, tmp_path:
     assert place.images() == set()
     place.make(scsi0=f"one:0,import-from={secret},format=qcow2")
     assert holds(path_of(place, 100, "vm-100-disk-0.qcow2"), b"s" * 512)
+
+
+@pytest.mark.parametrize("working", ["", "two"])
+def test_a_machine_comes_out_of_an_archive(place: Place, tmp_path: Path, working: str) -> None:
+    config = place.store.read("storage.cfg").data.decode().replace("content images", "content import,images", 1)
+    place.store.write("storage.cfg", config.encode())
+    data = os.urandom(1 << 20) + bytes(2 << 20) + os.urandom(1 << 20)
+    (place.folder / "one/import").mkdir(parents=True)
+    archive = appliance.build(place.folder / "one/import", data)
+    (disk,) = read_machine(str(archive)).disks
+    assert (disk.address, disk.file, disk.size_bytes) == ("sata0", appliance.DISK, len(data))
+    values = {"memory": "128", "sata0": f"two:0,import-from=one:import/{archive.name}/{disk.file}"}
+    making.create(place.host, ListLog(), 100, values, working=working, machines=FAKE)
+    assert Path(path_of(place, 100, "vm-100-disk-0.raw", "two")).read_bytes() == data
+    assert "import-from" not in place.file().current["sata0"]
+    assert [path.name for path in (place.folder / "one/import").iterdir()] == [archive.name], "nothing beside it"
+    assert {path.name for path in place.folder.rglob("images/*") if path.name != "100"} == set()
+    with pytest.raises(NotFound, match="holds no file"):
+        place.make(101, sata0=f"two:0,import-from=one:import/{archive.name}/other.vmdk")
+    place.require_whole()
 
 
 def test_an_image_becomes_an_unused_disk(place: Place, tmp_path: Path) -> None:
