@@ -25,8 +25,8 @@ from hostd.core.formats.keyvalue import GuestFile
 from hostd.guests import config as files
 from hostd.guests import handover
 from hostd.guests.config import GuestKind, GuestPath
+from hostd.guests.qemu import agent, lifecycle, sockets, tpm
 from hostd.guests.qemu import config as keys
-from hostd.guests.qemu import lifecycle, sockets, tpm
 from hostd.guests.qemu.handover import settle
 from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.refusals import refuse
@@ -119,6 +119,7 @@ class Incoming:
             "close": self._taken,
             "prepare": self._prepare,
             "finish": self._finish,
+            "trim": self._trim,
         }
         name = str(message.get("op"))
         if name not in calls:
@@ -241,6 +242,12 @@ class Incoming:
         if running:
             return {"downtime_ms": self._machines.downtime_ms(self._vmid)}
         self._catalog().deactivate(self._made)
+        return {}
+
+    def _trim(self, message: Mapping[str, Any]) -> Answer:
+        """It runs here, and its disks were copied whole."""
+        config = files.load(self._host.store, where(self._host, self._vmid)).file.current
+        agent.trim_copied(self._machines, self._log, self._vmid, config)
         return {}
 
     def leave(self) -> None:

@@ -173,6 +173,15 @@ class _Move:
         if running is not None:
             downtime_ms = int(answer["downtime_ms"]) + round((time.monotonic() - still_s) * 1000)
             self._log.info(f"downtime {downtime_ms} ms")
+            if self._planned.mirrored:
+                self._trim(target)
+
+    def _trim(self, target: Target) -> None:
+        """Its outcome is in the target's log; a move that has come to its end does not fail by it."""
+        try:
+            target.ask("trim")
+        except HostError as err:
+            self._log.warn(f"disks were not trimmed: {err}")
 
     def _clean(self) -> None:
         """What this node no longer needs; what stays is noted, and the next move of any machine tries again."""

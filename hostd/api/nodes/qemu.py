@@ -30,6 +30,7 @@ _CONFIG_PRIVILEGES = (
     "VM.Config.Disk", "VM.Config.CDROM", "VM.Config.CPU", "VM.Config.Memory", "VM.Config.Network", "VM.Config.HWType",
     "VM.Config.Options", "VM.Config.Cloudinit",
 )  # fmt: skip
+_POWER_CHILDREN = ("current", "reboot", "reset", "resume", "shutdown", "start", "stop", "suspend")
 _STATUS = fields(
     vmid="integer", status="string", name="string?", cpu="number?", cpus="number?", mem="integer?", maxmem="integer?",
     memhost="integer?", disk="integer?", maxdisk="integer?", diskread="integer?", diskwrite="integer?",
@@ -208,8 +209,9 @@ def vmlist(ctx: Context, p: ListParams) -> object:
 def vm_index(ctx: Context, p: GuestParams) -> object:
     """What can be asked about a machine."""
     names = (
-        "config", "pending", "cloudinit", "snapshot", "clone", "template", "feature", "resize", "move_disk", "unlink",
-        "status", "vncproxy", "termproxy", "vncwebsocket",
+        "agent", "clone", "cloudinit", "config", "feature", "migrate", "monitor", "move_disk", "pending", "resize",
+        "rrd", "rrddata", "sendkey", "snapshot", "status", "template", "termproxy", "unlink", "vncproxy",
+        "vncwebsocket",
     )  # fmt: skip
     return [{"subdir": name} for name in names]
 
@@ -224,7 +226,7 @@ def vm_index(ctx: Context, p: GuestParams) -> object:
 )
 def status_index(ctx: Context, p: GuestParams) -> object:
     """What can be done with a machine's power."""
-    return [{"subdir": name} for name in ("current", "start", "stop", "reset", "shutdown")]
+    return [{"subdir": name} for name in _POWER_CHILDREN]
 
 
 @endpoint(

@@ -206,7 +206,7 @@ def refuse_what_we_cannot(config: Mapping[str, str]) -> None:
     for point in mounts.mount_points(config):
         if point.is_path and point.key == "rootfs":
             raise Unsupported("rootfs: a folder or device of the host as the root is not supported yet")
-        for name in ("idmap", "quota"):
+        for name in ("idmap", "keepattrs", "quota"):
             if point.values.get(name, "0") != "0":
                 raise Unsupported(f"{point.key}: '{name}' is kept, but not supported yet")
 

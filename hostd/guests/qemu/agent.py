@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from hostd.core.errors import HostError, Unavailable
-from hostd.guests.qemu.devices.platform import agent_enabled
+from hostd.guests.qemu.devices.platform import agent_enabled, agent_trims
+from hostd.tasks.log import TaskLog
 
 # Commands without arguments, by the names of the API.
 READING: Final = (
@@ -66,6 +67,18 @@ def ask(agents: Agents, vmid: int, command: str) -> Any:
             _ask_ping_failed(agents, vmid)
             return {}
     return _ask(agents, vmid, command, timeout_s=_FREEZE_S if command in CHANGING else _ANSWER_S)
+
+
+def trim_copied(agents: Agents, log: TaskLog, vmid: int, config: Mapping[str, str]) -> None:
+    """After disks of a running machine were copied whole: have unused blocks given back, where it asks for that."""
+    if not agent_trims(config):
+        return
+    try:
+        ask(agents, vmid, "fstrim")
+    except HostError as err:
+        log.warn(f"the guest's agent did not give back what is unused of the copied disks: {err}")
+    else:
+        log.info("the guest's agent has given back what is unused of the copied disks")
 
 
 def _ask_ping_failed(agents: Agents, vmid: int) -> None:

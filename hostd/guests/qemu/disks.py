@@ -16,9 +16,9 @@ from hostd.guests.changes import free_unused
 from hostd.guests.config import StoredGuest
 from hostd.guests.marks import held
 from hostd.guests.options import is_unused
+from hostd.guests.qemu import agent, tpm
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import plan as planning
-from hostd.guests.qemu import tpm
 from hostd.guests.qemu.connection import LibvirtMachines
 from hostd.guests.qemu.interrupted import adopt, opened
 from hostd.guests.qemu.machines import Machines
@@ -159,6 +159,8 @@ def move(
             rest = {k: v for k, v in current.items() if k != spare or catalog.has(volume)}
             files.save(host.store, guest, replace(guest.file, current=_unlocked(rest)))
     log.info(f"{disk}: now on '{made}'")
+    if running:
+        agent.trim_copied(machines, log, vmid, guest.file.current)
 
 
 def _unlocked(values: Mapping[str, str]) -> dict[str, str]:

@@ -24,6 +24,7 @@ from hostd.guests.qemu import config as keys
 from hostd.guests.qemu import tpm
 from hostd.guests.qemu.blocknodes import node_of
 from hostd.guests.qemu.connection import LibvirtMachines
+from hostd.guests.qemu.devices import platform
 from hostd.guests.qemu.machines import Machines, MachineState
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
@@ -92,7 +93,7 @@ class MachineSteps:
     def freeze(self, *, memory: str) -> None:
         if self._machines.state(self._vmid) is MachineState.RUNNING:
             notes.write(self._vmid, notes.HELD)
-        if not memory and keys.agent_enabled(self.guest.file.current):
+        if not memory and platform.agent_freezes(self.guest.file.current):
             with contextlib.suppress(HostError):  # no agent inside: the states are as after a power cut
                 self._machines.freeze(self._vmid)
                 self._quiet = True

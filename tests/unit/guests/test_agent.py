@@ -11,6 +11,8 @@ import pytest
 from hostd.core.errors import Denied, HostError, Invalid, Unavailable
 from hostd.guests.qemu import agent, monitoring
 from hostd.guests.qemu.connection import agents_reason
+from hostd.guests.qemu.devices import platform
+from hostd.tasks.log import ListLog
 
 
 class Inside:
@@ -48,6 +50,30 @@ class Inside:
             case "guest-get-users":
                 return '{"error": {"class": "CommandNotFound", "desc": "unknown"}}'
         return '{"return": {}}'
+
+
+@pytest.mark.parametrize(
+    ("value", "freezes", "trims"),
+    [
+        ("1", True, False),
+        ("0,fstrim_cloned_disks=1", False, False),
+        ("1,fstrim_cloned_disks=1", True, True),
+        ("1,guest-fsfreeze=0", False, False),
+        ("enabled=1,freeze-fs-on-backup=0", False, False),
+    ],
+)
+def test_what_an_agent_is_asked_to_do_for_disks(value: str, freezes: bool, trims: bool) -> None:
+    config = {"agent": value}
+    assert (platform.agent_freezes(config), platform.agent_trims(config)) == (freezes, trims)
+    inside = Inside()
+    agent.trim_copied(inside, ListLog(), 100, config)
+    assert [asked["execute"] for asked in inside.asked] == (["guest-fstrim"] if trims else [])
+
+
+def test_disks_are_copied_whether_or_not_the_agent_answers() -> None:
+    log = ListLog()
+    agent.trim_copied(Inside(asleep=True), log, 100, {"agent": "1,fstrim_cloned_disks=1"})
+    assert log.warnings == 1
 
 
 def test_commands() -> None:

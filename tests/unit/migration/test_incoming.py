@@ -126,6 +126,20 @@ def test_a_machine_that_comes_goes_on(target: Target) -> None:
     assert target.machines.states == {100: MachineState.RUNNING}
 
 
+def test_disks_that_were_copied_are_trimmed_where_the_machine_asks_for_it(target: Target) -> None:
+    target.ask("begin", source="a")
+    target.comes({OLD: target.make()})
+    target.machines.states[100] = MachineState.PAUSED
+    target.ask("finish")
+    assert target.ask("trim") == {}
+    assert "ask_agent" not in target.machines.calls
+    file = target.store.read("nodes/b/qemu-server/100.conf")
+    target.store.write("nodes/b/qemu-server/100.conf", b"agent: 1,fstrim_cloned_disks=1\n" + file.data)
+    target.ask("trim")
+    assert target.machines.calls.count("ask_agent") == 1
+    target.session.leave()
+
+
 def test_the_source_dies_after_the_file_came(target: Target) -> None:
     target.ask("begin", source="a")
     target.comes({OLD: target.make()})

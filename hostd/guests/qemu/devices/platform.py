@@ -119,6 +119,16 @@ def agent_enabled(config: Mapping[str, str]) -> bool:
     return agent_values(config).get("enabled") == "1"
 
 
+def agent_freezes(config: Mapping[str, str]) -> bool:
+    """Whether the agent is asked to hold file systems still while states of the disks are taken."""
+    return agent_enabled(config) and agent_values(config).get("freeze-fs", "1") == "1"
+
+
+def agent_trims(config: Mapping[str, str]) -> bool:
+    """Whether the agent is asked to give back what is unused of disks that were copied whole."""
+    return agent_enabled(config) and agent_values(config).get("fstrim_cloned_disks") == "1"
+
+
 def agent_elements(config: Mapping[str, str], machine: MachineType, index: int) -> list[Element]:
     """The agent's channel on a controller of its own with number ``index``. Unsupported for the ISA kind."""
     if not agent_enabled(config):

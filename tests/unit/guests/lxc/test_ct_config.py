@@ -96,6 +96,7 @@ def test_defaults() -> None:
     [
         ("features: mknod=1", "mknod"),
         ("mp0: local:100/vm-100-disk-1.raw,mp=/srv,quota=1", "quota"),
+        ("mp0: local:100/vm-100-disk-1.raw,mp=/srv,keepattrs=1", "keepattrs"),
         ("net0: name=eth0,bridge=vmbr0,host-managed=1,ip=dhcp", "host-managed"),
         ("net0: name=eth0,bridge=vmbr0,trunks=1;2", "trunks"),
         ("rootfs: /srv/root", "rootfs"),
