@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from hostd.core.errors import HostError
 from hostd.core.run import run
 from hostd.guests.volumes import catalog_of
 from hostd.migration import containers
 from hostd.storage.catalog import Catalog
+from hostd.storage.drivers import btrfs as btrfs_driver
+from hostd.storage.drivers.btrfs import receive_argv, send_argv
 from hostd.storage.interface import VolumeSpec
 from hostd.storage.volume import VolumeId
 from tests.lib import required
@@ -71,8 +75,17 @@ def contents(catalog: Catalog, volume: VolumeId, state: str = "") -> bytes:
     return (Path(path, "file") if os.path.isdir(path) else Path(path)).read_bytes()[:1024]
 
 
-def test_volumes_arrive_with_their_snapshots(world: World, btrfs: Path) -> None:
-    """An image and a folder; on the target one of the names is taken."""
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Container 100 on btrfs: an image and a folder, with two states each. On the target the image's name is taken."""
+
+    catalog: Catalog
+    image: VolumeId
+    folder: VolumeId
+
+
+@pytest.fixture
+def kept(world: World, btrfs: Path) -> Kept:
     places = (("here", "alpha"), ("there", "beta"))
     text = "".join(f"btrfs: {name}\n\tpath {btrfs}/{node}\n\tcontent rootdir\n\n" for name, node in places)
     world.store.write("storage.cfg", text.encode())
@@ -91,17 +104,45 @@ def test_volumes_arrive_with_their_snapshots(world: World, btrfs: Path) -> None:
     lines = f"rootfs: {image},size=8M\nmp0: {folder},mp=/d,size=0T\n"
     states = "".join(f"\n[state-{letter}]\n{lines}snaptime: 1\n" for letter in "ab")
     world.store.write("nodes/alpha/lxc/100.conf", (lines + states).encode())
+    return Kept(catalog=catalog, image=image, folder=folder)
+
+
+def require_whole(catalog: Catalog, volumes: Iterable[VolumeId]) -> None:
+    for volume in volumes:
+        assert catalog.snapshots(volume).snapshots(volume.name) == ["state-a", "state-b"]
+        assert contents(catalog, volume) == b"c" * 1024
+        assert contents(catalog, volume, "state-a") == b"a" * 1024
+        assert contents(catalog, volume, "state-b") == b"b" * 1024
+
+
+def test_volumes_arrive_with_their_snapshots(world: World, btrfs: Path, kept: Kept) -> None:
     move(world)
     guest = world.owner()
     assert guest.where.node == "beta"
     assert world.engines["beta"].up == {100}
     moved = [VolumeId.parse(guest.file.current[key].partition(",")[0]) for key in ("rootfs", "mp0")]
-    assert moved[0].name != image.name
+    assert moved[0].name != kept.image.name
     assert guest.file.snapshots["state-a"].values["rootfs"] == guest.file.current["rootfs"]
-    for volume in moved:
-        assert catalog.snapshots(volume).snapshots(volume.name) == ["state-a", "state-b"]
-        assert contents(catalog, volume) == b"c" * 1024
-        assert contents(catalog, volume, "state-a") == b"a" * 1024
-        assert contents(catalog, volume, "state-b") == b"b" * 1024
+    require_whole(kept.catalog, moved)
     assert not (btrfs / "alpha/images/100").exists(), "nothing stays behind"
     assert len(list((btrfs / "beta/images/100").iterdir())) == 7, "two with two states each, and the foreign one"
+
+
+@pytest.mark.parametrize("fails", [send_argv, receive_argv])
+def test_a_stream_that_breaks_off_changes_nothing(
+    world: World, btrfs: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., list[str]]
+) -> None:
+    """The second state is not sent, or what comes is not taken: the container stays, with all of its states."""
+
+    def broken(*words: str) -> list[str]:
+        return fails(*words) if fails is send_argv and not words[1] else ["false"]
+
+    monkeypatch.setattr(btrfs_driver, fails.__name__, broken)
+    with pytest.raises(HostError):
+        move(world)
+    assert world.owner().where.node == "alpha"
+    assert world.engines["alpha"].up == {100}
+    assert "lock" not in world.owner().file.current
+    require_whole(kept.catalog, (kept.image, kept.folder))
+    names = {path.name for path in (btrfs / "beta/images/100").iterdir()}
+    assert names == {kept.image.name.rpartition("/")[2].removesuffix(".raw")}, "the foreign one alone"

@@ -24,7 +24,7 @@ from hostd.guests.qemu.devices.machine import (
     windows_version,
     without_hpet,
 )
-from hostd.guests.qemu.devices.xml import element
+from hostd.guests.qemu.devices.xml import element, override_element
 from hostd.guests.qemu.facts import MachineFacts
 
 _QEMU_NAMESPACE: Final = "http://libvirt.org/schemas/domain/qemu/1.0"
@@ -147,7 +147,9 @@ def domain_xml(config: Mapping[str, str], facts: MachineFacts) -> Element:
         platform.sleep_element(config, plan.machine),
         element("devices", *_devices(plan)),
         _arguments(plan),
-        hostdevices.override_element(config, facts.devices, facts.vmid, _QEMU_NAMESPACE),
+        override_element(
+            disk.shown_models(plan.drives) | hostdevices.shown_ids(config, facts.devices, facts.vmid), _QEMU_NAMESPACE
+        ),
         type_="kvm" if plan.kvm else "qemu",
     )
 

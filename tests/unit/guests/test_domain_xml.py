@@ -105,6 +105,7 @@ def _used() -> set[str]:
         ("ide0: local:iso/debian.iso\n", Conflict, "media=cdrom"),
         ("ide0: none\n", Conflict, "media=cdrom"),
         ("startdate: 2026-02-30\n", Invalid, "no such date"),
+        (f"ide0: local:100/vm-100-disk-0.raw,model={'x' * 41}\n", Invalid, "at most 40"),
         ("virtio0: local:iso/debian.iso,media=cdrom\n", Conflict, "bus ide, sata or scsi"),
         ("ide0: cdrom,media=cdrom\n", Conflict, "ISO image"),
         ("scsihw: lsi53c810\nscsi0: local:100/vm-100-disk-0.raw\n", Unsupported, "lsi53c810"),

@@ -6,21 +6,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
-from hostd.core.errors import Conflict, ParseError, Unsupported
+from hostd.core.errors import Conflict, Invalid, ParseError, Unsupported
 from hostd.core.formats import propstring
 from hostd.core.formats.propstring import Format
 from hostd.core.schema import Kind
 from hostd.core.units import check_size, format_size, parse_size
 from hostd.guests.qemu.devices import slots
 from hostd.guests.qemu.devices.machine import MachineType
-from hostd.guests.qemu.devices.xml import element
+from hostd.guests.qemu.devices.xml import Overrides, element
 from hostd.storage.volume import VolumeId
 
 # Bus and number of slots, as in the reference.
 BUSES: Final[Mapping[str, int]] = {"ide": 4, "sata": 6, "scsi": 31, "virtio": 16}
 _SLOT = re.compile(r"(ide|sata|scsi|virtio)(\d+)\Z")
+_MODEL_LENGTH: Final = 40  # of QEMU's
 _PLAIN_SCSI_DISKS: Final = 7  # ids 0 to 6 on one controller; 7 is the controller itself
 _MODELS: Final[Mapping[str, str]] = {
     "lsi": "lsilogic",
@@ -271,6 +273,17 @@ def _target(disk: Disk, q35: bool) -> Element:
     bus = "sata" if disk.bus == "ide" and q35 else disk.bus
     rotation = 1 if disk.flag("ssd") and not disk.is_cdrom else None
     return element("target", dev=family + letters(disk.index + offset), bus=bus, rotation_rate=rotation)
+
+
+def shown_models(drives: list[Disk]) -> Overrides:
+    """``model``, URL-encoded: what drives of IDE say that they are; libvirt has no word for it. Invalid if too long."""
+    found: Overrides = {}
+    for drive in drives:
+        if text := unquote(drive.values.get("model", "")):
+            if len(text) > _MODEL_LENGTH or not text.isprintable():
+                raise Invalid({drive.slot: f"model: at most {_MODEL_LENGTH} printable characters, found '{text}'"})
+            found[f"ua-{drive.slot}"] = [("model", "string", text)]
+    return found
 
 
 def letters(number: int) -> str:

@@ -14,7 +14,7 @@ from hostd.core.formats import propstring
 from hostd.core.formats.propstring import Format
 from hostd.guests.qemu.devices import slots
 from hostd.guests.qemu.devices.machine import MachineType, windows_version
-from hostd.guests.qemu.devices.xml import element, on_off
+from hostd.guests.qemu.devices.xml import Overrides, element, on_off
 
 PCI_FORMAT: Final = Format(name="pve-qm-hostpci")
 USB_FORMAT: Final = Format(name="pve-qm-usb")
@@ -136,9 +136,9 @@ def _pci_element(
     return element("hostdev", source, rom, alias, at, mode="subsystem", type_="pci", managed="yes")
 
 
-def override_element(config: Mapping[str, str], host: HostDevices, vmid: int, namespace: str) -> Element | None:
-    """``<qemu:override>``: ids that a device shows instead of its own, by QEMU's own property names."""
-    rows: list[Element] = []
+def shown_ids(config: Mapping[str, str], host: HostDevices, vmid: int) -> Overrides:
+    """Ids that a device shows instead of its own, by QEMU's own property names."""
+    found: Overrides = {}
     for index in range(PCI_COUNT):
         key = f"hostpci{index}"
         values = propstring.validate(config[key], PCI_FORMAT) if key in config else {}
@@ -146,22 +146,8 @@ def override_element(config: Mapping[str, str], host: HostDevices, vmid: int, na
         if not shown:
             continue
         many = len(_functions_of(key, values, index, vmid, host, set())) > 1
-        properties = [
-            Element(
-                f"{{{namespace}}}property",
-                {"name": f"x-pci-{name}", "type": "unsigned", "value": str(int(values[name], 16))},
-            )
-            for name in shown
-        ]
-        front = Element(f"{{{namespace}}}frontend")
-        front.extend(properties)
-        device = Element(f"{{{namespace}}}device", {"alias": f"ua-{key}-0" if many else f"ua-{key}"})
-        device.append(front)
-        rows.append(device)
-    if not rows:
-        return None
-    found = Element(f"{{{namespace}}}override")
-    found.extend(rows)
+        alias = f"ua-{key}-0" if many else f"ua-{key}"
+        found[alias] = [(f"x-pci-{name}", "unsigned", str(int(values[name], 16))) for name in shown]
     return found
 
 
