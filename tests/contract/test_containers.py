@@ -61,7 +61,7 @@ class ForkedEngine:
     def running(self, vmid: int) -> bool:
         return running.init_pid(vmid) is not None
 
-    def start(self, vmid: int) -> None:
+    def start(self, vmid: int, *, debug: bool = False) -> None:
         start_log.clear(vmid)
         path = str(self.folder / "notify")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:

@@ -23,8 +23,8 @@ class FakeEngine:
     def running(self, vmid: int) -> bool:
         return vmid in self.up
 
-    def start(self, vmid: int) -> None:
-        self.calls.append(f"start {vmid}")
+    def start(self, vmid: int, *, debug: bool = False) -> None:
+        self.calls.append(f"start {vmid}" + (" debug" if debug else ""))
         if self.refuse:
             raise HostError(self.refuse)
         self.up.add(vmid)

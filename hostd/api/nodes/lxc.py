@@ -96,7 +96,7 @@ class StartParams:
 
     node: str = param(NODE, doc="Cluster node.")
     vmid: int = param(VMID, doc="Guest id.")
-    debug: bool = param(BOOLEAN, default=False, shown_default=0, doc="Accepted: set the key 'debug' for more log.")
+    debug: bool = param(BOOLEAN, default=False, shown_default=0, doc="Tell all that LXC does, for this start.")
     skiplock: bool = param(BOOLEAN, default=False, doc="Ignore the guest's lock (root only).")
 
 
@@ -381,7 +381,8 @@ def vm_start(ctx: Context, p: StartParams) -> object:
     """Start a container."""
     shared.check_skiplock(ctx, p.skiplock)
     stored(ctx, p.vmid)
-    return hamanaged.start(ctx, p.vmid) or ctx.spawn("vzstart", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock)
+    more = {"debug": True} if p.debug else {}
+    return hamanaged.start(ctx, p.vmid) or ctx.spawn("vzstart", str(p.vmid), vmid=p.vmid, skip_lock=p.skiplock, **more)
 
 
 @endpoint(

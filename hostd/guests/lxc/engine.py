@@ -42,8 +42,11 @@ class Engine(Protocol):
 
     def running(self, vmid: int) -> bool: ...
 
-    def start(self, vmid: int) -> None:
-        """Returns when its first program runs. HostError with the reason when that does not come to pass."""
+    def start(self, vmid: int, *, debug: bool = False) -> None:
+        """Returns when its first program runs. HostError with the reason when that does not come to pass.
+
+        ``debug``: LXC writes down all that it does, whatever the configuration says.
+        """
 
     def shutdown(self, vmid: int, timeout_s: int) -> bool:
         """Ask it to power off; False when it still runs after that time."""
@@ -81,11 +84,11 @@ class SystemdEngine:
     def running(self, vmid: int) -> bool:
         return running.init_pid(vmid) is not None
 
-    def start(self, vmid: int) -> None:
+    def start(self, vmid: int, *, debug: bool = False) -> None:
         start_log.clear(vmid)
         running.take_reboot(vmid)  # a reboot that never came to its start is none
         try:
-            with prepared(self._host, vmid):
+            with prepared(self._host, vmid, debug=debug):
                 self._run(["systemctl", "start", unit(vmid)], timeout_s=_START_S)
         except HostError as err:
             self._run(["systemctl", "reset-failed", unit(vmid)], check=False)

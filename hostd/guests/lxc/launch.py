@@ -12,7 +12,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hostd.core.errors import Conflict, HostError
@@ -91,8 +91,11 @@ def reasons_logged(vmid: int) -> Iterator[None]:
         raise
 
 
-def plan(host: Host, vmid: int) -> Start:
-    """What a start will do; its volumes are made usable on this node. Raises HostError."""
+def plan(host: Host, vmid: int, *, debug: bool = False) -> Start:
+    """What a start will do; its volumes are made usable on this node. Raises HostError.
+
+    ``debug``: LXC writes down all that it does, as the key ``debug`` has it for every start.
+    """
     place = where(host, vmid)
     container = parse_container(vmid, files.load(host.store, place).file)
     if not container.mounts or container.mounts[0].key != "rootfs":
@@ -106,7 +109,7 @@ def plan(host: Host, vmid: int) -> Start:
         identities.require_reserved(container.idmap)
     node = facts.gather(running.pinned())
     return Start(
-        container=container,
+        container=replace(container, debug=container.debug or debug),
         catalog=catalog,
         nodes=nodes,
         config=runtime.render(container, node, source=f"/etc/pve/{place.path}", nodes=nodes),

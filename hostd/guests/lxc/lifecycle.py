@@ -17,7 +17,7 @@ from hostd.guests.changes import apply_pending, change_now
 from hostd.guests.config import StoredGuest
 from hostd.guests.hooks import Phase, run_hook
 from hostd.guests.lxc import config as keys
-from hostd.guests.lxc import launch, plugging, running, terminals
+from hostd.guests.lxc import launch, plugging, running, start_log, terminals
 from hostd.guests.lxc import plan as planning
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc import volumes as filesystems
@@ -39,16 +39,23 @@ SHUTDOWN_S = 60
 # --- start and stop
 
 
-def start(host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None, skip_lock: bool = False) -> None:
-    """Start a container: waiting changes count from now on. Returns when its first program runs."""
+def start(
+    host: Host, log: TaskLog, vmid: int, *, engine: Engine | None = None, skip_lock: bool = False, debug: bool = False
+) -> None:
+    """Start a container: waiting changes count from now on. Returns when its first program runs.
+
+    ``debug``: what LXC does is told in its start log, and in the task's.
+    """
     engine = engine or SystemdEngine(host)
     with files.lock(vmid):
-        guest = start_locked(host, log, vmid, engine, skip_lock=skip_lock)
+        guest = start_locked(host, log, vmid, engine, skip_lock=skip_lock, debug=debug)
     log.info(f"CT {vmid} started")
     run_hook(host, log, vmid, guest.file.current, Phase.POST_START)
 
 
-def start_locked(host: Host, log: TaskLog, vmid: int, engine: Engine, *, skip_lock: bool = False) -> StoredGuest:
+def start_locked(
+    host: Host, log: TaskLog, vmid: int, engine: Engine, *, skip_lock: bool = False, debug: bool = False
+) -> StoredGuest:
     """The same by who holds the guest's lock; ``post-start`` is left to it."""
     guest = opened(host, log, vmid, skip_lock=skip_lock, engine=engine)
     if guest.file.current.get("template") == "1":
@@ -60,7 +67,11 @@ def start_locked(host: Host, log: TaskLog, vmid: int, engine: Engine, *, skip_lo
     for text in launch.not_enforced(keys.parse_container(vmid, guest.file)):
         log.warn(text)
     run_hook(host, log, vmid, guest.file.current, Phase.PRE_START)
-    engine.start(vmid)
+    try:
+        engine.start(vmid, debug=debug)
+    finally:
+        for line in start_log.read(vmid).splitlines() if debug else ():
+            log.info(line)
     return guest
 
 

@@ -24,14 +24,14 @@ _SLICE: Final = "/machine.slice"  # the unit's file says so
 
 
 @contextlib.contextmanager
-def prepared(host: Host, vmid: int) -> Iterator[None]:
+def prepared(host: Host, vmid: int, *, debug: bool = False) -> Iterator[None]:
     """While this lasts, the container's unit may be started and finds everything ready.
 
     Raises HostError; the reason is also left in the container's start log.
     """
     with contextlib.ExitStack() as stack:
         with launch.reasons_logged(vmid):
-            start = launch.plan(host, vmid)
+            start = launch.plan(host, vmid, debug=debug)
             hierarchies = facts.hierarchies()
             for place in unit_places(vmid, read_text("/proc/1/cgroup")):
                 cgroups.remove_stale(vmid, hierarchies, place)

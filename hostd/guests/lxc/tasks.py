@@ -89,8 +89,8 @@ def change_task(
 
 
 @task("vzstart")
-def start_task(host: Host, log: TaskLog, *, vmid: int, skip_lock: bool = False) -> None:
-    lifecycle.start(host, log, vmid, skip_lock=skip_lock)
+def start_task(host: Host, log: TaskLog, *, vmid: int, skip_lock: bool = False, debug: bool = False) -> None:
+    lifecycle.start(host, log, vmid, skip_lock=skip_lock, debug=debug)
 
 
 @task("vzstop")

@@ -295,6 +295,7 @@ def test_changes_that_are_refused(here: Any) -> None:
     ("method", "path", "values", "task", "args"),
     [
         ("POST", "/status/start", {}, "vzstart", {"skip_lock": False}),
+        ("POST", "/status/start", {"debug": 1}, "vzstart", {"skip_lock": False, "debug": True}),
         ("POST", "/status/stop", {"skiplock": 1}, "vzstop", {"skip_lock": True}),
         ("POST", "/status/shutdown", {"forceStop": 1}, "vzshutdown", {"timeout_s": 60, "force_stop": True}),
         ("POST", "/status/shutdown", {"timeout": 5}, "vzshutdown", {"timeout_s": 5, "force_stop": False}),

@@ -69,7 +69,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: Programs) ->
     monkeypatch.setattr(locks, "DIRECTORY", str(tmp_path / "locks"))
     monkeypatch.setattr(runtime_config, "folder", lambda vmid: f"{tmp_path}/lxc/{vmid}")
     monkeypatch.setattr(volumes.os, "chown", lambda *a: None)
-    monkeypatch.setattr(identities, "is_reserved", lambda text: True)
+    monkeypatch.setattr(identities, "is_reserved", lambda *_: True)
     store = MemoryStore("pve1")
     store.write("storage.cfg", f"dir: local\n\tpath {tmp_path}/vz\n\tcontent rootdir,vztmpl,iso\n\n".encode())
     (tmp_path / "vz/template/cache").mkdir(parents=True)
@@ -197,6 +197,21 @@ def test_a_deaf_container_is_ended_only_when_asked(host: Host) -> None:
     assert engine.up == {100}
     lifecycle.shutdown(host, log, 100, timeout_s=1, force_stop=True, engine=engine)
     assert engine.calls[-1] == "kill 100"
+
+
+def test_a_start_can_tell_all_that_lxc_does(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(start_log, "FOLDER", str(tmp_path))
+    made(host)
+    start_log.add(100, "something")
+    engine, log = FakeEngine(), ListLog()
+    lifecycle.start(host, log, 100, engine=engine)
+    assert not any("something" in line for line in log.lines)
+    lifecycle.stop(host, log, 100, engine=engine)
+    lifecycle.start(host, log, 100, engine=engine, debug=True)
+    assert engine.calls[-1] == "start 100 debug"
+    assert any("something" in line for line in log.lines)
+    assert launch.plan(host, 100, debug=True).log_level == "DEBUG"
+    assert launch.plan(host, 100).log_level == "WARN"
 
 
 def test_locks_and_templates_stop_a_start(host: Host) -> None:
@@ -443,7 +458,7 @@ def test_systemd_says_why_a_start_failed(host: Host, monkeypatch: pytest.MonkeyP
                 start_log.add(100, "volume 'x' does not exist")
             return super().__call__(argv, **kwargs)
 
-    monkeypatch.setattr(engines, "prepared", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(engines, "prepared", lambda *_, **more: contextlib.nullcontext())
     programs = Failing({"systemctl start": 1})
     with pytest.raises(HostError, match="CT 100 did not start: volume 'x' does not exist"):
         SystemdEngine(dataclasses.replace(host, run=programs)).start(100)
