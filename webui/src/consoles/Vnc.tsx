@@ -5,6 +5,14 @@ import { t } from "../i18n";
 import { errorText } from "../state/errorText";
 import { ConsoleFrame, type ConsoleProps, type ConsoleState, socketUrl } from "./ConsoleFrame";
 
+/** The keys of Ctrl+Shift with their X11 symbols (keysymdef.h). */
+const MODIFIERS = [
+  ["ControlLeft", 0xffe3],
+  ["ControlRight", 0xffe4],
+  ["ShiftLeft", 0xffe1],
+  ["ShiftRight", 0xffe2],
+] as const;
+
 /** A screen over VNC. */
 export default function Vnc({ open, choice }: ConsoleProps) {
   const screen = useRef<HTMLDivElement>(null);
@@ -53,6 +61,8 @@ export default function Vnc({ open, choice }: ConsoleProps) {
       choice={choice}
       screen={screen}
       onReconnect={() => setAttempt(attempt + 1)}
+      onEnter={() => session.current?.focus()}
+      onLeave={() => session.current && releaseModifiers(session.current)}
       actions={
         <Button
           variant="control"
@@ -68,6 +78,11 @@ export default function Vnc({ open, choice }: ConsoleProps) {
       }
     />
   );
+}
+
+/** The guest saw them go down, but will not see them come up. */
+function releaseModifiers(rfb: RFB) {
+  for (const [code, keysym] of MODIFIERS) rfb.sendKey(keysym, code, false);
 }
 
 /** On touch screens noVNC draws the pointer on a canvas beside the page: it says nothing to readers of the screen. */

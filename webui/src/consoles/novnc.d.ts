@@ -21,5 +21,6 @@ declare module "@novnc/novnc" {
     disconnect(): void;
     focus(): void;
     sendCtrlAltDel(): void;
+    sendKey(keysym: number, code: string, down: boolean): void;
   }
 }

@@ -54,6 +54,8 @@ export const guests = {
   "console.refused": "The server refused the console.",
   "console.reconnect": "Connect again",
   "console.fullscreen": "Full screen",
+  "console.enter": "Type into the console",
+  "console.keys": "The console gets all keys while it is typed into, the Tab key too. {key} leads out of it.",
   "console.ctrlAltDel": "Send Ctrl+Alt+Del",
 
   "hardware.compute": "Processor and memory",
