@@ -74,6 +74,7 @@ const VIEWS = {
 const CLUSTER_VIEWS = {
   "the cluster": "/datacenter/cluster",
   "high availability": "/datacenter/ha",
+  storages: "/datacenter/storage",
   pools: "/datacenter/pools",
   options: "/datacenter/options",
 };

@@ -43,7 +43,8 @@ function change(kind) {
     for (const key of revert.split(",")) delete guest.waiting?.[key];
     const made = () => {
       for (const [key, value] of Object.entries(values)) {
-        const asked = /^([\w-]+):(\d+)(.*)$/.exec(value);
+        const asked =
+          /^([\w-]+):(\d+|cloudinit)(?:,import-from=[^,]+)?(.*)$/.exec(value);
         const volume = asked && `${asked[1]}:vm-${vmid}-disk-1${asked[3]}`;
         set(guest, key, asked ? `${volume},size=${asked[2]}G` : value);
       }

@@ -394,6 +394,157 @@ export interface Methods {
     };
     returns: null;
   };
+  "GET /storage": {
+    params: {
+      type?: "btrfs" | "cephfs" | "cifs" | "dir" | "esxi" | "iscsi" | "iscsidirect" | "lvm" | "lvmthin" | "nfs" | "pbs" | "rbd" | "zfs" | "zfspool";
+    };
+    returns: Array<{
+      content: string;
+      digest: string;
+      storage: string;
+      type: string;
+    }>;
+  };
+  "POST /storage": {
+    params: {
+      authsupported?: string;
+      base?: string;
+      blocksize?: string;
+      bwlimit?: string;
+      comstar_hg?: string;
+      comstar_tg?: string;
+      content?: string;
+      "content-dirs"?: string;
+      "create-base-path"?: boolean;
+      "create-subdirs"?: boolean;
+      "data-pool"?: string;
+      datastore?: string;
+      disable?: boolean;
+      domain?: string;
+      "encryption-key"?: string;
+      export?: string;
+      fingerprint?: string;
+      format?: "raw" | "qcow2" | "subvol" | "vmdk";
+      "fs-name"?: string;
+      fuse?: boolean;
+      is_mountpoint?: string;
+      iscsiprovider?: string;
+      keyring?: string;
+      krbd?: boolean;
+      lio_tpg?: string;
+      "master-pubkey"?: string;
+      "max-protected-backups"?: number;
+      mkdir?: boolean;
+      monhost?: string;
+      mountpoint?: string;
+      namespace?: string;
+      nocow?: boolean;
+      nodes?: string;
+      nowritecache?: boolean;
+      options?: string;
+      password?: string;
+      path?: string;
+      pool?: string;
+      port?: number;
+      portal?: string;
+      preallocation?: "off" | "metadata" | "falloc" | "full";
+      "prune-backups"?: string;
+      saferemove?: boolean;
+      "saferemove-stepsize"?: string;
+      saferemove_throughput?: string;
+      server?: string;
+      share?: string;
+      shared?: boolean;
+      "skip-cert-verification"?: boolean;
+      smbversion?: "default" | "2.0" | "2.1" | "3" | "3.0" | "3.11";
+      "snapshot-as-volume-chain"?: boolean;
+      sparse?: boolean;
+      storage: string;
+      subdir?: string;
+      tagged_only?: boolean;
+      target?: string;
+      thinpool?: string;
+      type: "btrfs" | "cephfs" | "cifs" | "dir" | "esxi" | "iscsi" | "iscsidirect" | "lvm" | "lvmthin" | "nfs" | "pbs" | "rbd" | "zfs" | "zfspool";
+      username?: string;
+      vgname?: string;
+      "zfs-base-path"?: string;
+    };
+    returns: {
+      config?: {
+        [key: string]: unknown;
+      };
+      storage: string;
+      type: string;
+    };
+  };
+  "PUT /storage/{storage}": {
+    params: {
+      blocksize?: string;
+      bwlimit?: string;
+      comstar_hg?: string;
+      comstar_tg?: string;
+      content?: string;
+      "content-dirs"?: string;
+      "create-base-path"?: boolean;
+      "create-subdirs"?: boolean;
+      "data-pool"?: string;
+      delete?: string;
+      digest?: string;
+      disable?: boolean;
+      domain?: string;
+      "encryption-key"?: string;
+      fingerprint?: string;
+      format?: "raw" | "qcow2" | "subvol" | "vmdk";
+      "fs-name"?: string;
+      fuse?: boolean;
+      is_mountpoint?: string;
+      keyring?: string;
+      krbd?: boolean;
+      lio_tpg?: string;
+      "master-pubkey"?: string;
+      "max-protected-backups"?: number;
+      mkdir?: boolean;
+      monhost?: string;
+      mountpoint?: string;
+      namespace?: string;
+      nocow?: boolean;
+      nodes?: string;
+      nowritecache?: boolean;
+      options?: string;
+      password?: string;
+      pool?: string;
+      port?: number;
+      preallocation?: "off" | "metadata" | "falloc" | "full";
+      "prune-backups"?: string;
+      saferemove?: boolean;
+      "saferemove-stepsize"?: string;
+      saferemove_throughput?: string;
+      server?: string;
+      shared?: boolean;
+      "skip-cert-verification"?: boolean;
+      smbversion?: "default" | "2.0" | "2.1" | "3" | "3.0" | "3.11";
+      "snapshot-as-volume-chain"?: boolean;
+      sparse?: boolean;
+      storage: string;
+      subdir?: string;
+      tagged_only?: boolean;
+      username?: string;
+      "zfs-base-path"?: string;
+    };
+    returns: {
+      config?: {
+        [key: string]: unknown;
+      };
+      storage: string;
+      type: string;
+    };
+  };
+  "DELETE /storage/{storage}": {
+    params: {
+      storage: string;
+    };
+    returns: null;
+  };
   "GET /pools": {
     params: {
       poolid?: string;
@@ -1285,6 +1436,27 @@ export interface Methods {
       volid: string;
     }>;
   };
+  "GET /nodes/{node}/storage/{storage}/import-metadata": {
+    params: {
+      node: string;
+      storage: string;
+      volume: string;
+    };
+    returns: {
+      "create-args": {
+        [key: string]: unknown;
+      };
+      disks?: {
+        [key: string]: unknown;
+      };
+      net?: {
+        [key: string]: unknown;
+      };
+      source: string;
+      type: string;
+      warnings?: Array<unknown>;
+    };
+  };
   "POST /nodes/{node}/storage/{storage}/upload": {
     params: {
       checksum?: string;
@@ -1294,6 +1466,36 @@ export interface Methods {
       node: string;
       storage: string;
       tmpfilename?: string;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/storage/{storage}/download-url": {
+    params: {
+      checksum?: string;
+      "checksum-algorithm"?: "md5" | "sha1" | "sha224" | "sha256" | "sha384" | "sha512";
+      compression?: "bz2" | "gz" | "zst";
+      content: "iso" | "vztmpl" | "import";
+      filename: string;
+      node: string;
+      storage: string;
+      url: string;
+      "verify-certificates"?: boolean;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/aplinfo": {
+    params: {
+      node: string;
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
+  };
+  "POST /nodes/{node}/aplinfo": {
+    params: {
+      node: string;
+      storage: string;
+      template: string;
     };
     returns: string;
   };

@@ -8,6 +8,7 @@ import { getFactors } from "../api/factors";
 import { type GuestRef, getGuestConfig, getGuestStatus } from "../api/guests";
 import { getPending } from "../api/hardware";
 import { type Frame, getHistory, type HistoryOf } from "../api/history";
+import { getImport } from "../api/imports";
 import { getMigration } from "../api/moves";
 import { getNodeStatus } from "../api/nodes";
 import { getGrants, getGroups, getRoles, getUsers } from "../api/people";
@@ -113,3 +114,7 @@ export const contentQuery = (node: string, storage: string, content: ContentKind
     queryKey: keys.content(node, storage, content),
     queryFn: () => getContent(node, storage, content || undefined),
   });
+
+/** What the description in a file says. */
+export const importQuery = (node: string, storage: string, volid: string) =>
+  queryOptions({ queryKey: keys.import(node, volid), queryFn: () => getImport(node, storage, volid) });

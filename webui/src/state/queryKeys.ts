@@ -58,7 +58,11 @@ export const keys = {
   snapshots: (guest: GuestRef) => ["guest", String(guest.vmid), "snapshots", guest.node],
   migration: (guest: GuestRef) => ["guest", String(guest.vmid), "migration", guest.node],
   allStorage: ["storage"],
+  /** No node has an empty name. */
+  storageConfigs: ["storage", "", "configs"],
   storages: (node: string) => ["storage", node],
   storage: (node: string, storage: string) => ["storage", node, storage, "status"],
+  templates: (node: string) => ["storage", node, "templates"],
+  import: (node: string, volid: string) => ["storage", node, "import", volid],
   content: (node: string, storage: string, content: string) => ["storage", node, storage, "content", content],
 } as const;

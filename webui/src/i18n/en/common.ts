@@ -60,6 +60,7 @@ export const common = {
   "datacenter.cluster": "Cluster",
   "datacenter.ha": "High availability",
   "datacenter.access": "Users and permissions",
+  "datacenter.storage": "Storage",
   "datacenter.pools": "Pools",
   "datacenter.options": "Options",
   logout: "Log out",

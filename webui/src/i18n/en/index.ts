@@ -9,6 +9,7 @@ import { nodePages } from "./nodePages";
 import { nodes } from "./nodes";
 import { options } from "./options";
 import { people } from "./people";
+import { storages } from "./storages";
 import { welcome } from "./welcome";
 
 /** The English catalogue; other languages have the same keys. */
@@ -24,5 +25,6 @@ export const en = {
   ...nodePages,
   ...options,
   ...people,
+  ...storages,
   ...welcome,
 } as const;
