@@ -146,6 +146,18 @@ describe("a console is no trap", () => {
     await until(() => screen.held.size === 0);
   });
 
+  test("keys that the browser keeps are sent by a menu", async () => {
+    await connected("/vms/100/console");
+    const [screen] = at.mock.world.consoles.values();
+    await button("Send keys").click();
+    await at.page.getByRole("menuitem", { name: "Print" }).waitFor();
+    await picture(at.page, "console-keys");
+    await at.page.getByRole("menuitem", { name: "Ctrl+Alt+Del" }).click();
+    await until(() => screen.pressed.has(0xffff));
+    await until(() => screen.held.size === 0);
+    await until(isInside);
+  });
+
   test("the button gives the terminal the keyboard again", async () => {
     await connected("/containers/102/console");
     await leave();

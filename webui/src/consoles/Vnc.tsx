@@ -1,9 +1,10 @@
 import RFB from "@novnc/novnc";
-import { Button } from "@patternfly/react-core";
 import { useEffect, useRef, useState } from "react";
 import { t } from "../i18n";
 import { errorText } from "../state/errorText";
 import { ConsoleFrame, type ConsoleProps, type ConsoleState, socketUrl } from "./ConsoleFrame";
+import { typeCombo } from "./keyCombos";
+import { KeyMenu } from "./KeyMenu";
 
 /** The keys of Ctrl+Shift with their X11 symbols (keysymdef.h). */
 const MODIFIERS = [
@@ -64,17 +65,15 @@ export default function Vnc({ open, choice }: ConsoleProps) {
       onEnter={() => session.current?.focus()}
       onLeave={() => session.current && releaseModifiers(session.current)}
       actions={
-        <Button
-          variant="control"
-          size="sm"
+        <KeyMenu
           isDisabled={state.phase !== "connected"}
-          onClick={() => {
-            session.current?.sendCtrlAltDel();
-            session.current?.focus();
+          onChoose={(combo) => {
+            const rfb = session.current;
+            if (!rfb) return;
+            typeCombo(combo, (keysym, code, down) => rfb.sendKey(keysym, code, down));
+            rfb.focus();
           }}
-        >
-          {t("console.ctrlAltDel")}
-        </Button>
+        />
       }
     />
   );

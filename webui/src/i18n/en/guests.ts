@@ -56,7 +56,7 @@ export const guests = {
   "console.fullscreen": "Full screen",
   "console.enter": "Type into the console",
   "console.keys": "The console gets all keys while it is typed into, the Tab key too. {key} leads out of it.",
-  "console.ctrlAltDel": "Send Ctrl+Alt+Del",
+  "console.sendKeys": "Send keys",
 
   "hardware.compute": "Processor and memory",
   "hardware.disks": "Disks and drives",
