@@ -10,6 +10,7 @@ import { importedDisks, importMetadata } from "./imports.mjs";
 import { OPTION_ROUTES } from "./options.mjs";
 import { HOST_ROUTES } from "./host.mjs";
 import { PEOPLE_ROUTES } from "./people.mjs";
+import { powerRoutes } from "./power.mjs";
 import { STORAGE_ROUTES } from "./storages.mjs";
 import { stateRoutes } from "./states.mjs";
 
@@ -239,6 +240,7 @@ function guestRoutes(kind, consoleRoutes) {
     [`DELETE ${base}`]: destroy(kind),
     ...hardwareRoutes(kind),
     ...stateRoutes(kind),
+    ...powerRoutes(kind),
     ...consoleRoutes,
   };
 }

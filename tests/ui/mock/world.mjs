@@ -207,7 +207,7 @@ export class World {
       id: `${guest.kind}/${guest.vmid}`,
       type: guest.kind,
       node: guest.node,
-      template: 0,
+      template: guest.config.template ? 1 : 0,
       tags: guest.config.tags,
       ...(guest.lock && { lock: guest.lock }),
       ...this.status(guest),
@@ -255,7 +255,9 @@ export class World {
       netout: running ? 3920144 : 0,
       diskread: running ? 310044672 : 0,
       diskwrite: running ? 99614720 : 0,
-      ...(kind === "qemu" && { qmpstatus: running ? "running" : "stopped" }),
+      ...(kind === "qemu" && {
+        qmpstatus: !running ? "stopped" : guest.paused ? "paused" : "running",
+      }),
     };
   }
 

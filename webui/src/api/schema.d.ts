@@ -1809,6 +1809,49 @@ export interface Methods {
     };
     returns: string;
   };
+  "POST /nodes/{node}/qemu/{vmid}/status/reboot": {
+    params: {
+      node: string;
+      timeout?: number;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/status/reset": {
+    params: {
+      node: string;
+      skiplock?: boolean;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/status/suspend": {
+    params: {
+      node: string;
+      skiplock?: boolean;
+      statestorage?: string;
+      todisk?: boolean;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/status/resume": {
+    params: {
+      nocheck?: boolean;
+      node: string;
+      skiplock?: boolean;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/template": {
+    params: {
+      disk?: "ide0" | "ide1" | "ide2" | "ide3" | "scsi0" | "scsi1" | "scsi2" | "scsi3" | "scsi4" | "scsi5" | "scsi6" | "scsi7" | "scsi8" | "scsi9" | "scsi10" | "scsi11" | "scsi12" | "scsi13" | "scsi14" | "scsi15" | "scsi16" | "scsi17" | "scsi18" | "scsi19" | "scsi20" | "scsi21" | "scsi22" | "scsi23" | "scsi24" | "scsi25" | "scsi26" | "scsi27" | "scsi28" | "scsi29" | "scsi30" | "virtio0" | "virtio1" | "virtio2" | "virtio3" | "virtio4" | "virtio5" | "virtio6" | "virtio7" | "virtio8" | "virtio9" | "virtio10" | "virtio11" | "virtio12" | "virtio13" | "virtio14" | "virtio15" | "sata0" | "sata1" | "sata2" | "sata3" | "sata4" | "sata5" | "efidisk0" | "tpmstate0";
+      node: string;
+      vmid: number;
+    };
+    returns: string;
+  };
   "DELETE /nodes/{node}/qemu/{vmid}": {
     params: {
       "destroy-unreferenced-disks"?: boolean;
@@ -1818,6 +1861,15 @@ export interface Methods {
       vmid: number;
     };
     returns: string;
+  };
+  "GET /nodes/{node}/qemu/{vmid}/agent/network-get-interfaces": {
+    params: {
+      node: string;
+      vmid: number;
+    };
+    returns: {
+      [key: string]: unknown;
+    };
   };
   "GET /nodes/{node}/qemu/{vmid}/snapshot": {
     params: {
@@ -2150,6 +2202,21 @@ export interface Methods {
     };
     returns: string;
   };
+  "POST /nodes/{node}/lxc/{vmid}/status/reboot": {
+    params: {
+      node: string;
+      timeout?: number;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/lxc/{vmid}/template": {
+    params: {
+      node: string;
+      vmid: number;
+    };
+    returns: null;
+  };
   "DELETE /nodes/{node}/lxc/{vmid}": {
     params: {
       "destroy-unreferenced-disks"?: boolean;
@@ -2159,6 +2226,24 @@ export interface Methods {
       vmid: number;
     };
     returns: string;
+  };
+  "GET /nodes/{node}/lxc/{vmid}/interfaces": {
+    params: {
+      node: string;
+      vmid: number;
+    };
+    returns: Array<{
+      "hardware-address": string;
+      hwaddr: string;
+      inet?: string;
+      inet6?: string;
+      "ip-addresses": Array<{
+        "ip-address"?: string;
+        "ip-address-type"?: string;
+        prefix?: Num;
+      }>;
+      name: string;
+    }>;
   };
   "GET /nodes/{node}/lxc/{vmid}/snapshot": {
     params: {

@@ -2,6 +2,7 @@ import { account } from "./account";
 import { cluster } from "./cluster";
 import { common } from "./common";
 import { graphs } from "./graphs";
+import { guestActions } from "./guestActions";
 import { guests } from "./guests";
 import { guestStates } from "./guestStates";
 import { ha } from "./ha";
@@ -18,6 +19,7 @@ export const en = {
   ...cluster,
   ...common,
   ...graphs,
+  ...guestActions,
   ...guests,
   ...guestStates,
   ...ha,
