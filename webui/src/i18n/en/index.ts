@@ -10,6 +10,7 @@ import { nodePages } from "./nodePages";
 import { nodes } from "./nodes";
 import { options } from "./options";
 import { people } from "./people";
+import { search } from "./search";
 import { storages } from "./storages";
 import { welcome } from "./welcome";
 
@@ -27,6 +28,7 @@ export const en = {
   ...nodePages,
   ...options,
   ...people,
+  ...search,
   ...storages,
   ...welcome,
 } as const;
