@@ -59,7 +59,7 @@ export const storages = {
   "download.verify": "The server must show a certificate that the node trusts",
   "download.unclear": "{name} does not tell what it is, or this storage does not take it: choose its kind.",
   "templates.open": "Templates",
-  "templates.title": "Templates of containers for {storage}",
+  "templates.title": "Templates for {storage}",
   "templates.list": "Templates",
   "templates.section": "Section",
   "templates.headline": "What it is",
