@@ -1,9 +1,11 @@
-// The search over everything. Against the mock only.
+// The search over everything, and the orders of the tree. Against the mock only.
 //
 //   node --test tests/ui/search.test.mjs
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { overflows, picture } from "./browser.mjs";
+import { World } from "./mock/world.mjs";
+import { furnish } from "./mock_server.mjs";
 import { onMock } from "./mocked.mjs";
 
 const { at, open, dialog, header, button } = onMock();
@@ -57,6 +59,47 @@ test("on a phone by its button; what nothing is called is said", async () => {
   await line().fill("local-lvm");
   await found().click();
   await header().getByText("local-lvm").waitFor();
+});
+
+test("the tree stands in another order, which is kept", async () => {
+  const world = furnish(new World());
+  world.guests.get(102).pool = "infrastructure";
+  world.guests.get(103).config.tags = "prod;mail";
+  await open("/vms/100", world);
+  const tree = at.page.getByRole("tree");
+  const rows = async () =>
+    (await tree.getByRole("treeitem").allInnerTexts()).map((text) =>
+      text.trim(),
+    );
+  await tree.getByText("local-lvm").waitFor();
+  await at.page.getByLabel("Order of the tree").selectOption("tag");
+  await tree.getByText("Without a tag").waitFor();
+  assert.deepEqual(await rows(), [
+    "Data center",
+    "mail",
+    "103 (mail-archive)",
+    "prod",
+    "100 (web-frontend)",
+    "103 (mail-archive)",
+    "web",
+    "100 (web-frontend)",
+    "Without a tag",
+    "101 (database-primary-with-a-rather-long-name)",
+    "102 (dns)",
+    "104 (windows-build)",
+  ]);
+  assert.equal(await tree.locator('[aria-selected="true"]').count(), 1);
+  await picture(at.page, "tree-by-tag");
+  await tree.getByText("prod", { exact: true }).click();
+  assert.equal((await rows()).length, 10, "a group closes");
+  await at.page.reload();
+  await tree.getByText("Without a tag").waitFor();
+  await at.page.getByLabel("Order of the tree").selectOption("pool");
+  await tree.getByText("infrastructure").waitFor();
+  await at.page.getByLabel("Order of the tree").selectOption("kind");
+  await tree.getByText("Virtual machines").waitFor();
+  await tree.getByText("102 (dns)").click();
+  await header().getByText("102 (dns)").waitFor();
 });
 
 test("a console keeps the key", async () => {

@@ -209,6 +209,7 @@ export class World {
       node: guest.node,
       template: guest.config.template ? 1 : 0,
       tags: guest.config.tags,
+      ...(guest.pool && { pool: guest.pool }),
       ...(guest.lock && { lock: guest.lock }),
       ...this.status(guest),
       ...(this.offlineNodes.has(guest.node) && { status: "unknown" }),
