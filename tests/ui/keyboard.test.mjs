@@ -68,6 +68,7 @@ const VIEWS = {
   "its tasks": "/vms/100/tasks",
   "a storage": "/nodes/pve1/storage/local",
   users: "/access",
+  groups: "/access/groups",
   tokens: "/access/tokens",
   roles: "/access/roles",
 };

@@ -227,6 +227,26 @@ export interface Methods {
       users?: string;
     }>;
   };
+  "POST /access/groups": {
+    params: {
+      comment?: string;
+      groupid: string;
+    };
+    returns: null;
+  };
+  "PUT /access/groups/{groupid}": {
+    params: {
+      comment?: string;
+      groupid: string;
+    };
+    returns: null;
+  };
+  "DELETE /access/groups/{groupid}": {
+    params: {
+      groupid: string;
+    };
+    returns: null;
+  };
   "GET /cluster/resources": {
     params: {
       type?: "vm" | "storage" | "node" | "sdn";
