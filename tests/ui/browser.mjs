@@ -85,6 +85,15 @@ export async function picture(page, name) {
 /** Violations of WCAG 2.2 A and AA and of axe-core's best practices, each with the elements. */
 export async function violations(page) {
   await page.evaluate(`typeof axe === "object" || (() => { ${AXE} })()`);
+  // Half faded in, a text has too little contrast. A spinner never ends.
+  await page.evaluate(() =>
+    Promise.allSettled(
+      document
+        .getAnimations()
+        .filter(({ effect }) => effect?.getComputedTiming().endTime < Infinity)
+        .map(({ finished }) => finished),
+    ),
+  );
   const found = await page.evaluate(async () => {
     const { violations: all } = await globalThis.axe.run(document, {
       resultTypes: ["violations"],

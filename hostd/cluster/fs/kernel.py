@@ -31,7 +31,9 @@ log = logging.getLogger(__name__)
 
 DEVICE: Final = "/dev/fuse"
 MS_NOSUID, MS_NODEV, MNT_DETACH = 2, 4, 2
-TURNS: Final = 32  # requests in a row before others of the loop may run
+# Requests in a row before others of the loop may run, and for how long: some of them commit.
+TURNS: Final = 32
+TURNS_NS: Final = 2_000_000
 # A program that reads file after file asks again within a few microseconds: for so long the next request is looked
 # for, instead of sleeping and being woken, which costs more than the answer. On one processor it would keep the
 # program from asking.
@@ -247,12 +249,18 @@ class Kernel:
 
     def _turns(self, filesystem: Filesystem, nursery: trio.Nursery) -> bool:
         """Some requests; whether there may be more at once."""
-        looking_until_ns = 0
+        looking_until_ns = ending_ns = 0
         for _ in range(TURNS):
             while (turn := self._turn(filesystem, nursery)) is _Turn.NONE:
                 if self._gone or time.monotonic_ns() >= looking_until_ns:
                     return False
-            looking_until_ns = time.monotonic_ns() + LOOK_NS if turn is _Turn.ANSWERED else 0
+            if turn is _Turn.BEGUN:
+                looking_until_ns = 0
+                continue
+            now_ns = time.monotonic_ns()
+            looking_until_ns, ending_ns = now_ns + LOOK_NS, ending_ns or now_ns + TURNS_NS
+            if now_ns > ending_ns:
+                break
         return True
 
     def _turn(self, filesystem: Filesystem, nursery: trio.Nursery) -> _Turn:
