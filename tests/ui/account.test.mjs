@@ -3,62 +3,51 @@
 //
 //   node --test tests/ui/account.test.mjs
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
-import { launch, logIn, openPage, overflows, picture } from "./browser.mjs";
+import { describe, test } from "node:test";
+import { logIn, overflows, picture } from "./browser.mjs";
 import { equip } from "./mock/access.mjs";
 import { World } from "./mock/world.mjs";
-import { furnish, startMock } from "./mock_server.mjs";
+import { furnish } from "./mock_server.mjs";
+import { onMock } from "./mocked.mjs";
 import { totp } from "./totp.mjs";
 
 const SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 const KEY = "1111-2222-3333-4444";
 
-let browser, mock, page;
-before(async () => (browser = await launch()));
-after(() => browser?.close());
-afterEach(async () => {
-  const problems = page.problems;
-  await page.context().close();
-  await mock.stop();
-  assert.deepEqual(problems, [], "the browser reports no error");
-});
+const { at, begin, open, dialog, button } = onMock();
 
-const shown = (text) => page.getByText(text).first().waitFor();
-const dialog = () => page.getByRole("dialog");
-const button = (name) => page.getByRole("button", { name, exact: true });
-const focusedId = () => page.evaluate(() => document.activeElement?.id);
-const code = () => page.locator("#login-code");
-const userMenu = () => page.getByRole("button", { name: /User menu/ });
+const shown = (text) => at.page.getByText(text).first().waitFor();
+const focusedId = () => at.page.evaluate(() => document.activeElement?.id);
+const code = () => at.page.locator("#login-code");
+const userMenu = () => at.page.getByRole("button", { name: /User menu/ });
 
 /** The first step of a user who has these factors. */
 async function firstStep(factors, look = {}) {
   const world = furnish(new World());
   equip(world, "root@pam", factors);
-  mock = await startMock({ world });
-  page = await openPage(browser, look);
-  await page.goto(mock.url);
-  await page.getByLabel("User name").fill(mock.user);
-  await page.locator("#login-password").fill(mock.password);
+  await begin(world, look);
+  await at.page.goto(at.mock.url);
+  await at.page.getByLabel("User name").fill(at.mock.user);
+  await at.page.locator("#login-password").fill(at.mock.password);
   await button("Log in").click();
-  await page.getByRole("heading", { name: "Second step" }).waitFor();
+  await at.page.getByRole("heading", { name: "Second step" }).waitFor();
 }
 
 /** Logged in as a user of realm pve, who confirms everything by password. */
 async function asWalker({ factors, ...look } = {}) {
   const world = furnish(new World());
   if (factors) equip(world, "walker@pve", factors);
-  mock = await startMock({ world });
-  page = await openPage(browser, look);
-  await page.goto(mock.url);
-  await page.getByLabel("User name").fill("walker");
-  await page.locator("#login-password").fill("walker-secret");
-  await page.getByLabel("Realm").selectOption("pve");
+  await begin(world, look);
+  await at.page.goto(at.mock.url);
+  await at.page.getByLabel("User name").fill("walker");
+  await at.page.locator("#login-password").fill("walker-secret");
+  await at.page.getByLabel("Realm").selectOption("pve");
   await button("Log in").click();
 }
 
 async function openMenu(item) {
   await userMenu().click();
-  await page.getByRole("menuitem", { name: item }).click();
+  await at.page.getByRole("menuitem", { name: item }).click();
   await dialog().waitFor();
 }
 
@@ -66,19 +55,19 @@ describe("the second step", () => {
   test("by keyboard alone: a wrong code is explained, the next one lets in", async () => {
     await firstStep({ secret: SECRET });
     assert.equal(await focusedId(), "login-code");
-    await page.keyboard.type("000000");
-    await page.keyboard.press("Enter");
-    await page
+    await at.page.keyboard.type("000000");
+    await at.page.keyboard.press("Enter");
+    await at.page
       .getByRole("alert")
-      .or(page.locator("[aria-live=assertive]"))
+      .or(at.page.locator("[aria-live=assertive]"))
       .first()
       .waitFor();
     await shown("This code was not accepted.");
     assert.equal(await focusedId(), "login-code");
     assert.equal(await code().inputValue(), "");
-    await picture(page, "second-step-wrong");
-    await page.keyboard.type(totp(SECRET).replace(/^.../, "$& "));
-    await page.keyboard.press("Enter");
+    await picture(at.page, "second-step-wrong");
+    await at.page.keyboard.type(totp(SECRET).replace(/^.../, "$& "));
+    await at.page.keyboard.press("Enter");
     await userMenu().waitFor();
   });
 
@@ -86,8 +75,8 @@ describe("the second step", () => {
     await firstStep({ secret: SECRET });
     for (let i = 0; i < 4; i++) {
       await code().fill("000000");
-      await page.keyboard.press("Enter");
-      await page.waitForFunction(
+      await at.page.keyboard.press("Enter");
+      await at.page.waitForFunction(
         () => document.querySelector("#login-code")?.value === "",
       );
     }
@@ -96,17 +85,20 @@ describe("the second step", () => {
 
   test("a first step that is too long ago begins again, and says so", async () => {
     await firstStep({ secret: SECRET });
-    await page.clock.install({ time: Date.now() + 6 * 60_000 });
-    mock.world.challenges.clear();
+    await at.page.clock.install({ time: Date.now() + 6 * 60_000 });
+    at.mock.world.challenges.clear();
     await code().fill("123456");
-    await page.keyboard.press("Enter");
+    await at.page.keyboard.press("Enter");
     await shown("The first step was more than five minutes ago.");
-    assert.equal(await page.getByLabel("User name").inputValue(), mock.user);
+    assert.equal(
+      await at.page.getByLabel("User name").inputValue(),
+      at.mock.user,
+    );
   });
 
   test("an empty code is asked for", async () => {
     await firstStep({ secret: SECRET });
-    await page.keyboard.press("Enter");
+    await at.page.keyboard.press("Enter");
     await shown("Enter the code.");
   });
 
@@ -115,11 +107,11 @@ describe("the second step", () => {
     await button("Use a recovery key").click();
     await shown("2 are left");
     assert.equal(await focusedId(), "login-code");
-    await page.keyboard.type(KEY);
-    await page.keyboard.press("Enter");
+    await at.page.keyboard.type(KEY);
+    await at.page.keyboard.press("Enter");
     await userMenu().waitFor();
     assert.equal(
-      mock.world.users.get("root@pam").recovery.includes(KEY),
+      at.mock.world.users.get("root@pam").recovery.includes(KEY),
       false,
     );
   });
@@ -127,9 +119,12 @@ describe("the second step", () => {
   test("back to the first step, where the name still stands", async () => {
     await firstStep({ secret: SECRET });
     await button("Back to the first step").click();
-    await page.getByRole("heading", { name: "Log in" }).waitFor();
-    assert.equal(await page.getByLabel("User name").inputValue(), mock.user);
-    assert.equal(await page.locator("#login-password").inputValue(), "");
+    await at.page.getByRole("heading", { name: "Log in" }).waitFor();
+    assert.equal(
+      await at.page.getByLabel("User name").inputValue(),
+      at.mock.user,
+    );
+    assert.equal(await at.page.locator("#login-password").inputValue(), "");
   });
 
   test("a security key that is not for this address: said in words, another way stays open", async () => {
@@ -139,11 +134,11 @@ describe("the second step", () => {
       rpId: "other.example",
     });
     assert.equal(
-      await page.evaluate(() => document.activeElement?.textContent),
+      await at.page.evaluate(() => document.activeElement?.textContent),
       "Use security key",
     );
-    await picture(page, "second-step-key");
-    await page.keyboard.press("Enter");
+    await picture(at.page, "second-step-key");
+    await at.page.keyboard.press("Enter");
     await shown("Security keys are not registered for the name localhost.");
     await button("Use a code of the authenticator app").click();
     await code().fill(totp(SECRET));
@@ -152,13 +147,13 @@ describe("the second step", () => {
   });
 
   test("factors that this browser cannot use", async () => {
-    mock = await startMock();
-    equip(mock.world, "root@pam", { keys: ["AQIDBA"] });
-    page = await openPage(browser);
-    await page.addInitScript(() => delete globalThis.PublicKeyCredential);
-    await page.goto(mock.url);
-    await page.getByLabel("User name").fill(mock.user);
-    await page.locator("#login-password").fill(mock.password);
+    const world = new World();
+    equip(world, "root@pam", { keys: ["AQIDBA"] });
+    await begin(world);
+    await at.page.addInitScript(() => delete globalThis.PublicKeyCredential);
+    await at.page.goto(at.mock.url);
+    await at.page.getByLabel("User name").fill(at.mock.user);
+    await at.page.locator("#login-password").fill(at.mock.password);
     await button("Log in").click();
     await shown("None of this account's second factors can be used here.");
   });
@@ -169,27 +164,25 @@ describe("realms", () => {
     const world = new World();
     world.realms[0].default = undefined;
     world.realms[1].default = 1;
-    mock = await startMock({ world });
-    page = await openPage(browser);
-    await page.goto(mock.url);
-    const realm = page.getByLabel("Realm");
+    await begin(world);
+    await at.page.goto(at.mock.url);
+    const realm = at.page.getByLabel("Realm");
     await realm.locator("option").first().waitFor({ state: "attached" });
     assert.deepEqual(await realm.locator("option").allInnerTexts(), [
       "pam: accounts of the host (PAM)",
       "pve: accounts of this cluster",
     ]);
     assert.equal(await realm.inputValue(), "pve");
-    await page.getByLabel("User name").fill("root@pam"); // a realm in the name wins
-    await page.locator("#login-password").fill(mock.password);
+    await at.page.getByLabel("User name").fill("root@pam"); // a realm in the name wins
+    await at.page.locator("#login-password").fill(at.mock.password);
     await button("Log in").click();
     await userMenu().waitFor();
   });
 
   test("a server that cannot tell them: the host's own stays", async () => {
-    mock = await startMock();
-    page = await openPage(browser);
-    await page.route("**/access/domains", (route) => route.abort());
-    await logIn(page, mock);
+    await begin(new World());
+    await at.page.route("**/access/domains", (route) => route.abort());
+    await logIn(at.page, at.mock);
   });
 });
 
@@ -219,26 +212,24 @@ describe("password", () => {
     await dialog()
       .getByText(/that is not your password/)
       .waitFor();
-    await picture(page, "password-refused");
+    await picture(at.page, "password-refused");
     await field("confirmation-password").fill("walker-secret");
     await save();
     await shown("The password was changed.");
     assert.equal(
-      mock.world.users.get("walker@pve").password,
+      at.mock.world.users.get("walker@pve").password,
       "walker-new-secret",
     );
   });
 
   test("of a host account: no present one, and what else changes", async () => {
-    mock = await startMock({ world: furnish(new World()) });
-    page = await openPage(browser);
-    await logIn(page, mock);
+    await open("/");
     await openMenu("Change password");
     await dialog()
       .getByText(/password for the shell and SSH/)
       .waitFor();
     assert.equal(await dialog().locator("input").count(), 2);
-    await page.keyboard.press("Escape");
+    await at.page.keyboard.press("Escape");
     await dialog().waitFor({ state: "detached" });
   });
 });
@@ -265,8 +256,8 @@ describe("second factors", () => {
       .getByText(/not the present code/)
       .waitFor();
     assert.equal(await dialog().locator(".hf-secret").innerText(), secret);
-    await picture(page, "totp-refused");
-    await page.keyboard.press("Escape");
+    await picture(at.page, "totp-refused");
+    await at.page.keyboard.press("Escape");
     await dialog().getByText("There is none yet.").waitFor();
   });
 
@@ -276,31 +267,31 @@ describe("second factors", () => {
     await dialog().getByRole("button", { name: "Make recovery keys" }).click();
     await dialog().locator("#recovery-password").fill("walker-secret");
     await dialog().getByRole("button", { name: "Make keys" }).click();
-    const keys = page.locator(".hf-recovery-keys li");
+    const keys = at.page.locator(".hf-recovery-keys li");
     await keys.first().waitFor();
     assert.deepEqual(
       await keys.allInnerTexts(),
-      mock.world.users.get("walker@pve").recovery,
+      at.mock.world.users.get("walker@pve").recovery,
     );
-    await page.keyboard.press("Escape");
+    await at.page.keyboard.press("Escape");
     await keys.first().waitFor();
-    await page.emulateMedia({ media: "print" });
+    await at.page.emulateMedia({ media: "print" });
     assert.equal(await keys.first().isVisible(), true);
     assert.equal(await button("I have stored them").isVisible(), false);
     assert.equal(
-      await page.getByRole("heading", { name: "Data center" }).isVisible(),
+      await at.page.getByRole("heading", { name: "Data center" }).isVisible(),
       false,
     );
-    await picture(page, "recovery-keys-printed");
-    await page.emulateMedia({ media: "screen" });
+    await picture(at.page, "recovery-keys-printed");
+    await at.page.emulateMedia({ media: "screen" });
     await button("I have stored them").click();
     await dialog()
       .getByRole("row")
       .filter({ hasText: "Recovery keys" })
       .waitFor();
     assert.equal(
-      await page
-        .getByText(mock.world.users.get("walker@pve").recovery[0])
+      await at.page
+        .getByText(at.mock.world.users.get("walker@pve").recovery[0])
         .count(),
       0,
     );
@@ -308,10 +299,10 @@ describe("second factors", () => {
 
   test("a failing list can be asked for again", async () => {
     await asWalker();
-    await page.route("**/access/tfa/**", (route) => route.abort());
+    await at.page.route("**/access/tfa/**", (route) => route.abort());
     await openMenu("Second factors");
     await dialog().getByText("The server does not answer.").waitFor();
-    await page.unroute("**/access/tfa/**");
+    await at.page.unroute("**/access/tfa/**");
     await dialog().getByRole("button", { name: "Try again" }).click();
     await dialog().getByText("There is none yet.").waitFor();
   });
@@ -324,9 +315,9 @@ describe("pictures", () => {
       test(`nothing scrolls sideways: ${size}, ${theme}`, async () => {
         const wide = [];
         const look = async (name) => {
-          await page.waitForTimeout(300);
-          await picture(page, `${name}-${size}-${theme}`);
-          if (await overflows(page)) wide.push(name);
+          await at.page.waitForTimeout(300);
+          await picture(at.page, `${name}-${size}-${theme}`);
+          if (await overflows(at.page)) wide.push(name);
         };
         await asWalker({ size, theme, factors: FACTORS });
         await shown("Second step");
@@ -339,7 +330,7 @@ describe("pictures", () => {
         await button("Log in").click();
         await openMenu("Change password");
         await look("account-password");
-        await page.keyboard.press("Escape");
+        await at.page.keyboard.press("Escape");
         await openMenu("Second factors");
         await dialog().getByRole("row").filter({ hasText: "Phone" }).waitFor();
         await look("account-factors");

@@ -13,6 +13,7 @@ const { at, open, dialog, button } = onMock();
 const VIEWS = {
   cluster: "Join tokens",
   ha: "Incidents",
+  storage: "local-lvm",
   pools: "production/customer-facing/shop",
   options: "Notes, and options for other programs",
 };

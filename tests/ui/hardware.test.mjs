@@ -3,7 +3,7 @@
 //   node --test tests/ui/hardware.test.mjs
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { picture } from "./browser.mjs";
+import { overflows, picture } from "./browser.mjs";
 import { onMock } from "./mocked.mjs";
 
 const { at, open, dialog, header, press, button, row: option } = onMock();
@@ -109,6 +109,63 @@ describe("a machine", () => {
     await option("Start at boot").waitFor();
     assert.equal(config(100).onboot, "1");
     assert.equal(config(100).tags, undefined);
+  });
+});
+
+describe("cloud-init", () => {
+  const field = (name) => dialog().locator(`[id="hardware-${name}"]`);
+
+  test("a machine gets its drive, then who may log in and its addresses", async () => {
+    await open("/vms/101/hardware");
+    await button("Add cloud-init drive").click();
+    await field("storage")
+      .locator("option")
+      .first()
+      .waitFor({ state: "attached" });
+    await press("Add");
+    await button("Edit cloud-init").click();
+    await field("ciuser").fill("ann");
+    await field("cipassword").fill("s3cret-word");
+    await field("sshkeys").fill(
+      "ssh-ed25519 AAAA+b ann@home\nssh-rsa BBBB ben",
+    );
+    await field("address.0").fill("nonsense");
+    await press("Save");
+    await dialog()
+      .locator('[id="hardware-address.0-note"]')
+      .getByText(/no valid address/)
+      .waitFor();
+    await picture(at.page, "cloud-init-wide-light");
+    await field("address.0").fill("192.0.2.10/24");
+    await field("gateway.0").fill("192.0.2.1");
+    await press("Save");
+    await option("Addresses (ipconfig0)").getByText("gw=192.0.2.1").waitFor();
+    await option("SSH keys").getByText("ssh-rsa BBBB ben").waitFor();
+    assert.equal(config(101).ciuser, "ann");
+    assert.equal(
+      config(101).sshkeys,
+      "ssh-ed25519%20AAAA%2Bb%20ann%40home%0Assh-rsa%20BBBB%20ben",
+    );
+    await button("Edit cloud-init").click();
+    assert.equal(await field("cipassword").inputValue(), "");
+    await field("gateway.0").fill("");
+    await press("Save");
+    await option("Addresses (ipconfig0)")
+      .getByText("gw=")
+      .waitFor({ state: "detached" });
+    assert.equal(config(101).cipassword, "**********", "left as it was");
+  });
+
+  test("is shown on a phone", async () => {
+    await open("/vms/101/hardware", undefined, {
+      size: "phone",
+      theme: "dark",
+    });
+    at.mock.world.guests.get(101).config.ide2 =
+      "local-lvm:vm-101-cloudinit,media=cdrom";
+    await button("Edit cloud-init").click();
+    await picture(at.page, "cloud-init-phone-dark");
+    assert.equal(await overflows(at.page), false);
   });
 });
 

@@ -4,6 +4,7 @@
 //   node --test tests/ui/keyboard.test.mjs
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { picture } from "./browser.mjs";
 import { busyLab } from "./mock/labs.mjs";
 import { World } from "./mock/world.mjs";
 import { furnish } from "./mock_server.mjs";
@@ -21,7 +22,9 @@ const mark = (root) =>
     ].filter(
       (element) =>
         element.checkVisibility({ visibilityProperty: true }) &&
-        !element.closest("[inert], [role=tree], [role=menu]"),
+        !element.closest(
+          "[inert], [role=tree], [role=menu], .hf-console-screen", // entered by a button
+        ),
     );
     for (const element of all) element.dataset.unreached = "";
     return all.length;
@@ -65,12 +68,14 @@ const VIEWS = {
   "its tasks": "/vms/100/tasks",
   "a storage": "/nodes/pve1/storage/local",
   users: "/access",
+  groups: "/access/groups",
   tokens: "/access/tokens",
   roles: "/access/roles",
 };
 const CLUSTER_VIEWS = {
   "the cluster": "/datacenter/cluster",
   "high availability": "/datacenter/ha",
+  storages: "/datacenter/storage",
   pools: "/datacenter/pools",
   options: "/datacenter/options",
 };
@@ -86,6 +91,83 @@ async function eachView(views) {
   }
   return found;
 }
+
+/** The console on show, which has the keyboard from its connection on. */
+async function connected(path) {
+  await open(path, furnish(new World()));
+  await at.page.locator('[data-phase="connected"]').waitFor();
+  await until(isInside);
+}
+
+async function until(holds) {
+  for (let i = 0; i < 1500 && !(await holds()); i++)
+    await at.page.waitForTimeout(20);
+  assert.ok(await holds());
+}
+
+const isInside = () =>
+  at.page.evaluate(
+    () => document.activeElement?.closest(".hf-console-screen") !== null,
+  );
+
+async function leave() {
+  await at.page.keyboard.press("Control+Shift+F");
+  assert.equal(await isInside(), false);
+  assert.equal(
+    await at.page.evaluate(() => document.activeElement?.textContent),
+    "Type into the console",
+  );
+}
+
+describe("a console is no trap", () => {
+  for (const [name, path] of Object.entries({
+    "a machine's screen": "/vms/100/console",
+    "a container's terminal": "/containers/102/console",
+    "a node's shell": "/nodes/pve1/shell",
+  })) {
+    test(`${name} keeps the Tab key, says how to leave it, and is left for the whole page`, async () => {
+      await connected(path);
+      for (const key of ["Tab", "Shift+Tab", "Escape"]) {
+        await at.page.keyboard.press(key);
+        assert.ok(await isInside(), `${key} belongs to the console`);
+      }
+      await at.page.getByText("Ctrl+Shift+F leads out of it.").waitFor();
+      await leave();
+      assert.deepEqual(await unreached(), []);
+      assert.equal(await isInside(), false, "Tab passes the console by");
+      await picture(at.page, `left-${path.split("/")[1]}`);
+    });
+  }
+
+  test("the keys that lead out are not left pressed in the machine", async () => {
+    await connected("/vms/100/console");
+    const [screen] = at.mock.world.consoles.values();
+    await leave();
+    await until(() => [0xffe1, 0xffe3].every((key) => screen.pressed.has(key)));
+    await until(() => screen.held.size === 0);
+  });
+
+  test("keys that the browser keeps are sent by a menu", async () => {
+    await connected("/vms/100/console");
+    const [screen] = at.mock.world.consoles.values();
+    await button("Send keys").click();
+    await at.page.getByRole("menuitem", { name: "Print" }).waitFor();
+    await picture(at.page, "console-keys");
+    await at.page.getByRole("menuitem", { name: "Ctrl+Alt+Del" }).click();
+    await until(() => screen.pressed.has(0xffff));
+    await until(() => screen.held.size === 0);
+    await until(isInside);
+  });
+
+  test("the button gives the terminal the keyboard again", async () => {
+    await connected("/containers/102/console");
+    await leave();
+    await at.page.keyboard.press("Enter");
+    assert.ok(await isInside());
+    await at.page.keyboard.type("again\n");
+    await at.page.locator(".xterm-rows").getByText("login: again").waitFor();
+  });
+});
 
 describe("all that can be done is reached by Tab", () => {
   test("in the views of nodes, guests, storages, people", async () => {

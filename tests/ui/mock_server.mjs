@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { OPEN, PASSWORD } from "./mock/access.mjs";
 import { serveTerminal, serveVnc } from "./mock/consoles.mjs";
 import { Events } from "./mock/events.mjs";
+import { addImports } from "./mock/imports.mjs";
 import { findRoute } from "./mock/routes.mjs";
 import { World } from "./mock/world.mjs";
 
@@ -248,6 +249,7 @@ export function furnish(world) {
   world.addGuest("lxc", 102, "dns", { running: true });
   world.addGuest("lxc", 103, "mail-archive");
   world.addGuest("qemu", 104, "windows-build", { lock: "backup" });
+  addImports(world);
   const createLog = [
     "scsi0: allocating 32 GiB on local-lvm",
     "configuration written",

@@ -17,12 +17,17 @@ export function onMock() {
     assert.deepEqual(problems, [], "the browser reports no error");
   });
   const dialog = () => at.page.getByRole("dialog");
+  /** An empty page before a world; `look`: size and theme. */
+  const begin = async (world = furnish(new World()), look = {}) => {
+    at.mock = await startMock({ world });
+    at.page = await openPage(at.browser, look);
+  };
   return {
     at,
-    /** Log in, at a place in a world; `look`: size and theme. */
-    open: async (path, world = furnish(new World()), look = {}) => {
-      at.mock = await startMock({ world });
-      at.page = await openPage(at.browser, look);
+    begin,
+    /** Log in, at a place in a world. */
+    open: async (path, world, look) => {
+      await begin(world, look);
       await logIn(at.page, at.mock, path);
     },
     dialog,

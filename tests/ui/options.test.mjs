@@ -35,6 +35,9 @@ describe("options", () => {
     await value("Tags that only administrators set")
       .getByText("prod;web")
       .waitFor();
+    await value("Tags that only administrators set")
+      .getByText("(no effect yet)")
+      .waitFor();
     await picture(at.page, "options");
     await button("Edit: High availability").click();
     await picture(at.page, "options-ha");
@@ -69,6 +72,10 @@ describe("options", () => {
     await press("Save");
     await value("Protection").getByText("As usual (Encrypted)").waitFor();
     await button("Edit: Notes, and options for other programs").click();
+    await dialog()
+      .locator('[id="options-mac_prefix-note"]')
+      .getByText("the nodes do not follow it yet")
+      .waitFor();
     await field("description").fill("call Anna\nor Ben");
     await press("Save");
     await value("Notes").getByText("or Ben").waitFor();

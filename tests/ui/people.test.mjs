@@ -51,6 +51,36 @@ test("a user is made; refusals stand at their fields", async () => {
   await row(USER).getByText("looks after the web servers").waitFor();
 });
 
+test("a group is made, and the user put into it", async () => {
+  await go("/access/groups");
+  await button("Add group").click();
+  await field("id").fill("not a group");
+  await press("Add");
+  await dialog().locator("#access-id-note .pf-m-error").first().waitFor();
+  await field("id").fill("walkers");
+  await field("comment").fill("who look after servers");
+  await press("Add");
+  await row("walkers").getByText("who look after servers").waitFor();
+  await go("/access");
+  await button(`Edit ${USER}`).click();
+  await field("firstname").fill("Wanda");
+  await dialog().getByLabel("In the group walkers").check();
+  await picture(page, "user-edit");
+  await press("Save");
+  await row(USER).getByText("walkers").waitFor();
+  await row(USER).getByText("Wanda").waitFor();
+  await go("/access/groups");
+  await row("walkers").getByText(USER).waitFor();
+  await button("Describe walkers").click();
+  await field("comment").fill("another");
+  await press("Save");
+  await row("walkers").getByText("another").waitFor();
+  await picture(page, "groups");
+  await button("Delete walkers").click();
+  await press("Delete");
+  await row("walkers").waitFor({ state: "detached" });
+});
+
 test("a role of some privileges", async () => {
   await go("/access/roles");
   await row("Administrator").getByText("Built in").waitFor();

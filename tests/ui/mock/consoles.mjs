@@ -71,7 +71,11 @@ function messageLength(buffer) {
   }
 }
 
-export function serveVnc(socket, { password, guest }) {
+/** `target.held`: keys that are down, by their X11 symbols; `target.pressed`: that ever were. */
+export function serveVnc(socket, target) {
+  const { password, guest } = target;
+  target.held = new Set();
+  target.pressed = new Set();
   const challenge = randomBytes(16);
   let waiting = Buffer.alloc(0);
   let stage = "version";
@@ -117,7 +121,14 @@ export function serveVnc(socket, { password, guest }) {
       const length = messageLength(waiting);
       if (length === null || waiting.length < length) return false;
       const message = take(length);
-      if (message[0] === 4 && message[1] === 1) keys++;
+      if (message[0] === 4) {
+        const symbol = message.readUInt32BE(4);
+        if (message[1] === 1) {
+          target.held.add(symbol);
+          target.pressed.add(symbol);
+        } else target.held.delete(symbol);
+        keys += message[1];
+      }
       if (message[0] === 3 && (message[1] === 0 || shown !== keys)) {
         shown = keys;
         socket.send(update(keys));

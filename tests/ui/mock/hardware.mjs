@@ -40,16 +40,34 @@ function change(kind) {
       throw invalid({ memory: "value must have a minimum value of 16" });
     if (values.net0 && !/bridge=vmbr\d/.test(values.net0))
       throw invalid({ net0: "bridge 'nowhere' does not exist" });
+    if (
+      /^(?!dhcp|\d+(\.\d+){3}\/\d+)/.test(
+        /ip=([^,]*)/.exec(values.ipconfig0)?.[1] ?? "dhcp",
+      )
+    )
+      throw invalid({ ipconfig0: "ip: invalid format - no valid address" });
+    if (values.cipassword) values.cipassword = "**********";
     for (const key of revert.split(",")) delete guest.waiting?.[key];
     const made = () => {
       for (const [key, value] of Object.entries(values)) {
-        const asked = /^([\w-]+):(\d+)(.*)$/.exec(value);
+        const asked =
+          /^([\w-]+):(\d+|cloudinit)(?:,import-from=[^,]+)?(.*)$/.exec(value);
         const volume = asked && `${asked[1]}:vm-${vmid}-disk-1${asked[3]}`;
-        set(guest, key, asked ? `${volume},size=${asked[2]}G` : value);
+        set(
+          guest,
+          key,
+          asked?.[2] === "cloudinit"
+            ? `${asked[1]}:vm-${vmid}-cloudinit,media=cdrom,size=4M`
+            : asked
+              ? `${volume},size=${asked[2]}G`
+              : value,
+        );
       }
       for (const key of gone.split(",").filter(Boolean)) set(guest, key, null);
     };
-    const isSlow = Object.values(values).some((v) => /^[\w-]+:\d+/.test(v));
+    const isSlow = Object.values(values).some((v) =>
+      /^[\w-]+:(\d+|cloudinit)/.test(v),
+    );
     if (kind === "qemu" && isSlow)
       return world.task("qmconfig", vmid, ["making volumes"], made);
     made();

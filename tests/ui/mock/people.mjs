@@ -11,6 +11,7 @@ export function makePeople() {
   return {
     about: new Map([["root@pam", { comment: "the host's administrator" }]]),
     tokens: [],
+    groups: new Map(),
     roles: [
       {
         roleid: "Administrator",
@@ -50,11 +51,39 @@ function create({ users, people }, _path, { userid, password, ...about }) {
   return null;
 }
 
-function change({ people }, { userid }, { enable }) {
+function change({ people }, { userid }, { enable, groups, ...about }) {
+  if (about.email && !about.email.includes("@"))
+    throw invalid({ email: "value does not look like a valid email address" });
   people.about.set(userid, {
     ...people.about.get(userid),
-    enable: Number(enable),
+    ...about,
+    ...(enable && { enable: Number(enable) }),
+    ...(groups !== undefined && { groups }),
   });
+  return null;
+}
+
+function groups({ people }) {
+  const members = (groupid) =>
+    [...people.about]
+      .filter(([, about]) => about.groups?.split(",").includes(groupid))
+      .map(([userid]) => userid);
+  return [...people.groups].map(([groupid, comment]) => ({
+    groupid,
+    comment,
+    users: members(groupid).join(","),
+  }));
+}
+
+function addGroup({ people }, _path, { groupid, comment = "" }) {
+  if (!/^[\w.-]+$/.test(groupid))
+    throw invalid({ groupid: "value does not look like a valid group name" });
+  people.groups.set(groupid, comment);
+  return null;
+}
+
+function removeGroup({ people }, { groupid }) {
+  people.groups.delete(groupid);
   return null;
 }
 
@@ -132,7 +161,13 @@ export const PEOPLE_ROUTES = {
   "GET /access/roles": ({ people }) => people.roles,
   "POST /access/roles": createRole,
   "DELETE /access/roles/{roleid}": removeRole,
-  "GET /access/groups": () => [],
+  "GET /access/groups": groups,
+  "POST /access/groups": addGroup,
+  "PUT /access/groups/{groupid}": ({ people }, { groupid }, { comment }) => {
+    people.groups.set(groupid, comment);
+    return null;
+  },
+  "DELETE /access/groups/{groupid}": removeGroup,
   "GET /access/acl": ({ people }) => people.acl,
   "PUT /access/acl": setAcl,
 };

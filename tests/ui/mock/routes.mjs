@@ -6,9 +6,12 @@ import { HISTORY_ROUTES } from "./history.mjs";
 import { CLUSTER_ROUTES } from "./cluster.mjs";
 import { HA_ROUTES } from "./ha.mjs";
 import { hardwareRoutes } from "./hardware.mjs";
+import { importedDisks, importMetadata } from "./imports.mjs";
 import { OPTION_ROUTES } from "./options.mjs";
 import { HOST_ROUTES } from "./host.mjs";
 import { PEOPLE_ROUTES } from "./people.mjs";
+import { powerRoutes } from "./power.mjs";
+import { STORAGE_ROUTES } from "./storages.mjs";
 import { stateRoutes } from "./states.mjs";
 
 const GIB = 1024 ** 3;
@@ -52,21 +55,28 @@ function createVm(world, _path, params) {
   if (params.name && !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(params.name)) {
     errors.name = "invalid format - value does not look like a valid DNS name";
   }
-  if (!/bridge=[\w.-]+/.test(params.net0 ?? ""))
+  if (params.net0 !== undefined && !/bridge=[\w.-]+/.test(params.net0))
     errors.net0 = "invalid format - net0.bridge: property is missing";
   checkNew(world, params, errors);
-  const { vmid, start, node, scsi0, ...config } = params;
-  const sizeGib = Number(/:(\d+)/.exec(scsi0)[1]);
+  const { vmid, start, node, ...config } = params;
+  const imported = importedDisks(params);
+  const sizeGib = Number(/:([1-9]\d*)$/.exec(params.scsi0)?.[1] ?? 3);
+  const lines = Object.entries(imported).map(
+    ([slot, { from }]) => `${slot}: importing '${from}'`,
+  );
+  if (!imported.scsi0)
+    lines.push(`scsi0: allocating ${sizeGib} GiB on local-lvm`);
   return world.task(
     "qmcreate",
     vmid,
-    [`scsi0: allocating ${sizeGib} GiB on local-lvm`, "configuration written"],
+    [...lines, "configuration written"],
     () => {
       world.addGuest("qemu", Number(vmid), config.name, {
         config: { ...config, cores: Number(config.cores) },
       });
       const guest = world.guests.get(Number(vmid));
       guest.config.scsi0 = `local-lvm:vm-${vmid}-disk-0,size=${sizeGib}G`;
+      guest.imported = imported;
       guest.diskBytes = sizeGib * GIB;
       guest.running = start === "1";
       guest.startedAt = Math.floor(Date.now() / 1000);
@@ -197,7 +207,7 @@ function upload(world, { storage }, { content, filename, size }) {
       world.volumes.push({
         volid,
         content,
-        format: content === "iso" ? "iso" : "raw",
+        format: content === "iso" ? "iso" : filename.split(".").at(-1),
         size,
         ctime: Date.now() / 1000,
       });
@@ -230,6 +240,7 @@ function guestRoutes(kind, consoleRoutes) {
     [`DELETE ${base}`]: destroy(kind),
     ...hardwareRoutes(kind),
     ...stateRoutes(kind),
+    ...powerRoutes(kind),
     ...consoleRoutes,
   };
 }
@@ -242,6 +253,7 @@ export const ROUTES = {
   ...HA_ROUTES,
   ...OPTION_ROUTES,
   ...HOST_ROUTES,
+  ...STORAGE_ROUTES,
   "GET /version": () => ({
     version: "9.2.0",
     release: "9.2",
@@ -312,6 +324,7 @@ export const ROUTES = {
         (!content || v.content === content),
     ),
   "POST /nodes/{node}/storage/{storage}/upload": upload,
+  "GET /nodes/{node}/storage/{storage}/import-metadata": importMetadata,
   "DELETE /nodes/{node}/storage/{storage}/content/{volume}": deleteVolume,
   "POST /nodes/{node}/qemu": createVm,
   "POST /nodes/{node}/lxc": createContainer,

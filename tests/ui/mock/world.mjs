@@ -207,8 +207,9 @@ export class World {
       id: `${guest.kind}/${guest.vmid}`,
       type: guest.kind,
       node: guest.node,
-      template: 0,
+      template: guest.config.template ? 1 : 0,
       tags: guest.config.tags,
+      ...(guest.pool && { pool: guest.pool }),
       ...(guest.lock && { lock: guest.lock }),
       ...this.status(guest),
       ...(this.offlineNodes.has(guest.node) && { status: "unknown" }),
@@ -255,7 +256,9 @@ export class World {
       netout: running ? 3920144 : 0,
       diskread: running ? 310044672 : 0,
       diskwrite: running ? 99614720 : 0,
-      ...(kind === "qemu" && { qmpstatus: running ? "running" : "stopped" }),
+      ...(kind === "qemu" && {
+        qmpstatus: !running ? "stopped" : guest.paused ? "paused" : "running",
+      }),
     };
   }
 

@@ -38,6 +38,8 @@ export interface GuestResource extends Common, Usage {
   /** Word of the operation that holds the guest's lock, or null. */
   lock: string | null;
   tags: string[];
+  /** Empty: in none. */
+  pool: string;
 }
 
 export interface StorageResource extends Common {
@@ -85,6 +87,7 @@ export function resourceFromWire(wire: Fields): Resource | null {
         template: wire.bool("template"),
         lock: wire.textOrNull("lock"),
         tags: wire.list("tags"),
+        pool: wire.text("pool"),
       };
     case "storage":
       return {

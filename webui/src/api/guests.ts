@@ -78,6 +78,33 @@ export function stopGuest(guest: GuestRef): Promise<string> {
   return client.call(`POST /nodes/{node}/${guest.kind}/{vmid}/status/stop`, path(guest));
 }
 
+/** Shuts it down and starts it anew. */
+export function rebootGuest(guest: GuestRef): Promise<string> {
+  return client.call(`POST /nodes/{node}/${guest.kind}/{vmid}/status/reboot`, path(guest));
+}
+
+/** As its reset button; machines alone have one. */
+export function resetVm(guest: GuestRef): Promise<string> {
+  return client.call("POST /nodes/{node}/qemu/{vmid}/status/reset", path(guest));
+}
+
+/** Holds it still, or saves its memory to disk and ends it. */
+export function suspendVm(guest: GuestRef, toDisk: boolean): Promise<string> {
+  const params = { ...path(guest), ...(toDisk && { todisk: true }) };
+  return client.call("POST /nodes/{node}/qemu/{vmid}/status/suspend", params);
+}
+
+export function resumeVm(guest: GuestRef): Promise<string> {
+  return client.call("POST /nodes/{node}/qemu/{vmid}/status/resume", path(guest));
+}
+
+/** There is no way back. Of containers it is done at once: null. */
+export async function makeTemplate(guest: GuestRef): Promise<string | null> {
+  if (guest.kind === "qemu") return client.call("POST /nodes/{node}/qemu/{vmid}/template", path(guest));
+  await client.call("POST /nodes/{node}/lxc/{vmid}/template", path(guest));
+  return null;
+}
+
 export function deleteGuest(guest: GuestRef): Promise<string> {
   return client.call(`DELETE /nodes/{node}/${guest.kind}/{vmid}`, { ...path(guest), purge: true });
 }

@@ -1,6 +1,6 @@
 /** Changes of a guest's configuration. What cannot be done while the guest runs stays pending until it starts anew. */
 import { client, type Params } from "./client";
-import type { GuestRef } from "./guests";
+import type { GuestConfig, GuestRef } from "./guests";
 import { rows } from "./wire";
 
 /** An option with a change that waits. `next` null: it will be removed. */
@@ -9,11 +9,22 @@ export interface Pending {
   next: string | null;
 }
 
-export async function getPending({ kind, node, vmid }: GuestRef): Promise<Pending[]> {
+export interface HardwareState {
+  /** As it is now. */
+  config: GuestConfig;
+  pending: readonly Pending[];
+}
+
+/** What is and what waits, from one answer, so that the two fit together. */
+export async function getHardware({ kind, node, vmid }: GuestRef): Promise<HardwareState> {
   const wire = rows(await client.call(`GET /nodes/{node}/${kind}/{vmid}/pending`, { node, vmid }));
-  return wire
-    .filter((entry) => entry.has("pending") || entry.num("delete") > 0)
-    .map((entry) => ({ key: entry.text("key"), next: entry.has("pending") ? entry.text("pending") : null }));
+  const present = wire.filter((entry) => entry.has("value"));
+  return {
+    config: Object.fromEntries(present.map((entry) => [entry.text("key"), String(entry.raw("value"))])),
+    pending: wire
+      .filter((entry) => entry.has("pending") || entry.num("delete") > 0)
+      .map((entry) => ({ key: entry.text("key"), next: entry.has("pending") ? entry.text("pending") : null })),
+  };
 }
 
 export interface Change {

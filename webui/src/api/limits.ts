@@ -106,6 +106,65 @@ export const limits: Readonly<Record<string, Limits>> = {
       "minimum": 1
     }
   },
+  "POST /storage": {
+    "domain": {
+      "maxLength": 256
+    },
+    "format": {
+      "enum": [
+        "raw",
+        "qcow2",
+        "subvol",
+        "vmdk"
+      ]
+    },
+    "max-protected-backups": {
+      "minimum": -1
+    },
+    "password": {
+      "maxLength": 256
+    },
+    "port": {
+      "minimum": 1,
+      "maximum": 65535
+    },
+    "preallocation": {
+      "enum": [
+        "off",
+        "metadata",
+        "falloc",
+        "full"
+      ]
+    },
+    "smbversion": {
+      "enum": [
+        "default",
+        "2.0",
+        "2.1",
+        "3",
+        "3.0",
+        "3.11"
+      ]
+    },
+    "type": {
+      "enum": [
+        "btrfs",
+        "cephfs",
+        "cifs",
+        "dir",
+        "esxi",
+        "iscsi",
+        "iscsidirect",
+        "lvm",
+        "lvmthin",
+        "nfs",
+        "pbs",
+        "rbd",
+        "zfs",
+        "zfspool"
+      ]
+    }
+  },
   "POST /nodes/{node}/disks/zfs": {
     "add_storage": {
       "default": 0
@@ -139,6 +198,41 @@ export const limits: Readonly<Record<string, Limits>> = {
         "draid2",
         "draid3"
       ]
+    }
+  },
+  "POST /nodes/{node}/storage/{storage}/download-url": {
+    "checksum-algorithm": {
+      "enum": [
+        "md5",
+        "sha1",
+        "sha224",
+        "sha256",
+        "sha384",
+        "sha512"
+      ]
+    },
+    "compression": {
+      "enum": [
+        "bz2",
+        "gz",
+        "zst"
+      ]
+    },
+    "content": {
+      "enum": [
+        "iso",
+        "vztmpl",
+        "import"
+      ]
+    },
+    "filename": {
+      "maxLength": 255
+    },
+    "url": {
+      "maxLength": 4096
+    },
+    "verify-certificates": {
+      "default": 1
     }
   },
   "POST /nodes/{node}/qemu": {

@@ -1,5 +1,5 @@
 /** Users, their API tokens, roles, and who may do what where. */
-import { client } from "./client";
+import { client, type Params } from "./client";
 import { rows } from "./wire";
 
 export interface Token {
@@ -18,7 +18,8 @@ export interface User {
   id: string;
   enabled: boolean;
   expiresS: number | null;
-  name: string;
+  firstName: string;
+  lastName: string;
   email: string;
   comment: string;
   groups: readonly string[];
@@ -52,7 +53,8 @@ export async function getUsers(): Promise<User[]> {
       id,
       enabled: !wire.has("enable") || wire.bool("enable"),
       expiresS: date(wire.numOrNull("expire")),
-      name: [wire.text("firstname"), wire.text("lastname")].filter(Boolean).join(" "),
+      firstName: wire.text("firstname"),
+      lastName: wire.text("lastname"),
       email: wire.text("email"),
       comment: wire.text("comment"),
       groups: wire.list("groups"),
@@ -87,6 +89,21 @@ export async function createUser({ id, password, comment, email }: NewUser): Pro
 /** A user who is switched off cannot log in, and so cannot his tokens. */
 export async function enableUser(userid: string, enable: boolean): Promise<void> {
   await client.call("PUT /access/users/{userid}", { userid, enable });
+}
+
+export interface UserChange {
+  firstName: string;
+  lastName: string;
+  email: string;
+  comment: string;
+  /** All that the user is to be in. */
+  groups: readonly string[];
+}
+
+export async function changeUser(userid: string, change: UserChange): Promise<void> {
+  const { firstName, lastName, email, comment, groups } = change;
+  const params = { userid, firstname: firstName, lastname: lastName, email, comment, groups: groups.join(",") };
+  await client.call("PUT /access/users/{userid}", params as Params<"PUT /access/users/{userid}">);
 }
 
 export async function deleteUser(userid: string): Promise<void> {
@@ -126,8 +143,31 @@ export async function deleteRole(roleid: string): Promise<void> {
   await client.call("DELETE /access/roles/{roleid}", { roleid });
 }
 
-export async function getGroups(): Promise<string[]> {
-  return rows(await client.call("GET /access/groups", {})).map((wire) => wire.text("groupid"));
+export interface Group {
+  id: string;
+  comment: string;
+  members: readonly string[];
+}
+
+export async function getGroups(): Promise<Group[]> {
+  return rows(await client.call("GET /access/groups", {})).map((wire) => ({
+    id: wire.text("groupid"),
+    comment: wire.text("comment"),
+    members: wire.list("users"),
+  }));
+}
+
+export async function createGroup(groupid: string, comment: string): Promise<void> {
+  await client.call("POST /access/groups", { groupid, ...(comment && { comment }) });
+}
+
+/** Who is in it is said at the users. */
+export async function describeGroup(groupid: string, comment: string): Promise<void> {
+  await client.call("PUT /access/groups/{groupid}", { groupid, comment });
+}
+
+export async function deleteGroup(groupid: string): Promise<void> {
+  await client.call("DELETE /access/groups/{groupid}", { groupid });
 }
 
 export async function getGrants(): Promise<Grant[]> {

@@ -227,6 +227,26 @@ export interface Methods {
       users?: string;
     }>;
   };
+  "POST /access/groups": {
+    params: {
+      comment?: string;
+      groupid: string;
+    };
+    returns: null;
+  };
+  "PUT /access/groups/{groupid}": {
+    params: {
+      comment?: string;
+      groupid: string;
+    };
+    returns: null;
+  };
+  "DELETE /access/groups/{groupid}": {
+    params: {
+      groupid: string;
+    };
+    returns: null;
+  };
   "GET /cluster/resources": {
     params: {
       type?: "vm" | "storage" | "node" | "sdn";
@@ -391,6 +411,157 @@ export interface Methods {
       u2f?: string;
       "user-tag-access"?: string;
       webauthn?: string;
+    };
+    returns: null;
+  };
+  "GET /storage": {
+    params: {
+      type?: "btrfs" | "cephfs" | "cifs" | "dir" | "esxi" | "iscsi" | "iscsidirect" | "lvm" | "lvmthin" | "nfs" | "pbs" | "rbd" | "zfs" | "zfspool";
+    };
+    returns: Array<{
+      content: string;
+      digest: string;
+      storage: string;
+      type: string;
+    }>;
+  };
+  "POST /storage": {
+    params: {
+      authsupported?: string;
+      base?: string;
+      blocksize?: string;
+      bwlimit?: string;
+      comstar_hg?: string;
+      comstar_tg?: string;
+      content?: string;
+      "content-dirs"?: string;
+      "create-base-path"?: boolean;
+      "create-subdirs"?: boolean;
+      "data-pool"?: string;
+      datastore?: string;
+      disable?: boolean;
+      domain?: string;
+      "encryption-key"?: string;
+      export?: string;
+      fingerprint?: string;
+      format?: "raw" | "qcow2" | "subvol" | "vmdk";
+      "fs-name"?: string;
+      fuse?: boolean;
+      is_mountpoint?: string;
+      iscsiprovider?: string;
+      keyring?: string;
+      krbd?: boolean;
+      lio_tpg?: string;
+      "master-pubkey"?: string;
+      "max-protected-backups"?: number;
+      mkdir?: boolean;
+      monhost?: string;
+      mountpoint?: string;
+      namespace?: string;
+      nocow?: boolean;
+      nodes?: string;
+      nowritecache?: boolean;
+      options?: string;
+      password?: string;
+      path?: string;
+      pool?: string;
+      port?: number;
+      portal?: string;
+      preallocation?: "off" | "metadata" | "falloc" | "full";
+      "prune-backups"?: string;
+      saferemove?: boolean;
+      "saferemove-stepsize"?: string;
+      saferemove_throughput?: string;
+      server?: string;
+      share?: string;
+      shared?: boolean;
+      "skip-cert-verification"?: boolean;
+      smbversion?: "default" | "2.0" | "2.1" | "3" | "3.0" | "3.11";
+      "snapshot-as-volume-chain"?: boolean;
+      sparse?: boolean;
+      storage: string;
+      subdir?: string;
+      tagged_only?: boolean;
+      target?: string;
+      thinpool?: string;
+      type: "btrfs" | "cephfs" | "cifs" | "dir" | "esxi" | "iscsi" | "iscsidirect" | "lvm" | "lvmthin" | "nfs" | "pbs" | "rbd" | "zfs" | "zfspool";
+      username?: string;
+      vgname?: string;
+      "zfs-base-path"?: string;
+    };
+    returns: {
+      config?: {
+        [key: string]: unknown;
+      };
+      storage: string;
+      type: string;
+    };
+  };
+  "PUT /storage/{storage}": {
+    params: {
+      blocksize?: string;
+      bwlimit?: string;
+      comstar_hg?: string;
+      comstar_tg?: string;
+      content?: string;
+      "content-dirs"?: string;
+      "create-base-path"?: boolean;
+      "create-subdirs"?: boolean;
+      "data-pool"?: string;
+      delete?: string;
+      digest?: string;
+      disable?: boolean;
+      domain?: string;
+      "encryption-key"?: string;
+      fingerprint?: string;
+      format?: "raw" | "qcow2" | "subvol" | "vmdk";
+      "fs-name"?: string;
+      fuse?: boolean;
+      is_mountpoint?: string;
+      keyring?: string;
+      krbd?: boolean;
+      lio_tpg?: string;
+      "master-pubkey"?: string;
+      "max-protected-backups"?: number;
+      mkdir?: boolean;
+      monhost?: string;
+      mountpoint?: string;
+      namespace?: string;
+      nocow?: boolean;
+      nodes?: string;
+      nowritecache?: boolean;
+      options?: string;
+      password?: string;
+      pool?: string;
+      port?: number;
+      preallocation?: "off" | "metadata" | "falloc" | "full";
+      "prune-backups"?: string;
+      saferemove?: boolean;
+      "saferemove-stepsize"?: string;
+      saferemove_throughput?: string;
+      server?: string;
+      shared?: boolean;
+      "skip-cert-verification"?: boolean;
+      smbversion?: "default" | "2.0" | "2.1" | "3" | "3.0" | "3.11";
+      "snapshot-as-volume-chain"?: boolean;
+      sparse?: boolean;
+      storage: string;
+      subdir?: string;
+      tagged_only?: boolean;
+      username?: string;
+      "zfs-base-path"?: string;
+    };
+    returns: {
+      config?: {
+        [key: string]: unknown;
+      };
+      storage: string;
+      type: string;
+    };
+  };
+  "DELETE /storage/{storage}": {
+    params: {
+      storage: string;
     };
     returns: null;
   };
@@ -1285,6 +1456,27 @@ export interface Methods {
       volid: string;
     }>;
   };
+  "GET /nodes/{node}/storage/{storage}/import-metadata": {
+    params: {
+      node: string;
+      storage: string;
+      volume: string;
+    };
+    returns: {
+      "create-args": {
+        [key: string]: unknown;
+      };
+      disks?: {
+        [key: string]: unknown;
+      };
+      net?: {
+        [key: string]: unknown;
+      };
+      source: string;
+      type: string;
+      warnings?: Array<unknown>;
+    };
+  };
   "POST /nodes/{node}/storage/{storage}/upload": {
     params: {
       checksum?: string;
@@ -1294,6 +1486,36 @@ export interface Methods {
       node: string;
       storage: string;
       tmpfilename?: string;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/storage/{storage}/download-url": {
+    params: {
+      checksum?: string;
+      "checksum-algorithm"?: "md5" | "sha1" | "sha224" | "sha256" | "sha384" | "sha512";
+      compression?: "bz2" | "gz" | "zst";
+      content: "iso" | "vztmpl" | "import";
+      filename: string;
+      node: string;
+      storage: string;
+      url: string;
+      "verify-certificates"?: boolean;
+    };
+    returns: string;
+  };
+  "GET /nodes/{node}/aplinfo": {
+    params: {
+      node: string;
+    };
+    returns: Array<{
+      [key: string]: unknown;
+    }>;
+  };
+  "POST /nodes/{node}/aplinfo": {
+    params: {
+      node: string;
+      storage: string;
+      template: string;
     };
     returns: string;
   };
@@ -1607,6 +1829,49 @@ export interface Methods {
     };
     returns: string;
   };
+  "POST /nodes/{node}/qemu/{vmid}/status/reboot": {
+    params: {
+      node: string;
+      timeout?: number;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/status/reset": {
+    params: {
+      node: string;
+      skiplock?: boolean;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/status/suspend": {
+    params: {
+      node: string;
+      skiplock?: boolean;
+      statestorage?: string;
+      todisk?: boolean;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/status/resume": {
+    params: {
+      nocheck?: boolean;
+      node: string;
+      skiplock?: boolean;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/qemu/{vmid}/template": {
+    params: {
+      disk?: "ide0" | "ide1" | "ide2" | "ide3" | "scsi0" | "scsi1" | "scsi2" | "scsi3" | "scsi4" | "scsi5" | "scsi6" | "scsi7" | "scsi8" | "scsi9" | "scsi10" | "scsi11" | "scsi12" | "scsi13" | "scsi14" | "scsi15" | "scsi16" | "scsi17" | "scsi18" | "scsi19" | "scsi20" | "scsi21" | "scsi22" | "scsi23" | "scsi24" | "scsi25" | "scsi26" | "scsi27" | "scsi28" | "scsi29" | "scsi30" | "virtio0" | "virtio1" | "virtio2" | "virtio3" | "virtio4" | "virtio5" | "virtio6" | "virtio7" | "virtio8" | "virtio9" | "virtio10" | "virtio11" | "virtio12" | "virtio13" | "virtio14" | "virtio15" | "sata0" | "sata1" | "sata2" | "sata3" | "sata4" | "sata5" | "efidisk0" | "tpmstate0";
+      node: string;
+      vmid: number;
+    };
+    returns: string;
+  };
   "DELETE /nodes/{node}/qemu/{vmid}": {
     params: {
       "destroy-unreferenced-disks"?: boolean;
@@ -1616,6 +1881,15 @@ export interface Methods {
       vmid: number;
     };
     returns: string;
+  };
+  "GET /nodes/{node}/qemu/{vmid}/agent/network-get-interfaces": {
+    params: {
+      node: string;
+      vmid: number;
+    };
+    returns: {
+      [key: string]: unknown;
+    };
   };
   "GET /nodes/{node}/qemu/{vmid}/snapshot": {
     params: {
@@ -1948,6 +2222,21 @@ export interface Methods {
     };
     returns: string;
   };
+  "POST /nodes/{node}/lxc/{vmid}/status/reboot": {
+    params: {
+      node: string;
+      timeout?: number;
+      vmid: number;
+    };
+    returns: string;
+  };
+  "POST /nodes/{node}/lxc/{vmid}/template": {
+    params: {
+      node: string;
+      vmid: number;
+    };
+    returns: null;
+  };
   "DELETE /nodes/{node}/lxc/{vmid}": {
     params: {
       "destroy-unreferenced-disks"?: boolean;
@@ -1957,6 +2246,24 @@ export interface Methods {
       vmid: number;
     };
     returns: string;
+  };
+  "GET /nodes/{node}/lxc/{vmid}/interfaces": {
+    params: {
+      node: string;
+      vmid: number;
+    };
+    returns: Array<{
+      "hardware-address": string;
+      hwaddr: string;
+      inet?: string;
+      inet6?: string;
+      "ip-addresses": Array<{
+        "ip-address"?: string;
+        "ip-address-type"?: string;
+        prefix?: Num;
+      }>;
+      name: string;
+    }>;
   };
   "GET /nodes/{node}/lxc/{vmid}/snapshot": {
     params: {

@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "react";
 import type { ConsoleTarget } from "../api/consoles";
 import { t } from "../i18n";
 import { errorText } from "../state/errorText";
-import { ConsoleFrame, type ConsoleProps, type ConsoleState, socketUrl } from "./ConsoleFrame";
+import { ConsoleFrame, type ConsoleProps, type ConsoleState, HINT, socketUrl } from "./ConsoleFrame";
 import { greeting, input, KEEP_ALIVE, readGreeting, size } from "./terminalProtocol";
 
 const KEEP_ALIVE_MS = 30_000;
@@ -13,6 +13,7 @@ const KEEP_ALIVE_MS = 30_000;
 /** A text terminal. */
 export default function Terminal({ open, choice }: ConsoleProps) {
   const screen = useRef<HTMLDivElement>(null);
+  const terminal = useRef<Xterm | null>(null);
   const [state, setState] = useState<ConsoleState>({ phase: "connecting" });
   const [attempt, setAttempt] = useState(0);
 
@@ -23,6 +24,9 @@ export default function Terminal({ open, choice }: ConsoleProps) {
     const fit = new FitAddon();
     xterm.loadAddon(fit);
     xterm.open(element);
+    if (xterm.textarea) xterm.textarea.tabIndex = -1;
+    xterm.textarea?.setAttribute("aria-describedby", HINT);
+    terminal.current = xterm;
     const observer = new ResizeObserver(() => fit.fit());
     observer.observe(element);
     let live = true;
@@ -38,11 +42,20 @@ export default function Terminal({ open, choice }: ConsoleProps) {
       live = false;
       hangUp();
       observer.disconnect();
+      terminal.current = null;
       xterm.dispose();
     };
   }, [open, attempt]);
 
-  return <ConsoleFrame state={state} choice={choice} screen={screen} onReconnect={() => setAttempt(attempt + 1)} />;
+  return (
+    <ConsoleFrame
+      state={state}
+      choice={choice}
+      screen={screen}
+      onReconnect={() => setAttempt(attempt + 1)}
+      onEnter={() => terminal.current?.focus()}
+    />
+  );
 }
 
 /** Join a socket and a terminal; returns what parts them. */

@@ -1,9 +1,18 @@
 import RFB from "@novnc/novnc";
-import { Button } from "@patternfly/react-core";
 import { useEffect, useRef, useState } from "react";
 import { t } from "../i18n";
 import { errorText } from "../state/errorText";
 import { ConsoleFrame, type ConsoleProps, type ConsoleState, socketUrl } from "./ConsoleFrame";
+import { typeCombo } from "./keyCombos";
+import { KeyMenu } from "./KeyMenu";
+
+/** The keys of Ctrl+Shift with their X11 symbols (keysymdef.h). */
+const MODIFIERS = [
+  ["ControlLeft", 0xffe3],
+  ["ControlRight", 0xffe4],
+  ["ShiftLeft", 0xffe1],
+  ["ShiftRight", 0xffe2],
+] as const;
 
 /** A screen over VNC. */
 export default function Vnc({ open, choice }: ConsoleProps) {
@@ -53,21 +62,26 @@ export default function Vnc({ open, choice }: ConsoleProps) {
       choice={choice}
       screen={screen}
       onReconnect={() => setAttempt(attempt + 1)}
+      onEnter={() => session.current?.focus()}
+      onLeave={() => session.current && releaseModifiers(session.current)}
       actions={
-        <Button
-          variant="control"
-          size="sm"
+        <KeyMenu
           isDisabled={state.phase !== "connected"}
-          onClick={() => {
-            session.current?.sendCtrlAltDel();
-            session.current?.focus();
+          onChoose={(combo) => {
+            const rfb = session.current;
+            if (!rfb) return;
+            typeCombo(combo, (keysym, code, down) => rfb.sendKey(keysym, code, down));
+            rfb.focus();
           }}
-        >
-          {t("console.ctrlAltDel")}
-        </Button>
+        />
       }
     />
   );
+}
+
+/** The guest saw them go down, but will not see them come up. */
+function releaseModifiers(rfb: RFB) {
+  for (const [code, keysym] of MODIFIERS) rfb.sendKey(keysym, code, false);
 }
 
 /** On touch screens noVNC draws the pointer on a canvas beside the page: it says nothing to readers of the screen. */

@@ -20,6 +20,6 @@ declare module "@novnc/novnc" {
     addEventListener<E extends keyof Events>(type: E, listener: (event: Events[E]) => void): void;
     disconnect(): void;
     focus(): void;
-    sendCtrlAltDel(): void;
+    sendKey(keysym: number, code: string, down: boolean): void;
   }
 }

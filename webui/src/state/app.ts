@@ -11,6 +11,7 @@ import { browserEdge } from "./streamEdge";
 import { taskTitle } from "./taskTitle";
 import { ThemeChoice } from "./theme";
 import { Toasts } from "./toasts";
+import { GroupingChoice } from "./tree";
 import { WelcomeClosed } from "./welcome";
 import { t } from "../i18n";
 
@@ -28,6 +29,8 @@ export interface App {
   stream: EventStream;
   toasts: Toasts;
   theme: ThemeChoice;
+  /** What the entries of the sidebar stand below. */
+  grouping: GroupingChoice;
   /** The first-run card. */
   welcome: WelcomeClosed;
   taskDrawer: Store<DrawerState>;
@@ -97,6 +100,7 @@ export function createApp(): App {
     stream,
     toasts,
     theme: new ThemeChoice(),
+    grouping: new GroupingChoice(),
     welcome: new WelcomeClosed(),
     taskDrawer: new Store<DrawerState>({ open: false, upid: null }),
     frame: new Store<Frame>("hour"),

@@ -19,6 +19,11 @@ describe("the table", () => {
   });
 });
 
+test("of those that are for other programs only the notes are of use here", () => {
+  const useful = optionFields("others").filter(({ keptOnly }) => !keptOnly);
+  expect(useful.map(({ name }) => name)).toEqual(["description"]);
+});
+
 describe("values and changes", () => {
   const options = {
     crs: { ha: "static", "ha-auto-rebalance": 1, "of-tomorrow": "kept" },
@@ -37,10 +42,8 @@ describe("values and changes", () => {
       fencing: "both",
     });
     expect(optionValues("guests", options)["registered-tags"]).toBe("prod;web");
-    expect(optionValues("others", options)).toMatchObject({
-      bwlimit: "default=1000,move=20",
-      description: "two\nlines",
-    });
+    expect(optionValues("moves", options)["bwlimit"]).toBe("default=1000,move=20");
+    expect(optionValues("others", options)["description"]).toBe("two\nlines");
   });
 
   test("nothing changed, nothing sent", () => {

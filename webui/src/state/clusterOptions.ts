@@ -12,6 +12,8 @@ interface Row {
   choices?: readonly string[];
   /** What holds without it. */
   usual?: string;
+  /** It is kept and told to who asks, but the nodes do not follow it yet. */
+  keptOnly?: true;
 }
 
 export interface OptionField extends Row {
@@ -23,10 +25,13 @@ export type OptionGroup = (typeof GROUPS)[number];
 /** `others`: options that programs besides this one use. */
 export const GROUPS = ["moves", "ha", "guests", "outside", "others"] as const;
 
+const keptOnly = true;
+
 const ROWS: Readonly<Record<OptionGroup, readonly Row[]>> = {
   moves: [
     { name: "migration.type", kind: "select", choices: ["secure", "insecure"], usual: "secure" },
     { name: "migration.network", kind: "text" },
+    { name: "bwlimit", kind: "text" },
   ],
   ha: [
     {
@@ -47,14 +52,15 @@ const ROWS: Readonly<Record<OptionGroup, readonly Row[]>> = {
   guests: [
     { name: "next-id.lower", kind: "number", usual: "100" },
     { name: "next-id.upper", kind: "number", usual: "1000000" },
-    { name: "registered-tags", kind: "text" },
+    { name: "registered-tags", kind: "text", keptOnly },
     {
       name: "user-tag-access.user-allow",
       kind: "select",
       choices: ["none", "list", "existing", "free"],
       usual: "free",
+      keptOnly,
     },
-    { name: "user-tag-access.user-allow-list", kind: "text" },
+    { name: "user-tag-access.user-allow-list", kind: "text", keptOnly },
   ],
   outside: [
     { name: "http_proxy", kind: "text" },
@@ -64,18 +70,17 @@ const ROWS: Readonly<Record<OptionGroup, readonly Row[]>> = {
   ],
   others: [
     { name: "description", kind: "area" },
-    { name: "console", kind: "select" },
-    { name: "keyboard", kind: "select" },
-    { name: "language", kind: "select" },
-    { name: "mac_prefix", kind: "text" },
-    { name: "max_workers", kind: "number" },
-    { name: "email_from", kind: "text" },
-    { name: "bwlimit", kind: "text" },
-    { name: "replication", kind: "text" },
-    { name: "notify", kind: "text" },
-    { name: "tag-style", kind: "text" },
-    { name: "location", kind: "text" },
-    { name: "consent-text", kind: "area" },
+    { name: "console", kind: "select", keptOnly },
+    { name: "keyboard", kind: "select", keptOnly },
+    { name: "language", kind: "select", keptOnly },
+    { name: "mac_prefix", kind: "text", keptOnly },
+    { name: "max_workers", kind: "number", keptOnly },
+    { name: "email_from", kind: "text", keptOnly },
+    { name: "replication", kind: "text", keptOnly },
+    { name: "notify", kind: "text", keptOnly },
+    { name: "tag-style", kind: "text", keptOnly },
+    { name: "location", kind: "text", keptOnly },
+    { name: "consent-text", kind: "area", keptOnly },
   ],
 };
 

@@ -28,6 +28,11 @@ describe("vmParams", () => {
   });
 });
 
+test("a disk gets the contents of an image and its size", () => {
+  const params = vmParams({ ...common, image: "local:import/a.qcow2" });
+  expect(params.scsi0).toBe("lvm:0,import-from=local:import/a.qcow2");
+});
+
 describe("containerParams", () => {
   const values = { ...common, template: "local:vztmpl/d.tar.zst", password: "secret", swap: "512", hostname: "ct" };
 
@@ -55,6 +60,7 @@ test("server errors go to the fields that made the parameter, others above the f
     fields: { diskSize: "too big", address: "net0.ip: no address", vmid: "taken" },
     others: ["ostype: unknown"],
   });
+  expect(placeErrors({ scsi0: "too big" }, ["scsi0"]).fields).toEqual({ scsi0: "too big" });
   expect(placeErrors({ net0: "net0.ip: no address" }, ["bridge"]).fields).toEqual({ bridge: "net0.ip: no address" });
 });
 

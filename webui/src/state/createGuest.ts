@@ -1,13 +1,22 @@
 /** From the values of the create forms to API parameters, and from the server's parameter errors back to fields. */
 import type { ContainerParams, VmParams } from "../api/guests";
 import type { Storage } from "../api/storage";
+import { copiedFrom } from "./importMachine";
 import { placeErrors as placeErrorsBy, type PlacedErrors } from "./formErrors";
 
 export type FormValues = Readonly<Record<string, string>>;
 
+/** A new disk of so many GiB, or as large as the image whose contents it gets. */
+export function diskOf(storage = "", gib = "", image = ""): string {
+  return image ? copiedFrom(storage, image) : `${storage}:${gib}`;
+}
+
 const number = (text: string | undefined): number => Number(text ?? "");
 
-/** A Linux-ready default machine: one disk on virtio-scsi, one virtio network card, the ISO as a drive to boot from. */
+/**
+ * A Linux-ready default machine: one disk on virtio-scsi, empty or with the contents of an image, one virtio network
+ * card, the ISO as a drive to boot from.
+ */
 export function vmParams(values: FormValues): VmParams {
   const iso = values["iso"] ?? "";
   return {
@@ -18,7 +27,7 @@ export function vmParams(values: FormValues): VmParams {
     memory: values["memory"] ?? "",
     ostype: "l26",
     scsihw: "virtio-scsi-single",
-    scsi0: `${values["storage"]}:${values["diskSize"]}`,
+    scsi0: diskOf(values["storage"], values["diskSize"], values["image"]),
     ide2: iso ? `${iso},media=cdrom` : undefined,
     boot: iso ? "order=scsi0;ide2;net0" : "order=scsi0;net0",
     net0: `virtio,bridge=${values["bridge"]}`,
@@ -55,11 +64,11 @@ const FIELD_OF: Readonly<Record<string, string>> = {
   ostemplate: "template",
 };
 
-/** Errors of the parameters above at the form's fields. */
+/** Errors of parameters at the form's fields: those of the same name, else those above. */
 export function placeErrors(errors: Readonly<Record<string, string>>, shown: readonly string[]): PlacedErrors {
   return placeErrorsBy(errors, shown, (name, text) => {
     const isAddress = name === "net0" && shown.includes("address") && /\b(ip|gw|address)/.test(text);
-    return isAddress ? "address" : (FIELD_OF[name] ?? name);
+    return isAddress ? "address" : shown.includes(name) ? name : (FIELD_OF[name] ?? name);
   });
 }
 

@@ -22,6 +22,7 @@ export function guest(vmid: number, more: Partial<GuestResource> = {}): GuestRes
     template: false,
     lock: null,
     tags: [],
+    pool: "",
     ...more,
   };
 }

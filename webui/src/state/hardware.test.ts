@@ -14,6 +14,8 @@ const config = {
   ide2: "local:iso/debian.iso,media=cdrom",
   ide3: "none,media=cdrom",
   net0: "virtio=BC:24:11:00:00:00,bridge=vmbr0",
+  ciuser: "ann",
+  ipconfig0: "ip=dhcp",
   serial0: "socket",
   serial1: "/dev/ttyS0",
   "some-new-option": "1",
@@ -26,6 +28,7 @@ describe("configSections", () => {
     expect(sections.compute.map(({ key }) => key)).toEqual(["sockets", "cores", "memory"]);
     expect(sections.disks.map(({ key }) => key)).toEqual(["ide2", "ide3", "scsi0", "scsi2", "scsi10"]);
     expect(sections.network.map(({ key }) => key)).toEqual(["net0"]);
+    expect(sections.cloudinit.map(({ key }) => key)).toEqual(["ciuser", "ipconfig0"]);
     expect(sections.devices.map(({ key }) => key)).toEqual(["serial0", "serial1"]);
     expect(sections.options.map(({ key }) => key)).toEqual(["some-new-option"]);
   });

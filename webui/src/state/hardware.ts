@@ -3,8 +3,8 @@ import type { GuestConfig } from "../api/guests";
 import type { GuestKind } from "../api/cluster";
 import { parsePropertyString } from "./propertyString";
 
-export type Section = "compute" | "disks" | "network" | "devices" | "options";
-export const SECTIONS: readonly Section[] = ["compute", "disks", "network", "devices", "options"];
+export type Section = "compute" | "disks" | "network" | "cloudinit" | "devices" | "options";
+export const SECTIONS: readonly Section[] = ["compute", "disks", "network", "cloudinit", "devices", "options"];
 
 export interface ConfigRow {
   key: string;
@@ -20,12 +20,20 @@ const HIDDEN = new Set(["digest", "description", "name", "hostname", "parent", "
 function sectionOf(key: string): Section {
   if (COMPUTE.includes(key)) return "compute";
   if (DISK.test(key)) return "disks";
-  if (/^(net|ipconfig)\d+$/.test(key)) return "network";
+  if (/^net\d+$/.test(key)) return "network";
+  if (/^(ci(user|password|type|custom|upgrade)|sshkeys|ipconfig\d+)$/.test(key)) return "cloudinit";
   return DEVICE.test(key) ? "devices" : "options";
 }
 
 export function configSections(config: GuestConfig): Record<Section, ConfigRow[]> {
-  const sections: Record<Section, ConfigRow[]> = { compute: [], disks: [], network: [], devices: [], options: [] };
+  const sections: Record<Section, ConfigRow[]> = {
+    compute: [],
+    disks: [],
+    network: [],
+    cloudinit: [],
+    devices: [],
+    options: [],
+  };
   for (const key of Object.keys(config).sort((a, b) => a.localeCompare(b, "en", { numeric: true }))) {
     if (!HIDDEN.has(key)) sections[sectionOf(key)].push({ key, value: config[key] ?? "" });
   }

@@ -3,11 +3,13 @@
  * `"fast"` ones change by themselves, without an event that tells it.
  */
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
+import { getAddresses } from "../api/addresses";
 import { getNextId, getRecentTasks, getResources } from "../api/cluster";
 import { getFactors } from "../api/factors";
 import { type GuestRef, getGuestConfig, getGuestStatus } from "../api/guests";
-import { getPending } from "../api/hardware";
+import { getHardware } from "../api/hardware";
 import { type Frame, getHistory, type HistoryOf } from "../api/history";
+import { getImport } from "../api/imports";
 import { getMigration } from "../api/moves";
 import { getNodeStatus } from "../api/nodes";
 import { getGrants, getGroups, getRoles, getUsers } from "../api/people";
@@ -91,8 +93,17 @@ export const guestStatusQuery = (guest: GuestRef) =>
 export const guestConfigQuery = (guest: GuestRef) =>
   queryOptions({ queryKey: keys.guestConfig(guest), queryFn: () => getGuestConfig(guest), meta: live });
 
-export const pendingQuery = (guest: GuestRef) =>
-  queryOptions({ queryKey: keys.pending(guest), queryFn: () => getPending(guest), meta: live });
+export const hardwareQuery = (guest: GuestRef) =>
+  queryOptions({ queryKey: keys.hardware(guest), queryFn: () => getHardware(guest), meta: live });
+
+/** The guest itself is asked, which takes a while. */
+export const addressesQuery = (guest: GuestRef) =>
+  queryOptions({
+    queryKey: keys.addresses(guest),
+    queryFn: () => getAddresses(guest),
+    meta: { live: true, ageMs: 30_000 },
+    staleTime: 30_000,
+  });
 
 /** Tasks of the guest alone change these two. */
 export const snapshotsQuery = (guest: GuestRef) =>
@@ -113,3 +124,7 @@ export const contentQuery = (node: string, storage: string, content: ContentKind
     queryKey: keys.content(node, storage, content),
     queryFn: () => getContent(node, storage, content || undefined),
   });
+
+/** What the description in a file says. */
+export const importQuery = (node: string, storage: string, volid: string) =>
+  queryOptions({ queryKey: keys.import(node, volid), queryFn: () => getImport(node, storage, volid) });

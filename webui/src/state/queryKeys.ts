@@ -54,11 +54,16 @@ export const keys = {
   guest: (vmid: number | string) => ["guest", String(vmid)],
   guestStatus: (guest: GuestRef) => ["guest", String(guest.vmid), "status", guest.node],
   guestConfig: (guest: GuestRef) => ["guest", String(guest.vmid), "config", guest.node],
-  pending: (guest: GuestRef) => ["guest", String(guest.vmid), "pending", guest.node],
+  hardware: (guest: GuestRef) => ["guest", String(guest.vmid), "hardware", guest.node],
+  addresses: (guest: GuestRef) => ["guest", String(guest.vmid), "addresses", guest.node],
   snapshots: (guest: GuestRef) => ["guest", String(guest.vmid), "snapshots", guest.node],
   migration: (guest: GuestRef) => ["guest", String(guest.vmid), "migration", guest.node],
   allStorage: ["storage"],
+  /** No node has an empty name. */
+  storageConfigs: ["storage", "", "configs"],
   storages: (node: string) => ["storage", node],
   storage: (node: string, storage: string) => ["storage", node, storage, "status"],
+  templates: (node: string) => ["storage", node, "templates"],
+  import: (node: string, volid: string) => ["storage", node, "import", volid],
   content: (node: string, storage: string, content: string) => ["storage", node, storage, "content", content],
 } as const;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { guest, node, storage } from "./fixtures";
 import { findGuest, guestMatches, sortGuests } from "./resources";
-import { buildTree, shownItems } from "./tree";
+import { buildTree, type Grouping, shownItems } from "./tree";
 
 const resources = [
   storage("z"),
@@ -21,6 +21,39 @@ describe("tree", () => {
     expect(tree.map(({ id }) => id)).toEqual(["node/a", "node/b"]);
     expect(tree[0]?.children.map(({ id }) => id)).toEqual(["lxc/100", "qemu/101", "storage/a/local", "storage/a/z"]);
     expect(tree[1]?.children.map(({ id }) => id)).toEqual(["qemu/200"]);
+  });
+
+  const groups = (by: Grouping, all = resources) =>
+    buildTree(all, by).map(({ group, children }) => [group, children.map(({ resource }) => resource?.id)]);
+
+  test("by kind, in the order of the other tree", () => {
+    expect(groups("kind")).toEqual([
+      ["node", ["node/a", "node/b"]],
+      ["qemu", ["qemu/101", "qemu/200", "qemu/300"]],
+      ["lxc", ["lxc/100"]],
+      ["storage", ["storage/a/local", "storage/a/z"]],
+    ]);
+    expect(groups("kind", [])).toEqual([]);
+  });
+
+  test("by pool and by tag, those that have none last; a guest stands below each of its tags", () => {
+    const all = [
+      guest(1, { pool: "shop", tags: ["web", "prod"] }),
+      guest(2),
+      guest(3, { pool: "office", tags: ["prod"] }),
+    ];
+    expect(groups("pool", all)).toEqual([
+      ["office", ["qemu/3"]],
+      ["shop", ["qemu/1"]],
+      ["", ["qemu/2"]],
+    ]);
+    expect(groups("tag", all)).toEqual([
+      ["prod", ["qemu/1", "qemu/3"]],
+      ["web", ["qemu/1"]],
+      ["", ["qemu/2"]],
+    ]);
+    const ids = shownItems(buildTree(all, "tag"), "all", new Set()).map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
   });
 
   test("as it is drawn, with what is closed", () => {

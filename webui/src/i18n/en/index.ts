@@ -2,6 +2,7 @@ import { account } from "./account";
 import { cluster } from "./cluster";
 import { common } from "./common";
 import { graphs } from "./graphs";
+import { guestActions } from "./guestActions";
 import { guests } from "./guests";
 import { guestStates } from "./guestStates";
 import { ha } from "./ha";
@@ -9,6 +10,8 @@ import { nodePages } from "./nodePages";
 import { nodes } from "./nodes";
 import { options } from "./options";
 import { people } from "./people";
+import { search } from "./search";
+import { storages } from "./storages";
 import { welcome } from "./welcome";
 
 /** The English catalogue; other languages have the same keys. */
@@ -17,6 +20,7 @@ export const en = {
   ...cluster,
   ...common,
   ...graphs,
+  ...guestActions,
   ...guests,
   ...guestStates,
   ...ha,
@@ -24,5 +28,7 @@ export const en = {
   ...nodePages,
   ...options,
   ...people,
+  ...search,
+  ...storages,
   ...welcome,
 } as const;

@@ -10,7 +10,9 @@ export const options = {
   "options.outsideText": "How nodes reach the network outside, and by which name browsers know the cluster.",
   "options.others": "Notes, and options for other programs",
   "options.othersText":
-    "This page shows the notes to nobody else and does not use the other ones; programs that talk to the cluster may.",
+    "The notes are for people. The nodes follow none of the other ones yet; programs that talk to the cluster may.",
+  "options.keptOnly": "Kept for other programs: the nodes do not follow it yet.",
+  "options.keptOnlyMark": "(no effect yet)",
   "options.edit": "Edit: {group}",
   "options.unset": "Not set",
   "options.usual": "As usual ({value})",

@@ -1,6 +1,7 @@
 /** Users, API tokens, roles, permissions. */
 export const people = {
   "access.users": "Users",
+  "access.groups": "Groups",
   "access.tokens": "API tokens",
   "access.roles": "Roles",
   "access.permissions": "Permissions",
@@ -20,9 +21,21 @@ export const people = {
   "user.email": "E-mail",
   "user.password": "Password",
   "user.passwordHelp": "For users of the realm pve. Without one, nobody can log in as this user.",
+  "user.edit": "Edit {user}",
+  "user.firstName": "First name",
+  "user.lastName": "Last name",
+  "user.inGroup": "In the group {group}",
   "user.add": "Add user",
   "user.none": "No users",
   "user.removeText": "This user can no longer log in. API tokens that go too: {n}. Permissions are removed.",
+
+  "group.id": "Group",
+  "group.add": "Add group",
+  "group.describe": "Describe {id}",
+  "group.members": "Members",
+  "group.membersText": "Who is in it is said at the users.",
+  "group.none": "No groups",
+  "group.removeText": "Its members stay, without what the group was allowed.",
 
   "token.id": "Token",
   "token.rights": "Rights",

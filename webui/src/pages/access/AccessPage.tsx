@@ -7,11 +7,18 @@ import { DatacenterHeader } from "../datacenter/DatacenterHeader";
 import { NotFoundPage } from "../notfound/NotFoundPage";
 import { urls } from "../urls";
 import { GrantsTab } from "./GrantsTab";
+import { GroupsTab } from "./GroupsTab";
 import { RolesTab } from "./RolesTab";
 import { TokensTab } from "./TokensTab";
 import { UsersTab } from "./UsersTab";
 
-const VIEWS = { users: UsersTab, tokens: TokensTab, roles: RolesTab, permissions: GrantsTab } as const;
+const VIEWS = {
+  users: UsersTab,
+  groups: GroupsTab,
+  tokens: TokensTab,
+  roles: RolesTab,
+  permissions: GrantsTab,
+} as const;
 type Tab = keyof typeof VIEWS;
 
 const isTab = (name: string): name is Tab => name in VIEWS;

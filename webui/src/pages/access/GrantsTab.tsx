@@ -50,7 +50,7 @@ function AddGrant() {
   const { data: roles = [] } = useQuery(rolesQuery());
   const holders = [
     ...users.map(({ id }) => ({ value: `user ${id}`, label: t("grant.user", { name: id }) })),
-    ...groups.map((id) => ({ value: `group ${id}`, label: t("grant.group", { name: id }) })),
+    ...groups.map(({ id }) => ({ value: `group ${id}`, label: t("grant.group", { name: id }) })),
     ...users
       .flatMap(({ tokens }) => tokens)
       .map(({ id }) => ({ value: `token ${id}`, label: t("grant.token", { name: id }) })),

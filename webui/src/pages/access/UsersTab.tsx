@@ -1,12 +1,13 @@
 import { Label, Switch } from "@patternfly/react-core";
+import EditIcon from "@patternfly/react-icons/dist/esm/icons/edit-icon";
 import { useQuery } from "@tanstack/react-query";
-import { createUser, deleteUser, enableUser, type User } from "../../api/people";
+import { changeUser, createUser, deleteUser, enableUser, type User } from "../../api/people";
 import { ItemList } from "../../components/ItemList";
 import { t } from "../../i18n";
 import { useApp } from "../../state/app";
 import { errorText } from "../../state/errorText";
 import { dateTime } from "../../state/format";
-import { usersQuery } from "../../state/queries";
+import { groupsQuery, usersQuery } from "../../state/queries";
 import { keys } from "../../state/queryKeys";
 import { useStore } from "../../state/store";
 import { FormButton } from "../common/FormButton";
@@ -20,7 +21,7 @@ export function UsersTab() {
   const columns = [
     { label: t("user.id"), cell: (user: User) => user.id },
     { label: t("user.enabled"), cell: (user: User) => <EnabledSwitch user={user} /> },
-    { label: t("column.name"), cell: (user: User) => user.name, wideOnly: true },
+    { label: t("column.name"), cell: (user: User) => nameOf(user), wideOnly: true },
     { label: t("user.groups"), cell: (user: User) => user.groups.join(", "), wideOnly: true },
     {
       label: t("user.expires"),
@@ -40,18 +41,21 @@ export function UsersTab() {
       columns={columns}
       keyOf={(user) => user.id}
       actionsLabel={t("access.actions")}
-      actions={(user) =>
-        user.id === ROOT ? null : (
-          <RemoveItemButton
-            touches={keys.people}
-            label={t("access.remove", { what: user.id })}
-            title={t("access.removeTitle", { what: user.id })}
-            remove={() => deleteUser(user.id)}
-          >
-            <p>{t("user.removeText", { n: user.tokens.length })}</p>
-          </RemoveItemButton>
-        )
-      }
+      actions={(user) => (
+        <span className="hf-row-buttons">
+          <EditUser user={user} />
+          {user.id !== ROOT && (
+            <RemoveItemButton
+              touches={keys.people}
+              label={t("access.remove", { what: user.id })}
+              title={t("access.removeTitle", { what: user.id })}
+              remove={() => deleteUser(user.id)}
+            >
+              <p>{t("user.removeText", { n: user.tokens.length })}</p>
+            </RemoveItemButton>
+          )}
+        </span>
+      )}
     />
   );
 }
@@ -75,6 +79,49 @@ function EnabledSwitch({ user }: { user: User }) {
       aria-label={t("user.enable", { user: user.id })}
       isChecked={user.enabled}
       onChange={() => void flip()}
+    />
+  );
+}
+
+const nameOf = ({ firstName, lastName }: User) => [firstName, lastName].filter(Boolean).join(" ");
+
+const GROUP = "group.";
+
+/** Who the user is, and in which groups. */
+function EditUser({ user }: { user: User }) {
+  const { data: known = [] } = useQuery(groupsQuery());
+  const groups = [...new Set([...known.map(({ id }) => id), ...user.groups])].sort();
+  const { firstName, lastName, email, comment } = user;
+  const member = groups.map((id) => [GROUP + id, user.groups.includes(id) ? "1" : ""]);
+  return (
+    <FormButton
+      id="access"
+      touches={keys.people}
+      variant="plain"
+      icon={<EditIcon />}
+      label={t("user.edit", { user: user.id })}
+      submitLabel={t("save")}
+      values={{ firstname: firstName, lastname: lastName, email, comment, ...Object.fromEntries(member) }}
+      fields={[
+        { kind: "text", name: "firstname", label: t("user.firstName") },
+        { kind: "text", name: "lastname", label: t("user.lastName") },
+        { kind: "text", name: "email", label: t("user.email") },
+        { kind: "text", name: "comment", label: t("user.comment") },
+        ...groups.map((id) => ({
+          kind: "checkbox" as const,
+          name: GROUP + id,
+          label: t("user.inGroup", { group: id }),
+        })),
+      ]}
+      order={(values) =>
+        changeUser(user.id, {
+          firstName: (values["firstname"] ?? "").trim(),
+          lastName: (values["lastname"] ?? "").trim(),
+          email: (values["email"] ?? "").trim(),
+          comment: (values["comment"] ?? "").trim(),
+          groups: groups.filter((id) => values[GROUP + id] === "1"),
+        })
+      }
     />
   );
 }

@@ -1,3 +1,4 @@
+import type { ReactNode } from "react";
 import { useNavigate } from "react-router";
 import type { GuestKind } from "../../api/cluster";
 import { type Field, typedSecrets, type Values } from "../../components/FieldForm";
@@ -11,6 +12,9 @@ import { urls } from "../urls";
 
 interface Props {
   title: string;
+  submitLabel?: string;
+  /** Stands above the fields. */
+  children?: ReactNode;
   kind: GuestKind;
   fields: readonly Field[];
   values: Values;
@@ -21,7 +25,7 @@ interface Props {
 }
 
 /** A create form in its window: checks what must be filled in, leaves the rest to the server. */
-export function CreateModal({ title, kind, fields, values, onChange, create, onClose }: Props) {
+export function CreateModal({ title, submitLabel, children, kind, fields, values, onChange, create, onClose }: Props) {
   const { watchTask } = useApp();
   const navigate = useNavigate();
   const form = useFormOrder({ place: placeErrors });
@@ -39,7 +43,7 @@ export function CreateModal({ title, kind, fields, values, onChange, create, onC
       errors={form.errors}
       problems={form.problems}
       busy={form.busy}
-      submitLabel={t("create")}
+      submitLabel={submitLabel ?? t("create")}
       code={<AsCode order={create} secrets={typedSecrets(fields, values)} />}
       onChange={(name, value) => {
         form.changed(name);
@@ -47,6 +51,8 @@ export function CreateModal({ title, kind, fields, values, onChange, create, onC
       }}
       onSubmit={() => void submit()}
       onClose={onClose}
-    />
+    >
+      {children}
+    </FormModal>
   );
 }

@@ -4,7 +4,7 @@ import type { Field } from "../../components/FieldForm";
 import { t } from "../../i18n";
 import { vmParams } from "../../state/createGuest";
 import { CreateModal } from "./CreateModal";
-import { useChoices, useFormValues, useNodeOptions } from "./useChoices";
+import { useChoices, useFormValues, useImageField, useNodeOptions } from "./useChoices";
 
 const LIMITS: Limits = limits["POST /nodes/{node}/qemu"] ?? {};
 const DEFAULTS = { cores: "1", memory: "2048", diskSize: "32", bridge: "vmbr0" };
@@ -14,6 +14,7 @@ export default function CreateVm({ onClose }: { onClose: () => void }) {
   const nodeOptions = useNodeOptions();
   const node = form.choose("node", nodeOptions);
   const { disks, files } = useChoices(node, "images", "iso");
+  const imageField = useImageField(node);
   const isoOptions = [{ value: "", label: t("createVm.noIso") }, ...files];
   const values = {
     ...DEFAULTS,
@@ -22,6 +23,15 @@ export default function CreateVm({ onClose }: { onClose: () => void }) {
     vmid: form.vmid,
     storage: form.choose("storage", disks),
     iso: form.choose("iso", isoOptions),
+    image: form.choose("image", imageField?.options ?? []),
+  };
+  const diskSize: Field = {
+    kind: "number",
+    name: "diskSize",
+    label: t("create.diskSize"),
+    unit: t("unit.gib"),
+    min: 1,
+    required: true,
   };
   const fields: Field[] = [
     { kind: "select", name: "node", label: t("create.node"), options: nodeOptions, required: true },
@@ -44,7 +54,8 @@ export default function CreateVm({ onClose }: { onClose: () => void }) {
       empty: t("createVm.noStorage"),
       required: true,
     },
-    { kind: "number", name: "diskSize", label: t("create.diskSize"), unit: t("unit.gib"), min: 1, required: true },
+    ...(imageField ? [imageField] : []),
+    ...(values.image ? [] : [diskSize]),
     { kind: "select", name: "iso", label: t("createVm.iso"), options: isoOptions },
     { kind: "text", name: "bridge", label: t("create.bridge"), required: true },
     { kind: "checkbox", name: "start", label: t("create.start"), wide: true },

@@ -3,7 +3,7 @@ import { PageHeader } from "../common/PageHeader";
 import { RouteTabs } from "../common/RouteTabs";
 import { urls } from "../urls";
 
-export const DATACENTER_TABS = ["summary", "cluster", "ha", "access", "pools", "options"] as const;
+export const DATACENTER_TABS = ["summary", "cluster", "ha", "access", "storage", "pools", "options"] as const;
 export type DatacenterTab = (typeof DATACENTER_TABS)[number];
 
 /** The top of all views of the whole cluster. */

@@ -9,6 +9,7 @@ import { DatacenterSummary } from "./DatacenterSummary";
 const VIEWS: Record<Exclude<DatacenterTab, "access">, ComponentType> = {
   summary: DatacenterSummary,
   ha: lazy(() => import("../ha/HaTab")),
+  storage: lazy(() => import("../storages/StoragesTab")),
   pools: lazy(() => import("../pools/PoolsTab")),
   options: lazy(() => import("../options/OptionsTab")),
   cluster: lazy(() => import("../cluster/ClusterTab")),

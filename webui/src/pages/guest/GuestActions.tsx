@@ -4,6 +4,7 @@ import { nodes } from "../../state/resources";
 import { useResources } from "../common/useResources";
 import { CloneGuestButton } from "./actions/CloneGuestButton";
 import { DeleteGuestButton } from "./actions/DeleteGuestButton";
+import { MoreActions } from "./actions/MoreActions";
 import { MoveGuestButton } from "./actions/MoveGuestButton";
 import { ShutdownGuestButton } from "./actions/ShutdownGuestButton";
 import { StartGuestButton } from "./actions/StartGuestButton";
@@ -44,6 +45,9 @@ export function GuestActions({ guest }: { guest: GuestResource }) {
             <DeleteGuestButton guest={guest} />
           </ActionListItem>
         )}
+        <ActionListItem>
+          <MoreActions guest={guest} />
+        </ActionListItem>
       </ActionListGroup>
     </ActionList>
   );

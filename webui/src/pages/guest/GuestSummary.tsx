@@ -10,6 +10,7 @@ import { HistoryGraphs } from "../common/HistoryGraphs";
 import { errorText } from "../../state/errorText";
 import { bytes, duration, fraction, percent } from "../../state/format";
 import { guestConfigQuery, guestStatusQuery } from "../../state/queries";
+import { Addresses } from "./Addresses";
 
 export function GuestSummary({ guest }: { guest: GuestResource }) {
   const status = useQuery(guestStatusQuery(guest));
@@ -84,6 +85,10 @@ function aboutFacts(guest: GuestResource, status: GuestStatus, config: GuestConf
   return [
     { label: t("column.node"), value: guest.node },
     { label: t("column.uptime"), value: running ? duration(status.uptimeS) : "" },
+    {
+      label: t("addresses.label"),
+      value: running && config ? <Addresses guest={guest} config={config} /> : "",
+    },
     { label: t("guest.system"), value: tOptional(`ostype.${system}`) ?? system },
     { label: t("guest.bootDisk"), value: status.maxDiskBytes > 0 ? bytes(status.maxDiskBytes) : "" },
     { label: t("guest.network"), value: running ? network : "" },

@@ -1,21 +1,21 @@
 import { Alert, Card, CardBody, CardHeader, CardTitle } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import type { GuestResource } from "../../api/cluster";
-import { Failed, Loading } from "../../components/States";
 import { t } from "../../i18n";
-import { errorText } from "../../state/errorText";
 import { configSections, SECTIONS } from "../../state/hardware";
 import { asWanted } from "../../state/hardwareChange";
-import { guestConfigQuery, pendingQuery } from "../../state/queries";
+import { hardwareQuery } from "../../state/queries";
+import { Answer } from "../common/Answer";
 import { ConfigTable } from "./hardware/ConfigTable";
 import { sectionActions } from "./hardware/SectionActions";
+import type { Hardware } from "./hardware/types";
 
 /** The guest's configuration, as the server holds it, by kind of hardware; changes that wait stand beside it. */
 export function HardwareTab({ guest }: { guest: GuestResource }) {
-  const { data: config, error, refetch } = useQuery(guestConfigQuery(guest));
-  const { data: pending = [] } = useQuery(pendingQuery(guest));
-  if (error && !config) return <Failed text={errorText(error)} onRetry={() => void refetch()} />;
-  if (!config) return <Loading />;
+  return <Answer query={useQuery(hardwareQuery(guest))}>{(state) => <Sections guest={guest} {...state} />}</Answer>;
+}
+
+function Sections({ guest, config, pending }: Hardware) {
   const hardware = { guest, config, pending };
   // An option that is new has no value yet: it stands where it will be.
   const sections = configSections({ ...asWanted(config, pending), ...config });

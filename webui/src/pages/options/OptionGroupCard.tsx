@@ -61,7 +61,16 @@ export function OptionGroupCard({ group, options }: Props) {
 const label = ({ name }: OptionField) => tOptional(`clusterOption.${name}`) ?? name;
 const word = (name: string, value: string) => tOptional(`clusterOption.${name}.${value}`) ?? value;
 
-function shown({ name, kind, usual }: OptionField, value: string) {
+function shown(field: OptionField, value: string) {
+  if (!field.keptOnly || value === "") return valueOf(field, value);
+  return (
+    <>
+      {valueOf(field, value)} <span className="hf-subtle">{t("options.keptOnlyMark")}</span>
+    </>
+  );
+}
+
+function valueOf({ name, kind, usual }: OptionField, value: string) {
   if (kind === "checkbox") return t(value === "1" ? "yes" : "no");
   if (value !== "") return <span className="hf-notes">{word(name, value)}</span>;
   return (
@@ -79,7 +88,9 @@ function fieldOf(name: string, fields: readonly OptionField[]): string {
 
 function formField(field: OptionField): Field {
   const { name, kind, choices, usual } = field;
-  const help = tOptional(`clusterOptionHelp.${name}`);
+  const help = [tOptional(`clusterOptionHelp.${name}`), field.keptOnly && t("options.keptOnly")]
+    .filter(Boolean)
+    .join(" ");
   const common = { name, label: label(field), ...(help && { help }) };
   switch (kind) {
     case "select": {

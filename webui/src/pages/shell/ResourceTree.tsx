@@ -1,21 +1,29 @@
-import { PageSidebar, PageSidebarBody } from "@patternfly/react-core";
+import { FormSelect, FormSelectOption, PageSidebar, PageSidebarBody } from "@patternfly/react-core";
 import BuildingIcon from "@patternfly/react-icons/dist/esm/icons/building-icon";
+import LayerGroupIcon from "@patternfly/react-icons/dist/esm/icons/layer-group-icon";
 import { useMemo, useState } from "react";
 import { useLocation, useNavigate } from "react-router";
-import type { Resource } from "../../api/cluster";
 import { Failed, Loading } from "../../components/States";
 import { Tree } from "../../components/Tree";
-import { t } from "../../i18n";
+import { t, tOptional } from "../../i18n";
+import { useApp } from "../../state/app";
 import { errorText } from "../../state/errorText";
-import { buildTree, shownItems } from "../../state/tree";
+import { useStore } from "../../state/store";
+import { buildTree, GROUPINGS, type ShownItem, shownItems } from "../../state/tree";
 import { ResourceIcon } from "../common/ResourceIcon";
 import { useResources } from "../common/useResources";
 import { isDatacenter, resourceIdOfPath, resourceUrl, urls } from "../urls";
 
 const ROOT = "datacenter";
 
-function nameOf(resource: Resource | null): string {
-  if (resource === null) return t("datacenter");
+function nameOf({ id, resource, group, level }: ShownItem): string {
+  if (level === 1) return t("datacenter");
+  if (resource === null) {
+    const [kind = ""] = id.split(":");
+    return group === ""
+      ? t(kind === "pool" ? "tree.noPool" : "tree.noTag")
+      : (tOptional(`tree.${kind}.${group}`) ?? group);
+  }
   switch (resource.kind) {
     case "node":
       return resource.node;
@@ -43,29 +51,47 @@ function AllResources() {
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const navigate = useNavigate();
   const { pathname } = useLocation();
-  const tree = useMemo(() => buildTree(resources), [resources]);
+  const { grouping } = useApp();
+  const by = useStore(grouping);
+  const tree = useMemo(() => buildTree(resources, by), [resources, by]);
   const rows = useMemo(
-    () => shownItems(tree, ROOT, closed).map((item) => ({ ...item, text: nameOf(item.resource) })),
+    () => shownItems(tree, ROOT, closed).map((item) => ({ ...item, text: nameOf(item) })),
     [tree, closed],
   );
   if (!loaded) return error ? <Failed text={errorText(error)} onRetry={retry} /> : <Loading />;
-  const activeId = isDatacenter(pathname) ? ROOT : resourceIdOfPath(pathname);
+  const wanted = resourceIdOfPath(pathname);
+  // A guest may stand at several places: the first is as good as any.
+  const activeId = isDatacenter(pathname) ? ROOT : (rows.find(({ resource }) => resource?.id === wanted)?.id ?? wanted);
   const toggle = (id: string) => {
     const next = new Set(closed);
     if (!next.delete(id)) next.add(id);
     setClosed(next);
   };
   const open = (id: string) => {
-    const resource = resources.find((candidate) => candidate.id === id);
-    void navigate(resource ? resourceUrl(resource) : urls.datacenter);
+    const row = rows.find((candidate) => candidate.id === id);
+    if (row?.resource) void navigate(resourceUrl(row.resource));
+    else if (id === ROOT) void navigate(urls.datacenter);
+    else toggle(id);
   };
   return (
     <nav aria-label={t("tree.label")}>
+      <FormSelect
+        className="hf-tree-grouping"
+        aria-label={t("tree.grouping")}
+        value={by}
+        onChange={(_event, value) => grouping.set(GROUPINGS.find((name) => name === value) ?? by)}
+      >
+        {GROUPINGS.map((name) => (
+          <FormSelectOption key={name} value={name} label={t(`tree.by.${name}`)} />
+        ))}
+      </FormSelect>
       <Tree
         label={t("tree.label")}
         rows={rows}
         activeId={activeId}
-        icon={({ resource }) => (resource ? <ResourceIcon resource={resource} /> : <BuildingIcon />)}
+        icon={({ resource, level }) =>
+          resource ? <ResourceIcon resource={resource} /> : level === 1 ? <BuildingIcon /> : <LayerGroupIcon />
+        }
         onSelect={open}
         onToggle={toggle}
       />

@@ -20,6 +20,7 @@ import { useResources } from "../common/useResources";
 import { urls } from "../urls";
 import { Brand } from "./Brand";
 import { CreateMenu } from "./CreateMenu";
+import { SearchButton } from "./SearchButton";
 import { UserMenu } from "./UserMenu";
 
 interface Props {
@@ -52,6 +53,9 @@ export function TopBar({ sidebarOpen, onToggleSidebar }: Props) {
               <Place />
             </ToolbarItem>
             <ToolbarGroup align={{ default: "alignEnd" }} gap={{ default: "gapSm" }}>
+              <ToolbarItem>
+                <SearchButton />
+              </ToolbarItem>
               <ToolbarItem>
                 <CreateMenu />
               </ToolbarItem>

@@ -59,6 +59,9 @@ export function UserMenu() {
             <DropdownItem onClick={() => show("password")}>{t("account.password")}</DropdownItem>
           )}
           <DropdownItem onClick={() => show("factors")}>{t("account.factors")}</DropdownItem>
+          <DropdownItem to="/api-viewer/" isExternalLink>
+            {t("help.api")}
+          </DropdownItem>
           <DropdownItem onClick={logOut}>{t("logout")}</DropdownItem>
         </DropdownList>
       </DropdownGroup>

@@ -1,19 +1,33 @@
-import { Title, ToggleGroup, ToggleGroupItem, Toolbar, ToolbarContent, ToolbarItem } from "@patternfly/react-core";
+import {
+  ActionList,
+  ActionListItem,
+  Title,
+  ToggleGroup,
+  ToggleGroupItem,
+  Toolbar,
+  ToolbarContent,
+  ToolbarItem,
+} from "@patternfly/react-core";
+import ImportIcon from "@patternfly/react-icons/dist/esm/icons/import-icon";
 import { Table, Tbody, Td, Th, Thead, Tr, type TdProps } from "@patternfly/react-table";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, useState } from "react";
 import { Link } from "react-router";
 import type { Volume } from "../../api/storage";
 import { Empty, Failed, Loading } from "../../components/States";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
 import { bytes, dateTime } from "../../state/format";
+import { isImportable } from "../../state/importMachine";
 import { contentQuery } from "../../state/queries";
 import { findGuest } from "../../state/resources";
+import { OpenButton } from "../common/OpenButton";
 import { useResources } from "../common/useResources";
 import { urls } from "../urls";
 import { contentLabel } from "./contentLabel";
 import { DeleteVolumeButton } from "./DeleteVolumeButton";
+
+const ImportMachine = lazy(() => import("./ImportMachine"));
 
 const WIDE_ONLY: TdProps["visibility"] = ["hidden", "visibleOnMd"];
 
@@ -101,7 +115,22 @@ function VolumeTable({ node, storage, volumes }: TableProps) {
               {volume.vmid !== null && <Owner vmid={volume.vmid} />}
             </Td>
             <Td isActionCell className="hf-row-action">
-              <DeleteVolumeButton node={node} storage={storage} volume={volume} />
+              <ActionList isIconList>
+                {isImportable(volume) && (
+                  <ActionListItem>
+                    <OpenButton
+                      variant="plain"
+                      icon={<ImportIcon />}
+                      label={t("import.open", { volume: volume.volid })}
+                    >
+                      {(onClose) => <ImportMachine node={node} storage={storage} volume={volume} onClose={onClose} />}
+                    </OpenButton>
+                  </ActionListItem>
+                )}
+                <ActionListItem>
+                  <DeleteVolumeButton node={node} storage={storage} volume={volume} />
+                </ActionListItem>
+              </ActionList>
             </Td>
           </Tr>
         ))}

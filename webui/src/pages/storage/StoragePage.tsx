@@ -2,6 +2,7 @@ import { Card, CardBody, Label, PageSection } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "react-router";
 import type { StorageResource } from "../../api/cluster";
+import "../../i18n/wholeStorage";
 import { Facts } from "../../components/Facts";
 import { Failed, Loading } from "../../components/States";
 import { UsageBar } from "../../components/UsageBar";
@@ -18,6 +19,8 @@ import { NotFoundPage } from "../notfound/NotFoundPage";
 import { urls } from "../urls";
 import { ContentList } from "./ContentList";
 import { contentLabels } from "./contentLabel";
+import { DownloadButton } from "./DownloadButton";
+import { TemplatesButton } from "./TemplatesButton";
 import { UploadButton } from "./UploadButton";
 
 export default function StoragePage() {
@@ -45,7 +48,15 @@ function StorageView({ storage }: { storage: StorageResource }) {
             {t(available ? "state.online" : "state.unavailable")}
           </Label>
         }
-        actions={available && <UploadButton node={node} storage={name} content={storage.content} />}
+        actions={
+          available && (
+            <span className="hf-buttons">
+              <UploadButton node={node} storage={name} content={storage.content} />
+              <DownloadButton node={node} storage={name} content={storage.content} />
+              <TemplatesButton node={node} storage={name} content={storage.content} />
+            </span>
+          )
+        }
       />
       <PageSection>
         <StorageStatus storage={storage} />

@@ -1,7 +1,9 @@
 import type { Field, Values } from "../../../components/FieldForm";
 import { t } from "../../../i18n";
+import { diskOf } from "../../../state/createGuest";
 import { freeKey } from "../../../state/hardwareChange";
 import { useStorageOptions } from "../../common/useStorageOptions";
+import { useImageField } from "../../create/useChoices";
 import { ChangeModal } from "./ChangeModal";
 import type { Hardware } from "./types";
 
@@ -11,8 +13,17 @@ const BUSES = ["scsi", "virtio", "sata", "ide"] as const;
 export default function AddDisk({ guest, config, pending, onClose }: Hardware & { onClose: () => void }) {
   const isVm = guest.kind === "qemu";
   const storages = useStorageOptions(guest.node, isVm ? "images" : "rootdir");
+  const imageField = useImageField(isVm ? guest.node : "");
   const buses = BUSES.filter((bus) => freeKey(config, pending, bus) !== null);
-  const fields: Field[] = [
+  const size: Field = {
+    kind: "number",
+    name: "size",
+    label: t("create.diskSize"),
+    unit: t("unit.gib"),
+    min: 1,
+    required: true,
+  };
+  const fields = ({ image }: Values): Field[] => [
     {
       kind: "select",
       name: "storage",
@@ -21,7 +32,8 @@ export default function AddDisk({ guest, config, pending, onClose }: Hardware & 
       empty: t(isVm ? "createVm.noStorage" : "createCt.noStorage"),
       required: true,
     },
-    { kind: "number", name: "size", label: t("create.diskSize"), unit: t("unit.gib"), min: 1, required: true },
+    ...(isVm && imageField ? [imageField] : []),
+    ...(image ? [] : [size]),
     isVm
       ? {
           kind: "select",
@@ -31,9 +43,9 @@ export default function AddDisk({ guest, config, pending, onClose }: Hardware & 
         }
       : { kind: "text", name: "path", label: t("hardware.mountedAt"), placeholder: "/srv", required: true },
   ];
-  const change = ({ storage = "", size = "", bus = "", path = "" }: Values) => {
+  const change = ({ storage = "", size = "", image = "", bus = "", path = "" }: Values) => {
     const key = freeKey(config, pending, isVm ? bus : "mp") ?? "";
-    return { set: { [key]: isVm ? `${storage}:${size}` : `${storage}:${size},mp=${path}` } };
+    return { set: { [key]: isVm ? diskOf(storage, size, image) : `${storage}:${size},mp=${path}` } };
   };
   return (
     <ChangeModal
@@ -41,7 +53,7 @@ export default function AddDisk({ guest, config, pending, onClose }: Hardware & 
       title={t(isVm ? "hardware.addDisk" : "hardware.addMount")}
       submitLabel={t("add")}
       fields={fields}
-      values={{ storage: storages[0]?.value ?? "", size: "32", bus: buses[0] ?? "", path: "" }}
+      values={{ storage: storages[0]?.value ?? "", size: "32", image: "", bus: buses[0] ?? "", path: "" }}
       fieldOf={(option) => (option.startsWith("mp") ? "path" : "size")}
       change={change}
       onClose={onClose}

@@ -9,7 +9,8 @@ interface Props {
   guest: GuestResource;
   title: string;
   submitLabel: string;
-  fields: readonly Field[];
+  /** Some depend on what was filled in. */
+  fields: readonly Field[] | ((values: Values) => readonly Field[]);
   values: Values;
   /** The field where the server's words about an option belong. */
   fieldOf?: (option: string) => string;

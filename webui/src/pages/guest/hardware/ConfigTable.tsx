@@ -1,6 +1,7 @@
 import { Label } from "@patternfly/react-core";
 import { Table, Tbody, Td, Tr } from "@patternfly/react-table";
 import { t } from "../../../i18n";
+import { shownOption } from "../../../state/cloudInit";
 import type { ConfigRow } from "../../../state/hardware";
 import { optionLabel } from "./optionLabel";
 import { RevertButton } from "./RevertButton";
@@ -20,16 +21,17 @@ export function ConfigTable({ label, rows, ...hardware }: Props) {
         {rows.map(({ key, value }) => {
           const waits = hardware.pending.find((entry) => entry.key === key);
           const present = key in hardware.config;
+          const Present = waits ? "del" : "span";
           return (
             <Tr key={key}>
               <Td width={25} className="hf-option">
                 {optionLabel(key)}
               </Td>
               <Td modifier="breakWord">
-                {present && (waits ? <del className="hf-mono">{value}</del> : <span className="hf-mono">{value}</span>)}
+                {present && <Present className="hf-mono hf-notes">{shownOption(key, value)}</Present>}
                 {waits && (
                   <div className="hf-pending">
-                    {waits.next !== null && <ins className="hf-mono">{waits.next}</ins>}
+                    {waits.next !== null && <ins className="hf-mono hf-notes">{shownOption(key, waits.next)}</ins>}
                     <Label isCompact color="orange">
                       {t(waits.next === null ? "hardware.willGo" : "hardware.pending")}
                     </Label>

@@ -1,0 +1,5 @@
+/** The words of the search, which are loaded with it. */
+import { search } from "./en/search";
+import { addWords } from "./index";
+
+addWords(search);
