@@ -6,8 +6,10 @@
 
 On a running node two things are read at the beginning and at the end: the block counters of the disk that DIR is on
 (/proc/diskstats: everything, the file system's journal included) and what each process has caused (/proc/PID/io).
-Light nodes share their machine's disk with everybody, so only their processes are counted; those of the first node are
-named. Exit code 1 when a node writes more than the limit of 1 GB a day.
+The nodes of `make cluster` have counters of their own where their folders (cluster-PORT-N below the cache's ``dev``)
+are links to mounted disks, made before; then run it outside of them. Light nodes share their machine's disk with
+everybody, so only their processes are counted; those of the first node are named. Exit code 1 when a node writes more
+than the limit of 1 GB a day.
 """
 
 from __future__ import annotations
@@ -22,8 +24,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from tests.lib.storenodes import stores, together
 
 LIMIT_BYTES = 10**9
 DAY_S = 86400
@@ -114,6 +114,8 @@ def running_node(path: Path, seconds: float) -> bool:
 
 
 def light_nodes(count: int, seconds: float) -> bool:
+    from tests.lib.storenodes import stores, together  # a running node has this file alone
+
     with stores(count) as (lab, nodes):
         together(nodes.values())
         time.sleep(SETTLE_S)

@@ -91,7 +91,7 @@ def up(ctx: Context) -> None:
     _shared(ctx, nodes[0].first).mkdir(parents=True)
     with stage(ctx.cache, f"cluster: start {len(nodes)} nodes"):
         for node in nodes:
-            node.folder.mkdir(parents=True)
+            node.folder.mkdir(parents=True, exist_ok=True)  # perhaps a link to a disk of its own (idle_writes)
             dev.start(node, lower)
         for node in nodes:
             dev.wait(node)
