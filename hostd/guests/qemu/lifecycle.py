@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 
@@ -146,7 +147,8 @@ def shutdown(
         run_hook(host, log, vmid, config, Phase.PRE_STOP)
         if state is MachineState.PAUSED:
             machines.resume(vmid)
-        machines.shutdown(vmid)
+        with contextlib.suppress(NotFound):  # it went while it was asked: a quick guest is off before the answer
+            machines.shutdown(vmid)
     # The wait does not hold the lock: whoever loses patience can still pull the plug.
     log.info(f"asked VM {vmid} to shut down, waiting up to {timeout_s} s")
     if not machines.wait_gone(vmid, timeout_s):

@@ -195,6 +195,23 @@ def test_shutdown_waits_and_may_be_forced(host: Host) -> None:
     assert machines.states == {}
 
 
+class Quick(FakeMachines):
+    """A guest that is off before libvirt has answered, which then knows no such machine (observed)."""
+
+    def shutdown(self, vmid: int) -> None:
+        super().shutdown(vmid)
+        raise NotFound(f"VM {vmid} is not running")
+
+
+def test_a_guest_that_is_off_before_the_answer_was_shut_down(host: Host) -> None:
+    machines, log = Quick(), ListLog()
+    made(host, machines, name="a")
+    lifecycle.start(host, log, 100, machines=machines)
+    lifecycle.shutdown(host, log, 100, timeout_s=1, machines=machines)
+    assert machines.states == {}
+    assert log.lines[-1].endswith("VM 100 stopped")
+
+
 @pytest.mark.parametrize(("key", "value", "words"), [("lock", "backup", "locked"), ("template", "1", "template")])
 def test_machines_that_must_not_start(host: Host, key: str, value: str, words: str) -> None:
     made(host, FakeMachines(), **{key: value})
