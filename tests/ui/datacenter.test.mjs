@@ -74,7 +74,7 @@ describe("pictures", () => {
         };
         for (const [name, text] of Object.entries(VIEWS)) {
           await at.page.goto(`${at.mock.url}/#/datacenter/${name}`);
-          await at.page.getByText(text).first().waitFor();
+          await at.page.getByRole("main").getByText(text).first().waitFor();
           await look(name);
           await lookFurther(name);
         }
