@@ -146,14 +146,15 @@ class Engine:
 
     def is_at_once(self, size_bytes: int) -> bool:
         """Whether ``submit`` of a change to one file of that size would be done without a turn of the loop."""
-        return (
-            self._local is not None
-            and self._local.is_idle
-            and not self._taking
-            and self._failure is None
-            and self._pace.quick >= PROOF
-            and size_bytes <= QUICK_BYTES
-        )
+        local = self._local
+        if local is None or not local.is_idle or self._failure is not None:
+            return False
+        return self._takes_own and size_bytes <= QUICK_BYTES
+
+    @property
+    def _takes_own(self) -> bool:
+        """Whether a caller's task takes what it has proposed: alone, on a disk that has proved quick."""
+        return self._local is not None and not self._taking and self._pace.quick >= PROOF
 
     async def submit(
         self,
@@ -175,7 +176,7 @@ class Engine:
         proposal = Proposal(id=next(self._ids), mutation=mutation, origin=origin)
         waiter = self._waiters[proposal.id] = _Waiter(done=trio.Event(), from_mount=from_mount)
         self._replicator.propose(proposal)
-        if self._local is not None and not self._taking and self._pace.quick >= PROOF:
+        if self._takes_own:
             await self._take_own(waiter)
             if self._failure is not None:
                 self._stop()  # now, not at the next turn: this caller may not wait for one
