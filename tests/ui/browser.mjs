@@ -34,10 +34,13 @@ export function launch() {
   });
 }
 
+/** Of pages of the walks, which are taken at either. */
+const { HOLDFAST_UI_SIZE = "wide" } = process.env;
+
 /** A fresh page that remembers what went wrong in it: `page.problems` (console errors, page errors, CSP reports). */
 export async function openPage(
   browser,
-  { size = "wide", theme = "light" } = {},
+  { size = HOLDFAST_UI_SIZE, theme = "light" } = {},
 ) {
   const context = await browser.newContext({
     viewport: SIZES[size],

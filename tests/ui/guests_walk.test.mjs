@@ -93,7 +93,7 @@ describe("guests of a real node", { skip: NO_NODE }, () => {
       });
     await slow(UPLOAD.speed);
     await upload(file);
-    const bar = dialog().getByRole("progressbar");
+    const bar = dialog().getByRole("progressbar", { name: /sent/ });
     const seen = new Set();
     await bar.waitFor();
     while (await bar.count()) {
@@ -159,6 +159,7 @@ describe("guests of a real node", { skip: NO_NODE }, () => {
     const toasts = page.locator(".hf-toasts");
     await told(toasts, `Container ${BROKEN}: create`);
     await button("Show log").click({ timeout: TASK_MS });
+    await toasts.getByText(/create/).waitFor({ state: "detached" });
     await told(page.getByRole("log"), /TASK ERROR: /);
     await look("failed");
     await button("Tasks").click();

@@ -130,6 +130,7 @@ describe("tasks", () => {
       .getByRole("log")
       .getByText(/TASK ERROR: start failed/)
       .waitFor();
+    await toast.getByText("VM 109: start").waitFor({ state: "detached" });
   });
 
   test("the log of a running task grows, and the task can be stopped", async () => {
