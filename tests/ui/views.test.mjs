@@ -316,8 +316,10 @@ describe("shell", () => {
       .getByText("Unknown")
       .waitFor();
     await picture(at.page, "node-offline");
-    await at.page.goto(`${at.mock.url}/#/nodes/pve2`);
-    await shown("pve2 does not answer.");
+    for (const path of ["/nodes/pve2", "/vms/200"]) {
+      await at.page.goto(`${at.mock.url}/#${path}`);
+      await shown("pve2 does not answer.");
+    }
   });
 
   test("the theme is chosen, kept, and follows the system when asked to", async () => {
