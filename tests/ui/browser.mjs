@@ -38,10 +38,7 @@ export function launch() {
 export const { HOLDFAST_UI_SIZE: SIZE = "wide" } = process.env;
 
 /** A fresh page that remembers what went wrong in it: `page.problems` (console errors, page errors, CSP reports). */
-export async function openPage(
-  browser,
-  { size = SIZE, theme = "light" } = {},
-) {
+export async function openPage(browser, { size = SIZE, theme = "light" } = {}) {
   const context = await browser.newContext({
     viewport: SIZES[size],
     colorScheme: theme,

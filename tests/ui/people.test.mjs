@@ -67,7 +67,8 @@ test("a group is made, and the user put into it", async () => {
   await dialog().getByLabel("In the group walkers").check();
   await picture(page, "user-edit");
   await press("Save");
-  for (const text of ["walkers", "Wanda"]) // a phone does not show all columns
+  for (const text of ["walkers", "Wanda"])
+    // a phone does not show all columns
     await row(USER).getByText(text).waitFor({ state: "attached" });
   await go("/access/groups");
   await row("walkers").getByText(USER).waitFor();

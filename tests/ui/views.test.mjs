@@ -386,6 +386,11 @@ describe("shell", () => {
     await at.page.locator(".hf-tree").getByText("102 (dns)").click();
     await header().getByText("102 (dns)").waitFor();
     assert.equal(await sidebar.getAttribute("aria-hidden"), "true");
+    await at.page.getByRole("button", { name: "Resource tree" }).click();
+    await at.page.locator(".hf-tree").getByText("102 (dns)").click(); // it is there already
+    await at.page
+      .locator(".pf-v6-c-page__sidebar.pf-m-collapsed")
+      .waitFor({ state: "attached" });
   });
 
   test("the first page needs at most 500 kB, and no console code", async () => {

@@ -8,7 +8,14 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { launch, logIn, openPage, openTree, picture, SIZE } from "./browser.mjs";
+import {
+  launch,
+  logIn,
+  openPage,
+  openTree,
+  picture,
+  SIZE,
+} from "./browser.mjs";
 import { openTarget } from "./target.mjs";
 
 /** Starting a guest by emulation takes its time; a mock's task does not. */

@@ -35,18 +35,18 @@ function nameOf({ id, resource, group, level }: ShownItem): string {
 }
 
 /** The sidebar: the data center, its nodes, and on each its guests and storages, with their live state. */
-export function ResourceTree({ isOpen }: { isOpen: boolean }) {
+export function ResourceTree({ isOpen, onChoose }: { isOpen: boolean; onChoose: () => void }) {
   // PatternFly hides a closed one from readers of the screen, not from the Tab key.
   return (
     <PageSidebar isSidebarOpen={isOpen} inert={!isOpen}>
       <PageSidebarBody isFilled>
-        <AllResources />
+        <AllResources onChoose={onChoose} />
       </PageSidebarBody>
     </PageSidebar>
   );
 }
 
-function AllResources() {
+function AllResources({ onChoose }: { onChoose: () => void }) {
   const { resources, loaded, error, retry } = useResources();
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const navigate = useNavigate();
@@ -69,9 +69,10 @@ function AllResources() {
   };
   const open = (id: string) => {
     const row = rows.find((candidate) => candidate.id === id);
-    if (row?.resource) void navigate(resourceUrl(row.resource));
-    else if (id === ROOT) void navigate(urls.datacenter);
-    else toggle(id);
+    const place = row?.resource ? resourceUrl(row.resource) : id === ROOT ? urls.datacenter : null;
+    if (place === null) return toggle(id);
+    void navigate(place);
+    onChoose();
   };
   return (
     <nav aria-label={t("tree.label")}>

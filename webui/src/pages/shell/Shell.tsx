@@ -6,7 +6,7 @@ import {
   Page,
   SkipToContent,
 } from "@patternfly/react-core";
-import { Suspense, useEffect, useState } from "react";
+import { Suspense, useCallback, useEffect, useState } from "react";
 import { Outlet, useLocation } from "react-router";
 import { Loading } from "../../components/States";
 import { t } from "../../i18n";
@@ -41,14 +41,15 @@ export function Shell() {
   useEffect(() => {
     if (narrow !== null) setSidebarOpen(!narrow); // beside the page where there is room, else only when asked for
   }, [narrow]);
-  useEffect(() => {
-    if (narrow) setSidebarOpen(false); // it lies over what was just chosen
-  }, [narrow, pathname]);
+  const uncover = useCallback(() => {
+    if (narrow) setSidebarOpen(false); // it lies over what was just chosen, the page that was there before included
+  }, [narrow]);
+  useEffect(uncover, [uncover, pathname]);
   return (
     <div className="hf-shell">
       <Page
         masthead={<TopBar sidebarOpen={sidebarOpen} onToggleSidebar={() => setSidebarOpen(!sidebarOpen)} />}
-        sidebar={<ResourceTree isOpen={sidebarOpen} />}
+        sidebar={<ResourceTree isOpen={sidebarOpen} onChoose={uncover} />}
         skipToContent={<SkipToContent href="#main">{t("skip")}</SkipToContent>}
         mainContainerId="main"
         onPageResize={(_event, { mobileView }: { mobileView: boolean }) => setNarrow(mobileView)}
