@@ -79,8 +79,7 @@ class Appliance:
     def make_storages(self) -> None:
         api, disks = self.api, f"{self.node}/disks"
         api.put("/storage/local", content="images,rootdir,iso,vztmpl,backup,snippets,import")
-        unused = {row["serial"]: row.get("used", "") for row in api.get(f"{disks}/list")}
-        assert {serial: unused.get(serial) for serial in SPARE} == dict.fromkeys(SPARE, "")
+        assert {serial: self.used(serial) for serial in SPARE} == dict.fromkeys(SPARE, "")
         api.wait(api.post(f"{disks}/lvm", device=self.host.disk("LVM"), name="plain", add_storage=1), SLOW_S)
         zfs = {"devices": self.host.disk("ZFS"), "name": "pool", "raidlevel": "single", "add_storage": 1}
         api.wait(api.post(f"{disks}/zfs", **zfs), SLOW_S)
@@ -93,6 +92,11 @@ class Appliance:
         api.post("/storage", storage="share", type="nfs", server="127.0.0.1", export="/srv/share", content="images")
         listed = {row["storage"]: row for row in api.get(f"{self.node}/storage")}
         assert {kind.storage for kind in KINDS} <= set(listed)
+
+    def used(self, serial: str) -> str:
+        """What the inventory says that a disk is used for; "" for nothing."""
+        listed = {row["devpath"]: row for row in self.api.get(f"{self.node}/disks/list")}
+        return str(listed[self.host.disk(serial)].get("used", ""))
 
     def _export(self) -> None:
         """A file system of its own, by the kernel's server, which packages without dependencies bring."""
@@ -283,5 +287,4 @@ def test_the_commands_of_the_documentation(appliance: Appliance) -> None:
         "pvesh delete /nodes/$(hostname)/disks/lvmthin/fast --volume-group fast --cleanup-disks 1 --cleanup-config 1"
     )
     assert "fast" not in host.ssh("pvesm status")
-    used = {row["serial"]: row.get("used", "") for row in api.get(f"{appliance.node}/disks/list")}
-    assert used["FOLDER"] == ""
+    assert appliance.used("FOLDER") == ""
