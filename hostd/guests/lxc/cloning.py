@@ -23,7 +23,7 @@ from hostd.guests.lxc.interrupted import DISK_LOCK, opened
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.ownership import where
 from hostd.guests.lxc.snapshotting import ContainerSteps
-from hostd.guests.macs import new_mac
+from hostd.guests.macs import cluster_prefix, new_mac
 from hostd.guests.marks import held
 from hostd.guests.options import is_unused
 from hostd.guests.stills import taken_for_copy
@@ -64,12 +64,12 @@ def source_section(file: GuestFile, snapshot: str) -> GuestSection:
 
 
 def copied_values(
-    values: Mapping[str, str], source_vmid: int, hostname: str, random: Callable[[int], bytes]
+    values: Mapping[str, str], source_vmid: int, hostname: str, random: Callable[[int], bytes], mac_prefix: str
 ) -> dict[str, str]:
     """The copy's lines, volumes still those of the source: new addresses of cards, a name of its own. Pure."""
     found = {k: v for k, v in values.items() if k not in _NOT_COPIED and not is_unused(k)}
     for nic in network.nics(found):
-        found[nic.key] = nic.with_mac(new_mac(random)).text()
+        found[nic.key] = nic.with_mac(new_mac(random, mac_prefix)).text()
     found["hostname"] = hostname or f"Copy-of-{values.get('hostname') or keys.default_hostname(source_vmid)}"
     return found
 
@@ -115,7 +115,7 @@ def clone(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engine
         reserved = files.create(host.store, place, GuestFile(current={"lock": _MAKING}))
         undo.add(host.store.delete, place.path)
         undo.add(lifecycle.remove_runtime_files, wanted.vmid)
-        new = copied_values(section.values, vmid, wanted.hostname, os.urandom)
+        new = copied_values(section.values, vmid, wanted.hostname, os.urandom, cluster_prefix(host.store))
         state = wanted.snapshot or _still_state(host, log, source, wanted, engine, stack)
         for point in volumes_of(section.values):
             made, size = _copy_volume(host, log, catalog, point, wanted, state, keys.is_unprivileged(section.values))

@@ -27,6 +27,7 @@ from hostd.guests.lxc.interrupted import opened, settle
 from hostd.guests.lxc.ownership import all_volumes as all_volumes
 from hostd.guests.lxc.ownership import owned as owned
 from hostd.guests.lxc.ownership import where as where
+from hostd.guests.macs import cluster_prefix
 from hostd.guests.volumes import catalog_of, free_volumes, unreferenced_volumes
 from hostd.node.host import Host
 from hostd.storage.interface import VolumeSpec
@@ -159,7 +160,7 @@ def change(
         files.check_digest(guest, digest)
         files.check_unlocked(guest, skip=skip_lock or "lock" in wanted.delete)
         _check_fixed(guest, wanted)
-        plan = planning.plan_values(wanted.values, os.urandom)
+        plan = planning.plan_values(wanted.values, os.urandom, cluster_prefix(host.store))
         values = allocate(host, log, vmid, plan, undo, unprivileged=keys.is_unprivileged(guest.file.current))
         planned = Change(values=values, delete=wanted.delete, revert=wanted.revert)
         mine = owned(vmid)

@@ -100,7 +100,7 @@ def test_a_new_container(host: Host, programs: Programs, tmp_path: Path) -> None
     file = current(host)
     assert file.current["rootfs"] == "local:100/vm-100-disk-0.raw,size=1G"
     assert file.current["mp0"] == "local:100/vm-100-disk-1.raw,mp=/data,ro=1,size=1G"
-    assert "hwaddr=52:54:00" in file.current["net0"]
+    assert "hwaddr=BC:24:11:" in file.current["net0"]
     assert (file.current["ostype"], file.current["hostname"], file.current["memory"]) == ("debian", "CT100", "512")
     assert "lock" not in file.current
     assert file.comment == "two\nlines"
