@@ -46,6 +46,35 @@ def place(api: Api, archive: str) -> Iterator[str]:
             api.wait(api.delete(f"{node}/{vmid}?force=1"))
 
 
+def test_a_card_carries_no_more_than_its_rate(api: Api, inside: Inside, place: str) -> None:
+    """By a change while it runs, and after a start; both ways, on the host's end."""
+
+    def buckets() -> list[str]:
+        rows = inside.shell("tc qdisc show").splitlines()
+        words = [row.split() for row in rows if row.startswith("qdisc tbf")]
+        return sorted(f"{row[row.index('dev') + 1]} {row[row.index('rate') + 1]}" for row in words)
+
+    def devices() -> str:
+        return inside.shell(f"ls /sys/class/net | grep -c '^ifb{FIRST}i' || true").strip()
+
+    host_end, between = f"veth{FIRST}i0", f"ifb{FIRST}i0"
+    card = api.get(f"{place}/config")["net0"]
+    api.put(f"{place}/config", net0=f"{card},rate=2.5")
+    assert buckets() == [f"{between} 20Mbit", f"{host_end} 20Mbit"]
+    assert between in inside.shell(f"tc filter show dev {host_end} ingress")
+    api.wait(api.post(f"{place}/status/shutdown", forceStop=1, timeout=20))
+    assert devices() == "0"
+    upid = api.post(f"{place}/status/start")
+    api.wait(upid)
+    assert not [line for line in api.task_log(upid) if "WARN" in line]
+    assert buckets() == [f"{between} 20Mbit", f"{host_end} 20Mbit"]
+    api.put(f"{place}/config", net0=f"{card},rate=1")
+    assert buckets() == [f"{between} 8Mbit", f"{host_end} 8Mbit"]
+    api.put(f"{place}/config", net0=card)
+    assert buckets() == []
+    assert devices() == "0"
+
+
 def test_limits_and_volumes_change_at_once(api: Api, inside: Inside, place: str) -> None:
     api.put(f"{place}/config", memory=256, cores=1)
     assert not [row for row in api.get(f"{place}/pending") if "pending" in row]

@@ -17,8 +17,8 @@ from hostd.guests.changes import apply_pending, change_now
 from hostd.guests.config import StoredGuest
 from hostd.guests.hooks import Phase, run_hook
 from hostd.guests.lxc import config as keys
-from hostd.guests.lxc import launch, plugging, running, start_log, terminals
 from hostd.guests.lxc import plan as planning
+from hostd.guests.lxc import plugging, running, start_log, terminals
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc import volumes as filesystems
 from hostd.guests.lxc.engine import Engine, SystemdEngine
@@ -65,14 +65,14 @@ def start_locked(
         raise Conflict(f"CT {vmid} already running")
     if guest.file.pending:
         guest = _settle(host, log, guest)
-    for text in launch.not_enforced(keys.parse_container(vmid, guest.file)):
-        log.warn(text)
     run_hook(host, log, vmid, guest.file.current, Phase.PRE_START)
     try:
         engine.start(vmid, debug=debug)
     finally:
         for line in start_log.read(vmid).splitlines() if debug else ():
             log.info(line)
+    for text in start_log.warnings(start_log.read(vmid)):
+        log.warn(text)
     return guest
 
 

@@ -265,6 +265,22 @@ def test_cards_are_plugged(host: Host, programs: Programs) -> None:
     assert log.lines[-1].startswith("WARN: net2 counts from the next start on")
 
 
+def test_a_limit_that_the_kernel_cannot_set_is_a_warning(host: Host, programs: Programs) -> None:
+    made(host, net0="name=eth0,bridge=vmbr0,hwaddr=02:00:00:00:00:01")
+    engine, log = FakeEngine(up={100}), ListLog()
+    card = current(host).current["net0"]
+    lifecycle.change(host, log, 100, Change(values={"net0": f"{card},rate=2"}), engine=engine)
+    assert [argv[3:5] for argv in programs.named("tc")] == [
+        ["dev", "veth100i0"], ["dev", "ifb100i0"], ["dev", "veth100i0"], ["dev", "veth100i0"],
+    ]  # fmt: skip
+    assert (current(host).current["net0"], log.lines) == (f"{card},rate=2", [])
+    programs.answers["tc qdisc replace"] = 2
+    lifecycle.change(host, log, 100, Change(values={"net0": f"{card},rate=3"}), engine=engine)
+    assert current(host).current["net0"] == f"{card},rate=3"
+    (warning,) = log.lines
+    assert warning.startswith("WARN: net0: its limit (rate) is not in force: ")
+
+
 def test_what_was_plugged_is_taken_back_when_the_file_cannot_be_written(host: Host, programs: Programs) -> None:
     made(host)
     engine = FakeEngine(up={100})
