@@ -21,6 +21,7 @@ from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.index import Entry
 from hostd.guests.qemu import cloudinit, cpumodels, making, plan, process, rights, understood
 from hostd.guests.qemu.config import OPTIONS, known_keys
+from hostd.guests.qemu.devices.cpu import parse_models
 from hostd.storage.catalog import Catalog
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import ListLog
@@ -153,8 +154,7 @@ def known(ctx: Context, vmid: int) -> StoredGuest:
 def cpu_models(ctx: Context) -> frozenset[str]:
     """Names of the cluster's own processor models."""
     file = ctx.mirror.get(cpumodels.PATH)
-    lines = file.data.decode(errors="replace").splitlines() if file else []
-    return frozenset(line.partition(":")[2].strip() for line in lines if line.startswith("cpu-model:"))
+    return frozenset(parse_models(file.data.decode(errors="replace"))) if file else frozenset()
 
 
 # --- lists and status

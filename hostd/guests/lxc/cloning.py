@@ -27,7 +27,7 @@ from hostd.guests.macs import cluster_prefix, new_mac
 from hostd.guests.marks import held
 from hostd.guests.options import is_unused
 from hostd.guests.stills import taken_for_copy
-from hostd.guests.volumes import catalog_of
+from hostd.guests.volumes import catalog_of, give_copy
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
 from hostd.storage.interface import Feature, State
@@ -132,15 +132,8 @@ def clone(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engine
         undo.keep()
         log.info(f"CT {wanted.vmid} is a {'full' if wanted.full else 'linked'} clone of CT {vmid}")
         if wanted.target:
-            _give(host, log, catalog, saved, wanted.target)
-
-
-def _give(host: Host, log: TaskLog, catalog: Catalog, copy: StoredGuest, target: str) -> None:
-    """The copy's volumes are where the other node sees them, too: nothing but its file goes there."""
-    catalog.deactivate(point.volume for point in volumes_of(copy.file.current))
-    lifecycle.remove_runtime_files(copy.where.vmid)
-    files.give(host.store, copy, target)
-    log.info(f"CT {copy.where.vmid} belongs to node '{target}' now")
+            lifecycle.remove_runtime_files(wanted.vmid)
+            give_copy(host, log, saved, (point.volume for point in volumes_of(new)), wanted.target)
 
 
 def _copy_volume(

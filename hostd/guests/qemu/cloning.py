@@ -30,7 +30,7 @@ from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.snapshotting import MachineSteps
 from hostd.guests.qemu.volumes import where
 from hostd.guests.stills import taken_for_copy
-from hostd.guests.volumes import catalog_of
+from hostd.guests.volumes import catalog_of, give_copy
 from hostd.node.host import Host
 from hostd.storage import copying
 from hostd.storage.catalog import Catalog
@@ -148,14 +148,8 @@ def clone(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, machines: Mach
         undo.keep()
         log.info(f"VM {wanted.vmid} is a {'full' if wanted.full else 'linked'} clone of VM {vmid}")
         if wanted.target:
-            _give(host, log, catalog, saved, wanted.target)
-
-
-def _give(host: Host, log: TaskLog, catalog: Catalog, copy: StoredGuest, target: str) -> None:
-    """The copy's volumes are where the other node sees them, too: nothing but its file goes there."""
-    catalog.deactivate(VolumeId.parse(name) for name in keys.volumes(copy.file.current, unused=False).values())
-    files.give(host.store, copy, target)
-    log.info(f"VM {copy.where.vmid} belongs to node '{target}' now")
+            names = keys.volumes(saved.file.current, unused=False).values()
+            give_copy(host, log, saved, map(VolumeId.parse, names), wanted.target)
 
 
 def _copy_volume(
