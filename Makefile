@@ -97,8 +97,8 @@ test-contract: tools ## Drivers and mounts on real files, loop devices, FUSE and
 
 CACHE ?= /var/cache/holdfast
 .PHONY: test-storage-vm
-test-storage-vm: tools ## Storage drivers on the appliance's kernel in an emulated machine (make iso first; DEBS=folder adds packages)
-	@$(IN) sh tests/vm/storage-suite "$$(ls -dt $(CACHE)/image/system-* | head -1)" "$$(ls -dt $(CACHE)/image/base-* | head -1)" $(DEBS)
+test-storage-vm: tools ## Storage drivers on the appliance's kernel in an emulated machine (make iso first)
+	@$(IN) sh tests/vm/storage-suite "$$(ls -dt $(CACHE)/image/system-* | head -1)" "$$(ls -dt $(CACHE)/image/base-* | head -1)"
 
 RUNS ?= 1000
 SEED ?= 1

@@ -1,11 +1,14 @@
 """hostd-statd: samples node, guests and storages in the background and pushes each sample to its listeners.
 
+It moves the balloons of machines by what the host has.
+
 It also tells the other nodes: samples, and news of tasks and events.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +19,8 @@ from hostd.core.errors import HostError
 from hostd.core.notify import notify
 from hostd.daemons.wiring import logging_to_stderr, make_host
 from hostd.guests import index as guests_index
+from hostd.guests.ballooner import Ballooner
+from hostd.guests.qemu.connection import LibvirtMachines
 from hostd.guests.sampling import Sampler
 from hostd.node import kvm_probe
 from hostd.node.feed import Publisher
@@ -57,6 +62,9 @@ def main() -> None:
     announcer, teller = Announcer(others.publish, guests_index.LIVE), Teller(others.publish, Archive())
     kvm_probe.verdict(host.run)  # told by the API, whose front may not open /dev/kvm
     notify("READY=1")
+    # In a thread and with a connection of its own: a call that libvirt keeps waiting holds up no sample.
+    balloons = Ballooner(host, LibvirtMachines())
+    threading.Thread(target=balloons.run, name="ballooner", daemon=True).start()
     space: dict[str, object] = {}
     silent = False
     asked = -STORAGE_INTERVAL_S

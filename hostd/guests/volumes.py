@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from hostd.core.errors import Conflict, HostError, NotFound
 from hostd.core.units import format_size, parse_size
+from hostd.guests import config as files
+from hostd.guests.config import StoredGuest
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
 from hostd.storage.interface import Streams
@@ -15,6 +17,13 @@ from hostd.tasks.log import TaskLog
 
 def catalog_of(host: Host) -> Catalog:
     return Catalog.from_store(host.store, node=host.node, run=host.run)
+
+
+def give_copy(host: Host, log: TaskLog, copy: StoredGuest, volumes: Iterable[VolumeId], node: str) -> None:
+    """A copy's volumes are where the other node sees them, too: nothing but its file goes there."""
+    catalog_of(host).deactivate(volumes)
+    files.give(host.store, copy, node)
+    log.info(f"{copy.where.kind.label} {copy.where.vmid} belongs to node '{node}' now")
 
 
 def unreferenced_volumes(host: Host, vmid: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from hostd.core import optionfile
 from hostd.core.optionfile import Option
 from hostd.core.schema import Kind
 
@@ -28,3 +29,13 @@ OPTIONS: Final[Mapping[str, Option]] = {
     ),
     "wakeonlan": Option(kind=Kind(format="inline:wakeonlan"), doc="How others wake this node."),
 }
+
+
+def ballooning_percent(data: bytes) -> int:
+    """How much of its memory the node may use before machines' balloons are filled; the default where nothing is said.
+
+    ``data``: the file's bytes.
+    """
+    found = optionfile.typed(OPTIONS, optionfile.parse(data), objects=False)
+    chosen = found.get("ballooning-target", OPTIONS["ballooning-target"].default)
+    return chosen if isinstance(chosen, int) else 100

@@ -23,6 +23,7 @@ class FakeMachines:
     deaf: bool = False
     refuse: str = ""
     calls: list[str] = field(default_factory=list)
+    samples: list[MachineStats] = field(default_factory=list)
 
     def start(self, xml: str, *, paused: bool = False) -> None:
         if self.refuse:
@@ -66,7 +67,7 @@ class FakeMachines:
         return vmid not in self.states
 
     def stats(self) -> list[MachineStats]:
-        return []
+        return self.samples
 
     def definition(self, vmid: int) -> str:
         self._running(vmid, "definition")

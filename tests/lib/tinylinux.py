@@ -23,6 +23,7 @@ MODULES = (
     "ata_piix",
     "virtio_net",
     "virtio_console",
+    "virtio_balloon",
 )
 INIT = """#!/bin/sh
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev

@@ -46,6 +46,36 @@ def place(api: Api, archive: str) -> Iterator[str]:
             api.wait(api.delete(f"{node}/{vmid}?force=1"))
 
 
+def buckets(inside: Inside) -> list[str]:
+    """The node's token buckets: device and rate."""
+    words = [row.split() for row in inside.shell("tc qdisc show").splitlines() if row.startswith("qdisc tbf")]
+    return sorted(f"{row[row.index('dev') + 1]} {row[row.index('rate') + 1]}" for row in words)
+
+
+def test_a_card_carries_no_more_than_its_rate(api: Api, inside: Inside, place: str) -> None:
+    """By a change while it runs, and after a start; both ways, on the host's end."""
+
+    def devices() -> str:
+        return inside.shell(f"ls /sys/class/net | grep -c '^ifb{FIRST}i' || true").strip()
+
+    host_end, between = f"veth{FIRST}i0", f"ifb{FIRST}i0"
+    card = api.get(f"{place}/config")["net0"]
+    api.put(f"{place}/config", net0=f"{card},rate=2.5")
+    assert buckets(inside) == [f"{between} 20Mbit", f"{host_end} 20Mbit"]
+    assert between in inside.shell(f"tc filter show dev {host_end} ingress")
+    api.wait(api.post(f"{place}/status/shutdown", forceStop=1, timeout=20))
+    assert devices() == "0"
+    upid = api.post(f"{place}/status/start")
+    api.wait(upid)
+    assert not [line for line in api.task_log(upid) if "WARN" in line]
+    assert buckets(inside) == [f"{between} 20Mbit", f"{host_end} 20Mbit"]
+    api.put(f"{place}/config", net0=f"{card},rate=1")
+    assert buckets(inside) == [f"{between} 8Mbit", f"{host_end} 8Mbit"]
+    api.put(f"{place}/config", net0=card)
+    assert buckets(inside) == []
+    assert devices() == "0"
+
+
 def test_limits_and_volumes_change_at_once(api: Api, inside: Inside, place: str) -> None:
     api.put(f"{place}/config", memory=256, cores=1)
     assert not [row for row in api.get(f"{place}/pending") if "pending" in row]
@@ -79,12 +109,15 @@ def test_programs_and_files_by_pct(api: Api, inside: Inside, place: str) -> None
 
 
 def test_a_reboot_from_inside_is_a_start(api: Api, inside: Inside, place: str) -> None:
-    api.put(f"{place}/config", hostname="renamed")
+    card = api.get(f"{place}/config")["net0"]
+    api.put(f"{place}/config", hostname="renamed", net0=f"{card},rate=2")
     assert [row["pending"] for row in api.get(f"{place}/pending") if row["key"] == "hostname"] == ["renamed"]
     inside.run("pct", "exec", str(FIRST), "--", "/bin/busybox", "reboot", "-f")
     assert eventually(lambda: api.get(f"{place}/config", current=1)["hostname"] == "renamed")
     assert eventually(lambda: inside.shell(f"pct exec {FIRST} -- /bin/hostname || true").strip() == "renamed")
     assert inside.run("systemctl", "show", "--property", "NRestarts", "--value", f"hostd-ct@{FIRST}").strip() == "1"
+    assert buckets(inside) == [f"ifb{FIRST}i0 16Mbit", f"veth{FIRST}i0 16Mbit"]
+    api.put(f"{place}/config", net0=card)
 
 
 def test_holding_still_and_booting_anew(api: Api, place: str) -> None:

@@ -19,9 +19,9 @@ from imagebuild.vm import Firmware
 from hostd.guests.qemu import sockets
 from hostd.guests.qemu.devices import display
 from tests.lib import tinylinux
-from tests.lib.apiclient import Api
+from tests.lib.apiclient import Api, ApiError
 from tests.lib.serialshell import SerialShell
-from tests.vm.harness import LVM, Host, Images, Lab, plugged
+from tests.vm.harness import LVM, Host, Images, Lab, plugged, until
 from tests.vm.test_guests import DENIED
 
 SLOW_S = 900
@@ -29,6 +29,7 @@ BOOT_S = 600
 SPARE_GIB = 6
 # Serial numbers of the spare disks, which /dev/disk/by-id names them by.
 SPARE = ("LVM", "ZFS", "BTRFS", "NFS", "FOLDER")
+FETCH = str(Path(__file__).parents[1] / "bin/nfs-server-packages")
 VARIABLE = "/sys/firmware/efi/efivars/Holdfast-cfc8fc79-be2e-4ddc-97f0-9f98bfe298a0"
 
 
@@ -55,11 +56,10 @@ KINDS = (
 )
 
 
-def packages(folder: Path) -> list[Path]:
-    """The kernel's NFS server as packages of Debian 13, fetched on this machine."""
-    folder.mkdir()
-    argv = ["apt-get", "download", "nfs-kernel-server", "libnl-genl-3-200", "libnl-3-200", "rpcbind", "keyutils"]
-    done = subprocess.run(argv, cwd=folder, check=False, capture_output=True, text=True)
+def packages(cache: Path) -> list[Path]:
+    """The kernel's NFS server as packages of Debian 13, fetched once for each machine that tests."""
+    folder = cache / "vmtest/nfs-server"
+    done = subprocess.run([FETCH, str(folder)], check=False, capture_output=True, text=True)
     assert done.returncode == 0, f"no package of the NFS server: {done.stderr}"
     return sorted(folder.glob("*.deb"))
 
@@ -79,8 +79,7 @@ class Appliance:
     def make_storages(self) -> None:
         api, disks = self.api, f"{self.node}/disks"
         api.put("/storage/local", content="images,rootdir,iso,vztmpl,backup,snippets,import")
-        unused = {row["serial"]: row.get("used", "") for row in api.get(f"{disks}/list")}
-        assert {serial: unused.get(serial) for serial in SPARE} == dict.fromkeys(SPARE, "")
+        assert {serial: self.used(serial) for serial in SPARE} == dict.fromkeys(SPARE, "")
         api.wait(api.post(f"{disks}/lvm", device=self.host.disk("LVM"), name="plain", add_storage=1), SLOW_S)
         zfs = {"devices": self.host.disk("ZFS"), "name": "pool", "raidlevel": "single", "add_storage": 1}
         api.wait(api.post(f"{disks}/zfs", **zfs), SLOW_S)
@@ -94,9 +93,14 @@ class Appliance:
         listed = {row["storage"]: row for row in api.get(f"{self.node}/storage")}
         assert {kind.storage for kind in KINDS} <= set(listed)
 
+    def used(self, serial: str) -> str:
+        """What the inventory says that a disk is used for; "" for nothing."""
+        listed = {row["devpath"]: row for row in self.api.get(f"{self.node}/disks/list")}
+        return str(listed[self.host.disk(serial)].get("used", ""))
+
     def _export(self) -> None:
         """A file system of its own, by the kernel's server, which packages without dependencies bring."""
-        for package in packages(self.work / "packages"):
+        for package in packages(self.host.lab.ctx.cache):
             self.host.copy_in(package, f"/root/{package.name}")
         disk = self.host.disk("NFS")
         self.host.ssh(
@@ -231,6 +235,41 @@ def test_uefi_variables_and_tpm_stay(appliance: Appliance) -> None:
     appliance.remove(vmid, pool)
 
 
+def test_a_server_that_is_away_keeps_nobody_waiting(appliance: Appliance) -> None:
+    """Its mount hangs. The node tells so, goes on answering, makes volumes elsewhere, and has it back by itself."""
+    host, api, node = appliance.host, appliance.api, appliance.node
+    longest_s = 0.0
+
+    def active() -> dict[str, int]:
+        nonlocal longest_s
+        begun = time.monotonic()
+        api.get(f"{node}/status")
+        rows = api.get(f"{node}/storage")
+        longest_s = max(longest_s, time.monotonic() - begun)
+        return {row["storage"]: row["active"] for row in rows}
+
+    before = active()
+    assert before["share"] == 1
+    host.ssh("systemctl stop nfs-kernel-server")
+    try:
+        until(lambda: active()["share"] == 0, 240, "the storage whose server is away is told as such")
+        assert active() == {**before, "share": 0}
+        with pytest.raises(ApiError, match="does not answer"):
+            api.get(f"{node}/storage/share/content")
+        for kind in (kind for kind in KINDS if kind.storage != "share"):
+            wanted = {"format": kind.format} if kind.format else {}
+            made = api.post(f"{node}/storage/{kind.storage}/content", vmid=190, size="8M", filename="", **wanted)
+            api.wait(api.delete(f"{node}/storage/{kind.storage}/content/{made}"), SLOW_S)
+            active()
+    finally:
+        host.ssh("systemctl start nfs-kernel-server")
+    until(lambda: active()["share"] == 1, 300, "the storage whose server is back is used again")
+    assert active() == before
+    assert api.get(f"{node}/storage/share/content") == []
+    print(f"the node's status and storages took at most {longest_s:.1f} s together")
+    assert longest_s < 20
+
+
 def test_the_commands_of_the_documentation(appliance: Appliance) -> None:
     """docs/storage.md, "Disks", on a disk that is given back first."""
     host, api = appliance.host, appliance.api
@@ -248,5 +287,4 @@ def test_the_commands_of_the_documentation(appliance: Appliance) -> None:
         "pvesh delete /nodes/$(hostname)/disks/lvmthin/fast --volume-group fast --cleanup-disks 1 --cleanup-config 1"
     )
     assert "fast" not in host.ssh("pvesm status")
-    used = {row["serial"]: row.get("used", "") for row in api.get(f"{appliance.node}/disks/list")}
-    assert used["FOLDER"] == ""
+    assert appliance.used("FOLDER") == ""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from hostd.api import members
+from hostd.api import members, tagrights
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, Check, array, endpoint, fields
 from hostd.api.nodes.params import NoParams
@@ -16,10 +15,9 @@ from hostd.cluster.health import Health, Link, Witness
 from hostd.cluster.standing import Member, Standing
 from hostd.core import optionfile
 from hostd.core.errors import NotFound
-from hostd.core.formats.lists import split_list
 from hostd.core.kinds import CONFIG_ID_LIST
 from hostd.core.schema import Kind, param, spelled_out
-from hostd.guests import index as guests
+from hostd.guests import tags
 from hostd.node import addresses
 from hostd.tasks import eventlog, shared
 
@@ -66,18 +64,6 @@ def stored_options(ctx: Context) -> bytes:
     return file.data if file else b""
 
 
-def allowed_tags(ctx: Context, options: Mapping[str, Any]) -> list[str]:
-    """Tags that the caller may give to guests: registered ones, listed ones, and those of guests it may see."""
-    access, registered = options.get("user-tag-access", {}), set(options.get("registered-tags", ()))
-    administrator = ctx.may("/", "Sys.Modify")
-    mode = "free" if administrator else access.get("user-allow", "free")
-    found = set(access.get("user-allow-list", ())) if mode in ("list", "existing") else set()
-    if mode in ("existing", "free"):
-        seen = (e.summary.tags for e in guests.entries(ctx.mirror) if ctx.may(f"/vms/{e.where.vmid}", "VM.Audit"))
-        found |= {tag for tags in seen for tag in split_list(tags)}
-    return sorted(found | registered if administrator else found - registered)
-
-
 @endpoint(
     "GET",
     "/cluster/options",
@@ -92,7 +78,7 @@ def get_options(ctx: Context, p: NoParams) -> object:
     shown = options
     if not ctx.may("/", "Sys.Audit"):
         shown = {key: value for key, value in options.items() if key in datacenter.FOR_EVERYONE}
-    return shown | {"allowed-tags": allowed_tags(ctx, options)}
+    return shown | {"allowed-tags": tags.offered(tagrights.policy(ctx))}
 
 
 @endpoint(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from hostd.access import ids
-from hostd.api import members, option_params
+from hostd.api import members, option_params, tagrights
 from hostd.api.context import Context
 from hostd.cluster import datacenter
 from hostd.core import optionfile
@@ -80,6 +80,13 @@ def require(ctx: Context, vmid: int, key: str, needs: Iterable[Need]) -> None:
                 raise Denied(f"only root can set '{key}' config")
         elif not ctx.may(path, need.privilege):
             raise Denied(f"Permission check failed ({path}, {need.privilege})")
+
+
+def require_tags(ctx: Context, guest: StoredGuest, change: Change) -> None:
+    """Denied unless the caller may give the guest the tags of this change and take from it those that go."""
+    before = guest.file.current.get("tags", "")
+    after = "" if "tags" in change.delete else change.values.get("tags", before)
+    tagrights.require(ctx, before, after)
 
 
 def require_bridges(ctx: Context, values: Mapping[str, str]) -> None:

@@ -328,6 +328,7 @@ def update_vm(ctx: Context, p: ChangeParams) -> object:
     gone = {key: guest.file.current[key] for key in {*change.delete, *values} if key in guest.file.current}
     require_host_mounts(ctx, p.vmid, gone)
     planned = require_plan(ctx, p.vmid, values, unprivileged=is_unprivileged(guest.file.current))
+    shared.require_tags(ctx, guest, change)
     files.check_digest(guest, p.digest)
     removes = any(
         key.startswith("unused") and mounts.owned_volume(key, guest.file.current.get(key, ""), p.vmid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hostd.api import hamanaged
+from hostd.api import hamanaged, tagrights
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, UPID, endpoint
 from hostd.api.nodes import guest_params as shared
@@ -99,6 +99,7 @@ def _create(ctx: Context, p: CreateParams) -> str:
     if unprivileged:
         values["unprivileged"] = "1"
     planned = require_plan(ctx, p.vmid, values, unprivileged=unprivileged)
+    tagrights.require(ctx, "", values.get("tags", ""))
     if "rootfs" in planned.existing:
         raise Invalid({"rootfs": "a new container needs a new volume: '<storage>:<GiB>'"})
     if wrong := check_keys(p.ssh_public_keys):
@@ -120,6 +121,7 @@ def _restore(ctx: Context, p: CreateParams) -> str:
     shared.require_storage(ctx, p.storage, "Datastore.AllocateSpace")
     values = shared.given_options(p)
     planned = require_plan(ctx, p.vmid, values, unprivileged=bool(p.unprivileged))
+    tagrights.require(ctx, "", values.get("tags", ""))
     if "rootfs" in planned.existing:
         raise Invalid({"rootfs": "a restored container needs a new volume: '<storage>:<GiB>'"})
     if p.unprivileged is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hostd.access import passwords
-from hostd.api import hamanaged
+from hostd.api import hamanaged, tagrights
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, UPID, Check, array, endpoint, fields
 from hostd.api.nodes import guest_params as shared
@@ -21,6 +21,7 @@ from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.index import Entry
 from hostd.guests.qemu import cloudinit, cpumodels, making, plan, process, rights, understood
 from hostd.guests.qemu.config import OPTIONS, known_keys
+from hostd.guests.qemu.devices.cpu import parse_models
 from hostd.storage.catalog import Catalog
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import ListLog
@@ -153,8 +154,7 @@ def known(ctx: Context, vmid: int) -> StoredGuest:
 def cpu_models(ctx: Context) -> frozenset[str]:
     """Names of the cluster's own processor models."""
     file = ctx.mirror.get(cpumodels.PATH)
-    lines = file.data.decode(errors="replace").splitlines() if file else []
-    return frozenset(line.partition(":")[2].strip() for line in lines if line.startswith("cpu-model:"))
+    return frozenset(parse_models(file.data.decode(errors="replace"))) if file else frozenset()
 
 
 # --- lists and status
@@ -406,6 +406,7 @@ def _prepare(
         for old in (guest.file.current.get(key), guest.file.pending.get(key)):
             shared.require(ctx, vmid, key, rights.needs(key, old or ""))
     planned = require_plan(ctx, vmid, values)
+    shared.require_tags(ctx, guest, change)
     files.check_digest(guest, digest)
     gone = [k for k in change.delete if plan.owned_volume(k, guest.file.current.get(k, ""), vmid)]
     removes = any(change.delete[k] or k.startswith("unused") for k in gone)
@@ -465,6 +466,7 @@ def create(ctx: Context, p: CreateParams) -> object:
         raise Denied(f"Permission check failed (/vms/{p.vmid}, VM.Allocate)")
     values = stored_form(shared.given_options(p), "")
     require_plan(ctx, p.vmid, values)
+    tagrights.require(ctx, "", values.get("tags", ""))
     files.require_free(ctx.mirror, GuestKind.QEMU, p.vmid)
     hamanaged.require_allowed(ctx, p.ha_managed)
     new = plan.plan_values(values, os.urandom).new

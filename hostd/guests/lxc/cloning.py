@@ -23,11 +23,11 @@ from hostd.guests.lxc.interrupted import DISK_LOCK, opened
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.ownership import where
 from hostd.guests.lxc.snapshotting import ContainerSteps
-from hostd.guests.macs import new_mac
+from hostd.guests.macs import cluster_prefix, new_mac
 from hostd.guests.marks import held
 from hostd.guests.options import is_unused
 from hostd.guests.stills import taken_for_copy
-from hostd.guests.volumes import catalog_of
+from hostd.guests.volumes import catalog_of, give_copy
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
 from hostd.storage.interface import Feature, State
@@ -64,12 +64,12 @@ def source_section(file: GuestFile, snapshot: str) -> GuestSection:
 
 
 def copied_values(
-    values: Mapping[str, str], source_vmid: int, hostname: str, random: Callable[[int], bytes]
+    values: Mapping[str, str], source_vmid: int, hostname: str, random: Callable[[int], bytes], mac_prefix: str
 ) -> dict[str, str]:
     """The copy's lines, volumes still those of the source: new addresses of cards, a name of its own. Pure."""
     found = {k: v for k, v in values.items() if k not in _NOT_COPIED and not is_unused(k)}
     for nic in network.nics(found):
-        found[nic.key] = nic.with_mac(new_mac(random)).text()
+        found[nic.key] = nic.with_mac(new_mac(random, mac_prefix)).text()
     found["hostname"] = hostname or f"Copy-of-{values.get('hostname') or keys.default_hostname(source_vmid)}"
     return found
 
@@ -115,7 +115,7 @@ def clone(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engine
         reserved = files.create(host.store, place, GuestFile(current={"lock": _MAKING}))
         undo.add(host.store.delete, place.path)
         undo.add(lifecycle.remove_runtime_files, wanted.vmid)
-        new = copied_values(section.values, vmid, wanted.hostname, os.urandom)
+        new = copied_values(section.values, vmid, wanted.hostname, os.urandom, cluster_prefix(host.store))
         state = wanted.snapshot or _still_state(host, log, source, wanted, engine, stack)
         for point in volumes_of(section.values):
             made, size = _copy_volume(host, log, catalog, point, wanted, state, keys.is_unprivileged(section.values))
@@ -132,15 +132,8 @@ def clone(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engine
         undo.keep()
         log.info(f"CT {wanted.vmid} is a {'full' if wanted.full else 'linked'} clone of CT {vmid}")
         if wanted.target:
-            _give(host, log, catalog, saved, wanted.target)
-
-
-def _give(host: Host, log: TaskLog, catalog: Catalog, copy: StoredGuest, target: str) -> None:
-    """The copy's volumes are where the other node sees them, too: nothing but its file goes there."""
-    catalog.deactivate(point.volume for point in volumes_of(copy.file.current))
-    lifecycle.remove_runtime_files(copy.where.vmid)
-    files.give(host.store, copy, target)
-    log.info(f"CT {copy.where.vmid} belongs to node '{target}' now")
+            lifecycle.remove_runtime_files(wanted.vmid)
+            give_copy(host, log, saved, (point.volume for point in volumes_of(new)), wanted.target)
 
 
 def _copy_volume(

@@ -21,6 +21,7 @@ from hostd.guests.lxc.engine import Engine
 from hostd.guests.lxc.inside.detect import UNMANAGED
 from hostd.guests.lxc.inside.job import Report
 from hostd.guests.lxc.mounts import MountPoint
+from hostd.guests.macs import cluster_prefix
 from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.catalog import Catalog
@@ -51,7 +52,7 @@ def create(host: Host, log: TaskLog, vmid: int, wanted: NewContainer, *, engine:
     place = lifecycle.where(host, vmid)
     comment = wanted.values.get("description", "")
     plain = {key: value for key, value in wanted.values.items() if key != "description"}
-    plan = planning.plan_values(plain, os.urandom)
+    plan = planning.plan_values(plain, os.urandom, cluster_prefix(host.store))
     keys.refuse_what_we_cannot(plain)
     unprivileged = keys.is_unprivileged(plain)
     catalog = catalog_of(host)

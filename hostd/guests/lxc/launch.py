@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from hostd.core.errors import Conflict, HostError
@@ -20,7 +21,7 @@ from hostd.core.run import Run
 from hostd.guests import changes
 from hostd.guests import config as files
 from hostd.guests.config import GuestPath
-from hostd.guests.lxc import cgroups, devices, facts, identities, mounts, network, running, start_log, volumes
+from hostd.guests.lxc import cgroups, devices, facts, identities, mounts, running, shaping, start_log, volumes
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc.build import set_up
 from hostd.guests.lxc.cgroups import read_text
@@ -125,8 +126,9 @@ def furnish(run: Run, start: Start) -> None:
     make_places(container)
     keep_files_current(run, container, read_only=container.mounts[0].read_only)
     devices.make_nodes(run, runtime.device_folder(vmid), start.nodes, container.idmap)
-    with open(f"{runtime.folder(vmid)}/config", "w", encoding="utf-8") as file:
-        file.write(start.config)
+    for tool, text in shaping.batches(vmid, container.nics).items():
+        Path(f"{runtime.folder(vmid)}/shape.{tool}").write_text(text, encoding="ascii")
+    Path(f"{runtime.folder(vmid)}/config").write_text(start.config, encoding="utf-8")
 
 
 def apply_waiting(host: Host, place: GuestPath) -> None:
@@ -232,12 +234,3 @@ def host_timezone() -> str:
         if target.startswith(_ZONE_FILES):
             return target.removeprefix(_ZONE_FILES)
     return ""
-
-
-def not_enforced(container: Container) -> list[str]:
-    """What the configuration asks for and nothing does yet: words for the log."""
-    return [
-        f"{nic.key}: the rate limit is not enforced yet ({network.device_name(container.vmid, nic.index)})"
-        for nic in container.nics
-        if float(nic.values.get("rate", "0") or 0)
-    ]

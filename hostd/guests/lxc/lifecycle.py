@@ -17,8 +17,8 @@ from hostd.guests.changes import apply_pending, change_now
 from hostd.guests.config import StoredGuest
 from hostd.guests.hooks import Phase, run_hook
 from hostd.guests.lxc import config as keys
-from hostd.guests.lxc import launch, plugging, running, start_log, terminals
 from hostd.guests.lxc import plan as planning
+from hostd.guests.lxc import plugging, running, start_log, terminals
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc import volumes as filesystems
 from hostd.guests.lxc.engine import Engine, SystemdEngine
@@ -27,6 +27,7 @@ from hostd.guests.lxc.interrupted import opened, settle
 from hostd.guests.lxc.ownership import all_volumes as all_volumes
 from hostd.guests.lxc.ownership import owned as owned
 from hostd.guests.lxc.ownership import where as where
+from hostd.guests.macs import cluster_prefix
 from hostd.guests.volumes import catalog_of, free_volumes, unreferenced_volumes
 from hostd.node.host import Host
 from hostd.storage.interface import VolumeSpec
@@ -64,14 +65,14 @@ def start_locked(
         raise Conflict(f"CT {vmid} already running")
     if guest.file.pending:
         guest = _settle(host, log, guest)
-    for text in launch.not_enforced(keys.parse_container(vmid, guest.file)):
-        log.warn(text)
     run_hook(host, log, vmid, guest.file.current, Phase.PRE_START)
     try:
         engine.start(vmid, debug=debug)
     finally:
         for line in start_log.read(vmid).splitlines() if debug else ():
             log.info(line)
+    for text in start_log.warnings(start_log.read(vmid)):
+        log.warn(text)
     return guest
 
 
@@ -159,7 +160,7 @@ def change(
         files.check_digest(guest, digest)
         files.check_unlocked(guest, skip=skip_lock or "lock" in wanted.delete)
         _check_fixed(guest, wanted)
-        plan = planning.plan_values(wanted.values, os.urandom)
+        plan = planning.plan_values(wanted.values, os.urandom, cluster_prefix(host.store))
         values = allocate(host, log, vmid, plan, undo, unprivileged=keys.is_unprivileged(guest.file.current))
         planned = Change(values=values, delete=wanted.delete, revert=wanted.revert)
         mine = owned(vmid)

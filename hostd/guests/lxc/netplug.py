@@ -28,11 +28,18 @@ def plan(vmid: int, pid: int, before: Nic | None, after: Nic | None) -> list[Arg
         return [] if before is None else [["ip", "link", "delete", "dev", device_name(vmid, before.index)]]
     if before is None:
         return _add(vmid, pid, after)
-    if any(before.values.get(key) != after.values.get(key) for key in _FIXED):
+    if is_other(before, after):
         return [*plan(vmid, pid, before, None), *_add(vmid, pid, after)]
     changed = {key for key in (*_LINK, *_ADDRESSES) if before.values.get(key) != after.values.get(key)}
     link = _link(vmid, pid, before, after) if changed & set(_LINK) else []
     return link + (_readdress(pid, after, changed) if changed & set(_ADDRESSES) else [])
+
+
+def is_other(before: Nic | None, after: Nic | None) -> bool:
+    """Whether the change needs another device, or takes it away."""
+    if before is None or after is None:
+        return True
+    return any(before.values.get(key) != after.values.get(key) for key in _FIXED)
 
 
 def _inside(pid: int, *words: str) -> Argv:

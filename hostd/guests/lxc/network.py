@@ -38,6 +38,11 @@ def device_name(vmid: int, index: int) -> str:
     return name if len(name) <= _NAME_LENGTH else f"ve{vmid}i{index}"
 
 
+def intermediate_name(vmid: int, index: int) -> str:
+    """The device through which what the card sends is led where it has a limit (``shaping``)."""
+    return f"ifb{vmid}i{index}"
+
+
 _DEVICE = re.compile(r"ve(?:th)?(\d+)i(\d+)\Z")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from hostd.cluster import datacenter
 from hostd.core.errors import HostError, Invalid, ParseError
 from hostd.core.formats import propstring
 from hostd.core.units import GIB, MIB
@@ -37,7 +38,9 @@ class Plan:
     existing: Mapping[str, VolumeId]
 
 
-def plan_values(values: Mapping[str, str], random: Callable[[int], bytes]) -> Plan:
+def plan_values(
+    values: Mapping[str, str], random: Callable[[int], bytes], mac_prefix: str = datacenter.MAC_PREFIX
+) -> Plan:
     """Volumes that the values ask for, and the values with hardware addresses filled in.
 
     Raises Invalid with every key that cannot be.
@@ -53,7 +56,7 @@ def plan_values(values: Mapping[str, str], random: Callable[[int], bytes]) -> Pl
             elif is_unused(key):
                 existing[key] = VolumeId.parse(propstring.parse(value, default_key="volume").get("volume", ""))
             elif re.fullmatch(r"net\d+", key):
-                planned[key] = with_mac(key, value, random)
+                planned[key] = with_mac(key, value, random, mac_prefix)
         except HostError as err:
             errors[key] = next(iter(err.errors.values())) if isinstance(err, Invalid) else str(err)
     if errors:
@@ -76,10 +79,10 @@ def _plan_volume(point: MountPoint, new: list[NewVolume], existing: dict[str, Vo
     new.append(NewVolume(point=point, storage=storage, size_bytes=size))
 
 
-def with_mac(key: str, value: str, random: Callable[[int], bytes]) -> str:
+def with_mac(key: str, value: str, random: Callable[[int], bytes], prefix: str) -> str:
     """A card's value with an address, a new one where it has none."""
     nic = network.parse_nic(key, value)
-    return value if nic.mac else nic.with_mac(new_mac(random)).text()
+    return value if nic.mac else nic.with_mac(new_mac(random, prefix)).text()
 
 
 def storages(values: Mapping[str, str]) -> set[str]:

@@ -12,7 +12,7 @@ from hostd.core.undo import Undo
 from hostd.guests.changes import Change, Outcome, Owned, change_later
 from hostd.guests.config import StoredGuest
 from hostd.guests.lxc import config as keys
-from hostd.guests.lxc import live, netplug, network
+from hostd.guests.lxc import live, netplug, network, shaping
 from hostd.guests.lxc.engine import Engine
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
@@ -66,7 +66,8 @@ def _plug(host: Host, log: TaskLog, guest: StoredGuest, wanted: Change, key: str
     old, new = guest.file.current.get(key), wanted.values.get(key)
     before = network.parse_nic(key, old) if old else None
     after = network.parse_nic(key, new) if new else None
-    back = netplug.plan(vmid, pid, after, before)
+    new_device = netplug.is_other(before, after)
+    back = netplug.plan(vmid, pid, after, before) + shaping.plan(vmid, after, before, new_device=new_device)
     try:
         for argv in netplug.plan(vmid, pid, before, after):
             host.run(argv)
@@ -75,6 +76,11 @@ def _plug(host: Host, log: TaskLog, guest: StoredGuest, wanted: Change, key: str
         _put_back(host, back)
         return False
     undo.add(_put_back, host, back)
+    try:
+        for argv in shaping.plan(vmid, before, after, new_device=new_device):
+            host.run(argv)
+    except HostError as err:  # the card counts all the same
+        log.warn(f"{key}: its limit (rate) is not in force: {err}")
     return True
 
 

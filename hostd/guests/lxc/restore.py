@@ -34,6 +34,7 @@ from hostd.guests.lxc.inside.job import Report
 from hostd.guests.lxc.interrupted import DISK_LOCK, opened
 from hostd.guests.lxc.ownership import all_volumes, where
 from hostd.guests.lxc.restoring import Caller, Restored
+from hostd.guests.macs import cluster_prefix
 from hostd.guests.marks import held
 from hostd.guests.volumes import catalog_of, free_volumes
 from hostd.node.host import Host
@@ -73,7 +74,7 @@ def restore(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engi
     found = _planned(host, vmid, wanted, read_config(host.run, path))
     for text in found.notes:
         log.warn(text)
-    plan = planning.plan_values(found.values, os.urandom)
+    plan = planning.plan_values(found.values, os.urandom, cluster_prefix(host.store))
     with files.lock(vmid), Undo() as undo:
         before = _present(host, log, vmid, engine) if wanted.force else None
         reserved = _reserved(host, vmid, before, undo)
@@ -130,8 +131,9 @@ def read_config(run: Run, path: str) -> str:
 def _planned(host: Host, vmid: int, wanted: Wanted, text: str) -> Restored:
     known = Rights(users.parse(text_of(host.store, users.PATH)))
     caller = Caller(may=lambda path, privilege: known.may(wanted.user, path, (privilege,)), root=wanted.user == ROOT)
+    prefix = cluster_prefix(host.store)
     found = restoring.restored(
-        text, vmid, wanted.given, wanted.storage, caller, unique=wanted.unique, random=os.urandom
+        text, vmid, wanted.given, wanted.storage, caller, unique=wanted.unique, random=os.urandom, mac_prefix=prefix
     )
     restoring.refuse_root_elsewhere(found.values)
     restoring.require_storages(planning.storages(found.values), caller)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from hostd.cluster import datacenter
 from hostd.core.errors import Conflict, Denied, HostError, ParseError
 from hostd.core.formats import propstring
 from hostd.core.formats.keyvalue import LXC_PENDING, GuestFile, parse_guest
@@ -59,6 +60,7 @@ def restored(
     *,
     unique: bool,
     random: Callable[[int], bytes],
+    mac_prefix: str = datacenter.MAC_PREFIX,
 ) -> Restored:
     """``text``: the backup's configuration, "" where there is none. ``given`` stands before what the backup says.
 
@@ -80,7 +82,7 @@ def restored(
             kept = None
             notes.append(f"{key} is left out: {err}")
         if kept is not None:
-            values[key] = _renewed(key, kept, random) if unique else kept
+            values[key] = _renewed(key, kept, random, mac_prefix) if unique else kept
     values |= {key: value for key, value in given.items() if key != "description"}
     values.setdefault("rootfs", f"{storage}:{DEFAULT_ROOT_GIB}")
     return Restored(
@@ -145,10 +147,10 @@ def _require_bridge(key: str, value: str, caller: Caller) -> None:
             raise Denied(f"Permission check failed ({need.path}, {need.privilege})")
 
 
-def _renewed(key: str, value: str, random: Callable[[int], bytes]) -> str:
+def _renewed(key: str, value: str, random: Callable[[int], bytes], mac_prefix: str) -> str:
     if not re.fullmatch(r"net\d+", key):
         return value
-    return network.parse_nic(key, value).with_mac(new_mac(random)).text()
+    return network.parse_nic(key, value).with_mac(new_mac(random, mac_prefix)).text()
 
 
 def _raw(file: GuestFile, caller: Caller, notes: list[str]) -> tuple[tuple[str, str], ...]:

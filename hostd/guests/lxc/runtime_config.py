@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from hostd.core.errors import Conflict, Unsupported
-from hostd.guests.lxc import cgroups, idmap, network
+from hostd.guests.lxc import cgroups, idmap, network, shaping
 from hostd.guests.lxc.config import Container
 from hostd.guests.lxc.devices import Node, node_path
 from hostd.guests.lxc.facts import NodeFacts, choose_cpus
@@ -34,6 +34,7 @@ _USUAL_DEVICES: Final = (
 # Tells systemd that the container's first program is about to run.
 READY_HOOK: Final = "/usr/bin/systemd-notify --ready"
 # Makes a reboot from inside a new start of the unit.
+SHAPE_HOOK: Final = "/usr/lib/hostd/ct-shape"
 REBOOT_HOOK: Final = "/usr/lib/hostd/ct-rebooted"
 
 
@@ -80,7 +81,12 @@ def render(container: Container, facts: NodeFacts, *, source: str, nodes: Sequen
         lines.append("lxc.net.0.type = empty")  # said aloud: never the host's own
     for position, nic in enumerate(container.nics):
         lines += _nic_lines(container.vmid, position, nic)
-    lines += ["lxc.hook.version = 1", f"lxc.hook.start-host = {READY_HOOK}", f"lxc.hook.post-stop = {REBOOT_HOOK}"]
+    lines.append("lxc.hook.version = 1")
+    if any(shaping.bytes_per_s(nic) for nic in container.nics):
+        lines.append(f"lxc.hook.start-host = {SHAPE_HOOK} up")
+    # In this order: the last one may end the process that runs them.
+    lines += [f"lxc.hook.start-host = {READY_HOOK}", f"lxc.hook.post-stop = {SHAPE_HOOK} down"]
+    lines.append(f"lxc.hook.post-stop = {REBOOT_HOOK}")
     lines += [f"lxc.environment = {pair}" for pair in container.environment]
     lines += [f"{key} = {value}" for key, value in container.raw if key != idmap.KEY]
     return "".join(f"{line}\n" for line in lines)

@@ -9,6 +9,7 @@ from typing import Final
 
 FOLDER: Final = "/var/log/lxc"
 _OURS: Final = "holdfast ERROR "
+_WARNING: Final = "holdfast WARN "  # of debian/etc/ct-shape
 _LXC = re.compile(r"\S+ \S+ \d+\.\d+ (?:ERROR|FATAL|CRIT|ALERT)\s+\S+ - [^:]*:[^:]*:\d+ - (.*)")
 _MOST: Final = 5
 # LXC says at each level that the one below failed; these add nothing to the first reason.
@@ -51,3 +52,8 @@ def reasons(text: str) -> list[str]:
         elif (match := _LXC.match(line)) and not match.group(1).startswith(_ECHOES):
             found.append(match.group(1))
     return found[:_MOST]
+
+
+def warnings(text: str) -> list[str]:
+    """What a start could not bring about without failing."""
+    return [line.removeprefix(_WARNING).strip() for line in text.splitlines() if line.startswith(_WARNING)]

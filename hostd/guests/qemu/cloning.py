@@ -17,7 +17,7 @@ from hostd.core.undo import Undo
 from hostd.guests import config as files
 from hostd.guests import membership, snapshots
 from hostd.guests.config import StoredGuest
-from hostd.guests.macs import new_mac
+from hostd.guests.macs import cluster_prefix, new_mac
 from hostd.guests.marks import held
 from hostd.guests.options import is_unused
 from hostd.guests.qemu import cloudinit, seeds, tpm
@@ -30,7 +30,7 @@ from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.snapshotting import MachineSteps
 from hostd.guests.qemu.volumes import where
 from hostd.guests.stills import taken_for_copy
-from hostd.guests.volumes import catalog_of
+from hostd.guests.volumes import catalog_of, give_copy
 from hostd.node.host import Host
 from hostd.storage import copying
 from hostd.storage.catalog import Catalog
@@ -79,12 +79,13 @@ def copied_values(
     now_s: int,
     qemu_version: str,
     random: Callable[[int], bytes],
+    mac_prefix: str,
 ) -> dict[str, str]:
     """The copy's lines, volumes still those of the source: new addresses, new identity, own name. Pure."""
     dropped = _NOT_COPIED | _STATE_LINES
     found = {k: v for k, v in values.items() if k not in dropped and not is_unused(k)}
     for card in net.nics(found):
-        found[card.key] = card.with_mac(new_mac(random)).text()
+        found[card.key] = card.with_mac(new_mac(random, mac_prefix)).text()
     if "smbios1" in found:
         parts = propstring.parse(found["smbios1"])
         found["smbios1"] = propstring.format({**parts, "uuid": str(uuid.UUID(bytes=random(16), version=4))})
@@ -121,7 +122,13 @@ def clone(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, machines: Mach
         reserved = files.create(host.store, place, GuestFile(current={"lock": CLONE_LOCK}))
         undo.add(host.store.delete, place.path)
         new = copied_values(
-            values, vmid, wanted.name, now_s=int(time.time()), qemu_version=machines.qemu_version(), random=os.urandom
+            values,
+            vmid,
+            wanted.name,
+            now_s=int(time.time()),
+            qemu_version=machines.qemu_version(),
+            random=os.urandom,
+            mac_prefix=cluster_prefix(host.store),
         )
         state = wanted.snapshot or _still_state(host, log, source, wanted, machines, stack)
         for key, name in keys.state_volumes(values).items():
@@ -141,14 +148,8 @@ def clone(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, machines: Mach
         undo.keep()
         log.info(f"VM {wanted.vmid} is a {'full' if wanted.full else 'linked'} clone of VM {vmid}")
         if wanted.target:
-            _give(host, log, catalog, saved, wanted.target)
-
-
-def _give(host: Host, log: TaskLog, catalog: Catalog, copy: StoredGuest, target: str) -> None:
-    """The copy's volumes are where the other node sees them, too: nothing but its file goes there."""
-    catalog.deactivate(VolumeId.parse(name) for name in keys.volumes(copy.file.current, unused=False).values())
-    files.give(host.store, copy, target)
-    log.info(f"VM {copy.where.vmid} belongs to node '{target}' now")
+            names = keys.volumes(saved.file.current, unused=False).values()
+            give_copy(host, log, saved, map(VolumeId.parse, names), wanted.target)
 
 
 def _copy_volume(

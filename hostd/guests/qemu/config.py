@@ -19,6 +19,7 @@ from hostd.guests.options import STARTUP, Option, Table, check_dns_name
 from hostd.guests.qemu.devices import cpu, disk, display, firmware, net, platform
 
 DEFAULT_MEMORY_MIB: Final = 512
+DEFAULT_SHARES: Final = 1000
 _FLAG = Kind(type="boolean")
 _OLD_CDROM = "ide2"
 MEMORY_FORMAT: Final = Format(name="inline:memory")
@@ -124,7 +125,7 @@ _MACHINE: Final[Mapping[str, Option]] = {
     "numa[n]": _parts("A NUMA node.", _CPU, "pve-qm-numanode", Format(name="pve-qm-numanode"), 8),
     "affinity": _plain("Processors of the host to run on.", _CPU, Kind(format="pve-cpuset")),
     "smp": _count("Old name for sockets times cores.", _CPU, default=1),
-    "shares": _count("Weight for ballooning; 0: none.", _MEMORY, 0, 50000, default=1000),
+    "shares": _count("Weight for ballooning; 0: none.", _MEMORY, 0, 50000, default=DEFAULT_SHARES),
     "hugepages": _words("Memory in huge pages.", _ROOT, ("any", "2", "1024"), None),
     "keephugepages": _flag("Keep huge pages after the end.", _ROOT, 0),
     "allow-ksm": _flag("Let the kernel merge equal pages.", _MEMORY, 1),
@@ -206,6 +207,17 @@ def with_old_names(config: Mapping[str, str]) -> dict[str, str]:
 def memory_mib(config: Mapping[str, str]) -> int:
     values = propstring.parse(config.get("memory", ""), default_key="current")
     return int(values.get("current", DEFAULT_MEMORY_MIB))
+
+
+def balloon_mib(config: Mapping[str, str]) -> int:
+    """The least memory that the machine's balloon leaves it; all of it where none is said, or there is no balloon."""
+    memory = memory_mib(config)
+    return min(int(config.get("balloon", "0")) or memory, memory)
+
+
+def shares(config: Mapping[str, str]) -> int:
+    """Its weight where memory is shared out; 0: its balloon is where ``balloon`` says, and nothing else moves it."""
+    return int(config.get("shares", DEFAULT_SHARES))
 
 
 def memory_bytes(config: Mapping[str, str]) -> int:

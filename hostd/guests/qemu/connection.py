@@ -466,6 +466,8 @@ def to_stats(vmid: int, values: Mapping[str, Any]) -> MachineStats:
         memory_max=int(values.get("balloon.maximum", 0)) * 1024 or current,
         memory_host=int(values.get("balloon.rss", 0)) * 1024,
         guest_memory_used=max(available - usable, 0) if available else 0,
+        memory_now=current,
+        guest_memory_usable=usable if available else None,
         net_in=total("net", "rx.bytes"),
         net_out=total("net", "tx.bytes"),
         disk_read=total("block", "rd.bytes"),

@@ -123,7 +123,7 @@ def domain_xml(config: Mapping[str, str], facts: MachineFacts) -> Element:
         element("title", text=config.get("name", f"vm{facts.vmid}")),
         _metadata(plan.machine),
         element("memory", text=memory, unit="MiB"),
-        element("currentMemory", text=memory, unit="MiB"),
+        element("currentMemory", text=memory if keys.shares(config) else keys.balloon_mib(config), unit="MiB"),
         memories.backing_element(config, memories.page_kib(config, nodes, memory)),
         element(
             "vcpu",

@@ -6,8 +6,9 @@ import contextlib
 import os
 from collections.abc import Mapping
 
+from hostd.access.files import text_of
 from hostd.cluster.store import Store
-from hostd.core.errors import Conflict, NotFound
+from hostd.core.errors import Conflict
 from hostd.guests.qemu import cpumodels, sockets
 from hostd.guests.qemu.devices import net
 from hostd.guests.qemu.devices.cpu import parse_models
@@ -48,10 +49,7 @@ def facts_of(
 
 def custom_models(store: Store) -> dict[str, Mapping[str, str]]:
     """The cluster's own processor models, by name without ``custom-``."""
-    try:
-        return parse_models(store.read(cpumodels.PATH).data.decode())
-    except NotFound:
-        return {}
+    return parse_models(text_of(store, cpumodels.PATH))
 
 
 def usb_ports(folder: str = "/sys/bus/usb/devices") -> dict[str, int]:

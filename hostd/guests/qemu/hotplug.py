@@ -4,7 +4,7 @@ A device is compared as libvirt would be told of it: the definition of the runni
 wanted one, in which only what can be plugged has changed. ``plugging`` does the steps.
 
 ``hotplug`` in the configuration says what the guest is up to (``network,disk,usb`` unless it says otherwise; ``cpu`` on
-demand). Memory is changed by the balloon; more than the machine was started with waits.
+demand). Memory is changed by the balloon, here where ``shares`` is 0; more than the machine was started with waits.
 """
 
 from __future__ import annotations
@@ -114,6 +114,11 @@ def plan(running: Mapping[str, str], wanted: Mapping[str, str], facts: MachineFa
                 now.append(_scheduler(key, wanted))
             else:
                 settled.add(key)
+        elif key == "shares" or (key == "balloon" and _has_balloon(running) and _has_balloon(wanted)):
+            if _moved_by_hand(wanted) and not any(step.kind is Kind.BALLOON for step in now):
+                now.append(_balloon(key, running, wanted))
+            else:
+                settled.add(key)
         elif step := _number(key, running, wanted, may):
             now.append(step)
         else:
@@ -131,13 +136,24 @@ def _scheduler(key: str, wanted: Mapping[str, str]) -> Step:
     return Step(kind=Kind.SCHEDULER, key=key, values=values)
 
 
+def _has_balloon(config: Mapping[str, str]) -> bool:
+    return config.get("balloon") != "0"
+
+
+def _moved_by_hand(config: Mapping[str, str]) -> bool:
+    """With shares the node moves the balloon (``ballooning``), from where it is."""
+    return _has_balloon(config) and not keys.shares(config)
+
+
+def _balloon(key: str, running: Mapping[str, str], wanted: Mapping[str, str]) -> Step:
+    least = min(keys.balloon_mib(wanted), keys.memory_mib(running))
+    return Step(kind=Kind.BALLOON, key=key, values={"memory_mib": least})
+
+
 def _number(key: str, running: Mapping[str, str], wanted: Mapping[str, str], may: frozenset[str]) -> Step | None:
     if key == "vcpus" and "cpu" in may:
         online = cpu.topology({**running, "vcpus": wanted.get("vcpus", "")}).online
         return Step(kind=Kind.PROCESSORS, key=key, values={"vcpus": online})
-    if key == "balloon" and running.get("balloon") != "0" and wanted.get("balloon") != "0":
-        least = int(wanted.get("balloon", keys.memory_mib(running)))
-        return Step(kind=Kind.BALLOON, key=key, values={"memory_mib": min(least, keys.memory_mib(running))})
     return None
 
 

@@ -28,6 +28,9 @@ class MachineState(StrEnum):
 class MachineStats:
     """Counters of one domain since its start. Memory in bytes; ``guest_memory_used`` 0 where no balloon driver answers.
 
+    ``memory_now``: what the balloon leaves it. ``guest_memory_usable``: what its programs could have without swapping;
+    None where no driver answers.
+
     ``net_in`` is what the guest received (libvirt turns the tap device's view around).
     """
 
@@ -38,6 +41,8 @@ class MachineStats:
     memory_max: int
     memory_host: int
     guest_memory_used: int
+    memory_now: int
+    guest_memory_usable: int | None
     net_in: int
     net_out: int
     disk_read: int

@@ -14,6 +14,7 @@ from hostd.guests import config as files
 from hostd.guests import membership
 from hostd.guests.changes import Change, change_later, change_now
 from hostd.guests.config import StoredGuest
+from hostd.guests.macs import cluster_prefix
 from hostd.guests.marks import held
 from hostd.guests.qemu import cloudinit, lifecycle, process, seeds, sockets, tpm
 from hostd.guests.qemu import config as keys
@@ -55,7 +56,7 @@ def create(
     machines = machines or LibvirtMachines()
     place = where(host, vmid)
     comment, plain = values.get("description", ""), {k: v for k, v in values.items() if k != "description"}
-    plan = planning.plan_values(keys.with_old_names(plain), os.urandom)
+    plan = planning.plan_values(keys.with_old_names(plain), os.urandom, cluster_prefix(host.store))
     with files.lock(vmid), Undo() as undo:
         reserved = files.create(host.store, place, GuestFile(current={"lock": CREATE_LOCK}))
         undo.add(host.store.delete, place.path)
@@ -171,7 +172,7 @@ def change(
 
     ``running`` None: as the process table tells. ``working``: as for ``create``.
     """
-    plan = planning.plan_values(keys.with_old_names(change.values), os.urandom)
+    plan = planning.plan_values(keys.with_old_names(change.values), os.urandom, cluster_prefix(host.store))
     with files.lock(vmid), Undo() as undo:
         guest = opened(host, log, vmid, skip_lock=skip_lock, machines=machines)
         files.check_digest(guest, digest)

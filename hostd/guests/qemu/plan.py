@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from hostd.cluster import datacenter
 from hostd.core.errors import HostError, Invalid, ParseError
 from hostd.core.formats import propstring
 from hostd.core.units import KIB, MIB, format_size
@@ -52,7 +53,9 @@ class Plan:
     existing: Mapping[str, VolumeId] = field(default_factory=dict)
 
 
-def plan_values(values: Mapping[str, str], random: Callable[[int], bytes]) -> Plan:
+def plan_values(
+    values: Mapping[str, str], random: Callable[[int], bytes], mac_prefix: str = datacenter.MAC_PREFIX
+) -> Plan:
     """The volumes that new values of a configuration ask for, and the values with addresses and ids filled in.
 
     Raises Invalid with every key that cannot be.
@@ -70,7 +73,7 @@ def plan_values(values: Mapping[str, str], random: Callable[[int], bytes]) -> Pl
             elif key == "tpmstate0" or is_unused(key):
                 _plan_volume(key, propstring.parse(value, default_key="file", aliases=_OLD_VOLUME), new, existing)
             elif re.fullmatch(r"net\d+", key):
-                planned[key] = with_mac(key, value, random)
+                planned[key] = with_mac(key, value, random, mac_prefix)
             elif key == "vmgenid" and value == "1":
                 planned[key] = str(uuid.UUID(bytes=random(16), version=4))
         except HostError as err:
@@ -115,10 +118,10 @@ def _plan_volume(key: str, values: Mapping[str, str], new: list[NewVolume], exis
     new.append(NewVolume(key=key, storage=storage, size_bytes=size, format=format, efi=efi, source=source))
 
 
-def with_mac(key: str, value: str, random: Callable[[int], bytes]) -> str:
+def with_mac(key: str, value: str, random: Callable[[int], bytes], prefix: str) -> str:
     """A card's value with an address, a new one where it has none."""
     card = net.parse_nic(key, value)
-    return value if card.mac else card.with_mac(new_mac(random)).text()
+    return value if card.mac else card.with_mac(new_mac(random, prefix)).text()
 
 
 def with_volume(key: str, value: str, volume: VolumeId, size_bytes: int | None) -> str:

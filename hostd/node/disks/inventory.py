@@ -136,7 +136,7 @@ def _disk(block: Block) -> Disk | None:
         used="",
         gpt=udev.get("ID_PART_TABLE_TYPE") == "gpt",
         model=udev.get("ID_MODEL") or block.model or _UNKNOWN,
-        serial=udev.get("ID_SERIAL_SHORT") or _UNKNOWN,
+        serial=udev.get("ID_SERIAL_SHORT") or udev.get("ID_SERIAL") or _UNKNOWN,  # virtio has but the long one
         vendor=block.vendor or _UNKNOWN,
         wwn=udev.get("ID_WWN") or _UNKNOWN,
         by_id=links[0] if links else "",

@@ -56,7 +56,10 @@ def test_nothing_changed() -> None:
         ({"net0": None}, [(Kind.DETACH, "net0")]),
         ({"usb0": "host=1-1"}, [(Kind.ATTACH, "usb0")]),
         ({"cpulimit": "1.5", "cpuunits": "50"}, [(Kind.SCHEDULER, "cpulimit")]),
-        ({"balloon": "512"}, [(Kind.BALLOON, "balloon")]),
+        ({"balloon": "512"}, []),  # the node moves it, when it needs to
+        ({"balloon": "512", "shares": "0"}, [(Kind.BALLOON, "balloon")]),
+        ({"shares": "0"}, [(Kind.BALLOON, "shares")]),
+        ({"shares": "2000"}, []),
         ({"hotplug": "cpu", "vcpus": "3"}, [(Kind.PROCESSORS, "vcpus")]),
     ],
 )

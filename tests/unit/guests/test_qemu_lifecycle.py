@@ -70,7 +70,7 @@ def test_a_new_machine(host: Host, tmp_path: Path) -> None:
     )
     file = current(host)
     assert file.current["scsi0"] == "local:100/vm-100-disk-0.raw,size=1G,ssd=1"
-    assert file.current["net0"].startswith("virtio=52:54:00:")
+    assert file.current["net0"].startswith("virtio=BC:24:11:")
     assert file.current["boot"] == "order=scsi0;ide2;net0"
     assert file.current["smbios1"].startswith("uuid=")
     assert len(file.current["vmgenid"]) == 36

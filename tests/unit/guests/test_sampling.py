@@ -18,7 +18,7 @@ from tests.fakes.machines import FakeMachines
 def stats(vmid: int, cpu_ns: int, state: MachineState = MachineState.RUNNING) -> MachineStats:
     return MachineStats(
         vmid=vmid, state=state, cpu_ns=cpu_ns, cpus=2, memory_max=2048, memory_host=700, guest_memory_used=0,
-        net_in=1, net_out=2, disk_read=3, disk_write=4,
+        memory_now=2048, guest_memory_usable=None,        net_in=1, net_out=2, disk_read=3, disk_write=4,
     )  # fmt: skip
 
 

@@ -69,6 +69,6 @@ def test_a_second_machine_beside_the_first_is_another_one() -> None:
     assert same[:2] == text.splitlines()[:2]
     assert same[2] == "vmgenid: 00000000-0000-4000-8000-000000000000"
     other = restored(text, {}, unique=True, random=zeros).splitlines()
-    assert other[0] == "net0: virtio=52:54:00:00:00:00,bridge=b"
+    assert other[0] == "net0: virtio=BC:24:11:00:00:00,bridge=b"
     assert other[1] == "smbios1: uuid=00000000-0000-4000-8000-000000000000"
     assert restored("vmgenid: 0\n", {}, unique=True, random=zeros) == "vmgenid: 0\n"

@@ -159,7 +159,7 @@ def test_plans_name_what_is_to_be_made() -> None:
     assert [(new.point.key, new.storage, new.size_bytes) for new in made.new] == [
         ("rootfs", "local", 8 << 30), ("mp2", "local", 0), ("mp10", "fast", 512 << 20),
     ]  # fmt: skip
-    assert made.values["net0"] == "hwaddr=52:54:00:00:01:02,name=eth0"
+    assert made.values["net0"] == "hwaddr=BC:24:11:00:01:02,name=eth0"
     assert plan.storages(values) == {"local", "fast"}
     again = plan.plan_values({"rootfs": "local:100/vm-100-disk-0.raw,size=8G"}, bytes_of)
     assert not again.new

@@ -100,7 +100,7 @@ def test_a_new_container(host: Host, programs: Programs, tmp_path: Path) -> None
     file = current(host)
     assert file.current["rootfs"] == "local:100/vm-100-disk-0.raw,size=1G"
     assert file.current["mp0"] == "local:100/vm-100-disk-1.raw,mp=/data,ro=1,size=1G"
-    assert "hwaddr=52:54:00" in file.current["net0"]
+    assert "hwaddr=BC:24:11:" in file.current["net0"]
     assert (file.current["ostype"], file.current["hostname"], file.current["memory"]) == ("debian", "CT100", "512")
     assert "lock" not in file.current
     assert file.comment == "two\nlines"
@@ -263,6 +263,22 @@ def test_cards_are_plugged(host: Host, programs: Programs) -> None:
     assert list(current(host).pending) == ["net2"]
     assert programs.calls[-1] == ["ip", "link", "delete", "dev", "veth100i2"]
     assert log.lines[-1].startswith("WARN: net2 counts from the next start on")
+
+
+def test_a_limit_that_the_kernel_cannot_set_is_a_warning(host: Host, programs: Programs) -> None:
+    made(host, net0="name=eth0,bridge=vmbr0,hwaddr=02:00:00:00:00:01")
+    engine, log = FakeEngine(up={100}), ListLog()
+    card = current(host).current["net0"]
+    lifecycle.change(host, log, 100, Change(values={"net0": f"{card},rate=2"}), engine=engine)
+    assert [argv[3:5] for argv in programs.named("tc")] == [
+        ["dev", "veth100i0"], ["dev", "ifb100i0"], ["dev", "veth100i0"], ["dev", "veth100i0"],
+    ]  # fmt: skip
+    assert (current(host).current["net0"], log.lines) == (f"{card},rate=2", [])
+    programs.answers["tc qdisc replace"] = 2
+    lifecycle.change(host, log, 100, Change(values={"net0": f"{card},rate=3"}), engine=engine)
+    assert current(host).current["net0"] == f"{card},rate=3"
+    (warning,) = log.lines
+    assert warning.startswith("WARN: net0: its limit (rate) is not in force: ")
 
 
 def test_what_was_plugged_is_taken_back_when_the_file_cannot_be_written(host: Host, programs: Programs) -> None:

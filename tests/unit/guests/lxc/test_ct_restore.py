@@ -79,7 +79,7 @@ def test_what_is_given_stands_before_the_backup() -> None:
 
 
 def test_another_container_has_other_addresses() -> None:
-    assert restored(unique=True).values["net0"] == "bridge=vmbr0,hwaddr=52:54:00:00:01:02,name=eth0"
+    assert restored(unique=True).values["net0"] == "bridge=vmbr0,hwaddr=BC:24:11:00:01:02,name=eth0"
 
 
 def test_what_reaches_into_the_host_is_for_who_may_give_it() -> None:
