@@ -201,6 +201,12 @@ ui-pictures: tools ## Pictures of the page's main views, from its tests on the m
 test-ui: host-dev tools ## The web page in Chromium: the walk on a real node, all views on a mock
 	@tests/bin/on-dev-node tests/ui/run
 
+WALKS = walking people second_factor guests_walk
+.PHONY: test-ui-cluster
+test-ui-cluster: host-dev tools ## The web page in Chromium on three real hosts that join, move a machine, lose one; all walks on a phone
+	@tests/bin/on-cluster tests/ui/run $(CURDIR)/tests/ui/cluster_walk.test.mjs
+	@HOLDFAST_UI_SIZE=phone tests/bin/on-dev-node tests/ui/run $(WALKS:%=$(CURDIR)/tests/ui/%.test.mjs)
+
 .PHONY: verify
 verify: ## Run every test target; commit, command, result and time go to the cache's verify.log
 	@tests/bin/verify $(TARGETS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hostd.ha import topsis
 from hostd.ha.bundles import bundles
@@ -23,9 +24,11 @@ from hostd.ha.states import MOVING, Method, Scheduler
 from hostd.ha.usage import NOTHING, add, fractions
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """Guests, the leader first, that could leave ``source`` for ``target``; what is ``left`` and ``there`` then."""
+class Candidate(NamedTuple):
+    """Guests, the leader first, that could leave ``source`` for ``target``; what is ``left`` and ``there`` then.
+
+    A tuple, as there is one for every guest and node.
+    """
 
     members: tuple[str, ...]
     source: str
@@ -190,20 +193,25 @@ def _best(
 
 def _criteria(
     candidates: Iterable[Candidate], loads: Mapping[str, Load], capacities: Mapping[str, Capacity]
-) -> list[Sequence[float]]:
+) -> Sequence[Sequence[float]]:
     """Criteria, a column each, of the situation after each move; nodes that a move leaves as they are cost nothing."""
-    cpus, memory = fractions(loads, capacities)
-    of_cpus, of_memory = topsis.Standing(cpus), topsis.Standing(memory)
-    before = dict(zip(loads, zip(cpus, memory, strict=True), strict=True))
+    each = {node: (*_parts(load, capacities[node]), capacities[node]) for node, load in loads.items()}
+    of_cpus = topsis.Standing([cpus for cpus, _, _ in each.values()])
+    of_memory = topsis.Standing([memory for _, memory, _ in each.values()])
     rows = []
     for one in candidates:
-        (left_cpus, there_cpus), (left_memory, there_memory) = fractions(
-            {one.source: one.left, one.target: one.there}, capacities
-        )
-        (source_cpus, source_memory), (target_cpus, target_memory) = before[one.source], before[one.target]
-        by_cpus = of_cpus.changed((source_cpus, left_cpus), (target_cpus, there_cpus))
-        rows.append((*by_cpus, *of_memory.changed((source_memory, left_memory), (target_memory, there_memory))))
+        source_cpus, source_memory, source = each[one.source]
+        target_cpus, target_memory, target = each[one.target]
+        left_cpus, left_memory = _parts(one.left, source)
+        there_cpus, there_memory = _parts(one.there, target)
+        by_cpus = of_cpus.changed(source_cpus, left_cpus, target_cpus, there_cpus)
+        rows.append(by_cpus + of_memory.changed(source_memory, left_memory, target_memory, there_memory))
     return list(zip(*rows, strict=True))
+
+
+def _parts(load: Load, capacity: Capacity) -> tuple[float, float]:
+    """Of its cores and of its memory, as ``fractions`` has them."""
+    return load.cpus / capacity.cpus, load.memory_bytes / capacity.memory_bytes
 
 
 def _near_the_best(

@@ -34,7 +34,7 @@ class Standing:
     def __init__(self, loads: Sequence[float]) -> None:
         self._loads = loads
         self._squares = sum([load * load for load in loads])
-        self._peaks = [*sorted(loads, reverse=True)[:3], 0.0, 0.0]  # two changes leave the highest of the others
+        self._peaks = [*sorted(loads, reverse=True), 0.0, 0.0][:3]  # two changes leave the highest of the others
 
     def each_changed(self, instead: Sequence[float]) -> tuple[list[float], list[float]]:
         """Criteria (means, peaks) of as many situations as nodes: in each, one node's load is what ``instead`` has."""
@@ -44,15 +44,23 @@ class Standing:
         others = [second if before == first else first for before in self._loads]
         return means, [1 + max(pair) for pair in zip(others, instead, strict=True)]
 
-    def changed(self, one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
-        """Criteria (mean, peak) of one situation with two nodes' loads replaced, each given as (before, after)."""
-        left = self._peaks.copy()
-        squares = self._squares
-        for before, after in (one, other):
-            squares += after * after - before * before
-            if before in left:
-                left.remove(before)
-        return 1 + math.sqrt(max(0.0, squares) / len(self._loads)), 1 + max(left[0], one[1], other[1])
+    def changed(self, one: float, one_after: float, other: float, other_after: float) -> tuple[float, float]:
+        """Criteria (mean, peak) of one situation with two nodes' loads replaced."""
+        squares = self._squares + one_after * one_after - one * one
+        squares += other_after * other_after - other * other
+        peak = self._highest_beside(one, other)
+        # One branch each, in place of max(): this is asked for every guest and node.
+        peak = one_after if one_after > peak else peak
+        peak = other_after if other_after > peak else peak
+        return 1 + math.sqrt(squares / len(self._loads) if squares > 0.0 else 0.0), 1 + peak
+
+    def _highest_beside(self, one: float, other: float) -> float:
+        first, second, third = self._peaks
+        if one != first and other != first:
+            return first
+        if one == other:
+            return third
+        return third if (other if one == first else one) == second else second
 
 
 def scores(columns: Sequence[Sequence[float]]) -> list[float]:

@@ -24,13 +24,12 @@ from hostd.core.errors import Conflict, HostError, NotFound, TimedOut
 from hostd.core.formats.keyvalue import GuestFile
 from hostd.guests import config as files
 from hostd.guests import handover
-from hostd.guests.config import GuestKind, GuestPath
+from hostd.guests.config import GuestKind, GuestPath, StoredGuest
 from hostd.guests.qemu import agent, lifecycle, sockets, tpm
 from hostd.guests.qemu import config as keys
 from hostd.guests.qemu.handover import settle
 from hostd.guests.qemu.machines import Machines
 from hostd.guests.qemu.refusals import refuse
-from hostd.guests.qemu.volumes import where
 from hostd.guests.volumes import catalog_of
 from hostd.migration import leftovers
 from hostd.migration.leftovers import Side
@@ -43,6 +42,7 @@ from hostd.storage.interface import Driver, VolumeSpec
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import TaskLog
 
+_ARRIVAL_S: Final = 20.0
 _CLOSE_S: Final = 120.0
 _POLL_S: Final = 0.1
 _MOST_NAMES: Final = 100
@@ -236,7 +236,7 @@ class Incoming:
 
     def _finish(self, message: Mapping[str, Any]) -> Answer:
         """The file came to this node: complete the move, and let the machine go on."""
-        guest = files.load(self._host.store, where(self._host, self._vmid))
+        guest = self._arrived()
         running = self._machines.state(self._vmid) is not None
         settle(self._host, self._log, guest, self._machines)
         if running:
@@ -244,9 +244,21 @@ class Incoming:
         self._catalog().deactivate(self._made)
         return {}
 
+    def _arrived(self) -> StoredGuest:
+        """The guest's file, here. The other node goes on once a majority has it, of which this node need not be."""
+        here = GuestPath(node=self._host.node, kind=self.kind, vmid=self._vmid)
+        end_s = time.monotonic() + _ARRIVAL_S
+        while True:
+            try:
+                return files.load(self._host.store, here)
+            except NotFound as err:
+                if time.monotonic() >= end_s:
+                    raise Conflict(f"{self._label} has not come to this node") from err
+                time.sleep(_POLL_S)
+
     def _trim(self, message: Mapping[str, Any]) -> Answer:
         """It runs here, and its disks were copied whole."""
-        config = files.load(self._host.store, where(self._host, self._vmid)).file.current
+        config = self._arrived().file.current
         agent.trim_copied(self._machines, self._log, self._vmid, config)
         return {}
 

@@ -6,12 +6,10 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from hostd.core.errors import Conflict, HostError, NotFound
-from hostd.guests import config as files
+from hostd.core.errors import HostError
 from hostd.guests.config import GuestKind
 from hostd.guests.lxc import copies, trees
 from hostd.guests.lxc.engine import Engine, SystemdEngine
-from hostd.guests.lxc.ownership import where
 from hostd.guests.lxc.volumes import format_volume, source_of
 from hostd.guests.qemu.machines import Machines
 from hostd.migration import leftovers
@@ -58,15 +56,7 @@ class IncomingContainer(Incoming):
 
     def _finish(self, message: Mapping[str, Any]) -> Answer:
         """The file came to this node: complete the move, and let the container run again if it ran."""
-        if not self._is_here():
-            raise Conflict(f"{self._label} has not come to this node")
+        self._arrived()
         self._catalog().deactivate(self._made)
         self._clear_leftovers()
         return {"running": self._runs()}
-
-    def _is_here(self) -> bool:
-        try:
-            files.load(self._host.store, where(self._host, self._vmid))
-        except NotFound:
-            return False
-        return True

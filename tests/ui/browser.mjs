@@ -34,10 +34,13 @@ export function launch() {
   });
 }
 
+/** Of the pages of walks, which are made at either: a phone's where HOLDFAST_UI_SIZE says so. */
+export const { HOLDFAST_UI_SIZE: SIZE = "wide" } = process.env;
+
 /** A fresh page that remembers what went wrong in it: `page.problems` (console errors, page errors, CSP reports). */
 export async function openPage(
   browser,
-  { size = "wide", theme = "light" } = {},
+  { size = SIZE, theme = "light" } = {},
 ) {
   const context = await browser.newContext({
     viewport: SIZES[size],
@@ -70,6 +73,13 @@ export async function logIn(page, { url, user, password }, path = "/") {
   await page.locator("#login-password").fill(password);
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("button", { name: /User menu/ }).waitFor();
+}
+
+/** The tree of resources, which a phone hides until it is asked for. */
+export async function openTree(page) {
+  if (SIZE === "phone")
+    await page.getByRole("button", { name: "Resource tree" }).click();
+  return page.locator(".hf-tree");
 }
 
 /** Take a picture of what is shown, and let axe-core look at it: what it objects to is a problem of the page. */

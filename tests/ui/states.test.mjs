@@ -129,12 +129,13 @@ describe("moves", () => {
   };
 
   test("what stands in the way is said before the button works; the view follows", async () => {
-    await open("/vms/100", two());
+    const world = two();
+    world.guests.get(100).running = false;
+    await open("/vms/100", world);
     await at.page.getByRole("button", { name: "Move", exact: true }).click();
     await dialog()
-      .getByText(/moves while it runs/)
+      .getByText(/it is moved as it is/)
       .waitFor();
-    await dialog().getByText("local-lvm:vm-100-disk-0, 32 GiB").waitFor();
     const go = dialog().getByRole("button", { name: "Move", exact: true });
     await dialog().locator("#move-target").selectOption("pve3");
     await dialog()
@@ -144,6 +145,21 @@ describe("moves", () => {
     await picture(at.page, "move-refused");
     await dialog().locator("#move-target").selectOption("pve2");
     await go.click();
+    await at.page
+      .getByLabel("Breadcrumb")
+      .getByRole("link", { name: "pve2" })
+      .waitFor();
+    assert.deepEqual(at.mock.world.moved, { target: "pve2" });
+  });
+
+  test("of a machine that runs the server does not say where it may go: any node that is there can be chosen", async () => {
+    await open("/vms/100", two());
+    await at.page.getByRole("button", { name: "Move", exact: true }).click();
+    await dialog()
+      .getByText(/moves while it runs/)
+      .waitFor();
+    await dialog().getByText("local-lvm:vm-100-disk-0, 32 GiB").waitFor();
+    await press("Move");
     await at.page
       .getByLabel("Breadcrumb")
       .getByRole("link", { name: "pve2" })

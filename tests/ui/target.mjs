@@ -2,8 +2,14 @@
 // or the mock where BASE_URL is not set.
 import { startMock } from "./mock_server.mjs";
 
+const { BASE_URL, HOLDFAST_USER = "root", HOLDFAST_PASSWORD } = process.env;
+
+/** Why there is no real node; false where there is one. */
+export const NO_NODE =
+  !BASE_URL &&
+  "BASE_URL is not set: needs a running node (`make test-ui` starts one)";
+
 export async function openTarget() {
-  const { BASE_URL, HOLDFAST_USER = "root", HOLDFAST_PASSWORD } = process.env;
   if (!BASE_URL) return { ...(await startMock()), real: false };
   if (!HOLDFAST_PASSWORD)
     throw new Error("BASE_URL is set, but HOLDFAST_PASSWORD is not");

@@ -130,6 +130,7 @@ describe("tasks", () => {
       .getByRole("log")
       .getByText(/TASK ERROR: start failed/)
       .waitFor();
+    await toast.getByText("VM 109: start").waitFor({ state: "detached" });
   });
 
   test("the log of a running task grows, and the task can be stopped", async () => {
@@ -315,8 +316,10 @@ describe("shell", () => {
       .getByText("Unknown")
       .waitFor();
     await picture(at.page, "node-offline");
-    await at.page.goto(`${at.mock.url}/#/nodes/pve2`);
-    await shown("pve2 does not answer.");
+    for (const path of ["/nodes/pve2", "/vms/200"]) {
+      await at.page.goto(`${at.mock.url}/#${path}`);
+      await shown("pve2 does not answer.");
+    }
   });
 
   test("the theme is chosen, kept, and follows the system when asked to", async () => {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -18,6 +19,10 @@ _FIELDS: Final = "name,type,volsize,refquota,used,creation,origin,mounted"
 _BLOCK_BYTES: Final = 16384
 _MIB: Final = 1024**2
 _SLOW_S = 120
+# A volume stays open for a moment after its machine's end: udev looks at each one that was open for writing (observed).
+_BUSY_S: Final = 20.0
+_BUSY: Final = "dataset is busy"
+_AGAIN_S: Final = 0.5
 # What a linked clone stands on: a snapshot of its base.
 _BASE_STATE: Final = "__base__"
 _UNITS = {"": 1, "k": 1024, "m": 1024**2}
@@ -282,7 +287,19 @@ class ZfsPool:
 
     def delete(self, name: str) -> None:
         volume = self.volume(name)
-        self.run(destroy_argv(self.dataset, self.parse(volume.name).name), timeout_s=_SLOW_S)
+        self._destroy(destroy_argv(self.dataset, self.parse(volume.name).name))
+
+    def _destroy(self, argv: Sequence[str]) -> None:
+        """What is busy is tried again for a while: nobody else has it any more."""
+        end_s = time.monotonic() + _BUSY_S
+        while True:
+            try:
+                self.run(argv, timeout_s=_SLOW_S)
+                return
+            except CommandFailed as err:
+                if _BUSY not in err.stderr or time.monotonic() >= end_s:
+                    raise
+            time.sleep(_AGAIN_S)
 
     def activate_volume(self, name: str) -> None:
         own = self.parse(name).name
@@ -332,7 +349,7 @@ class ZfsPool:
 
     def delete_snapshot(self, name: str, snapshot: str) -> None:
         if check_snapshot(snapshot) in self.snapshots(name):
-            self.run(["zfs", "destroy", f"{self.dataset}/{self.parse(name).name}@{snapshot}"], timeout_s=_SLOW_S)
+            self._destroy(["zfs", "destroy", f"{self.dataset}/{self.parse(name).name}@{snapshot}"])
 
     def snapshots(self, name: str) -> list[str]:
         out = self.run(states_argv(self.dataset, self.parse(name).name), timeout_s=_SLOW_S).stdout

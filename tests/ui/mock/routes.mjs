@@ -60,7 +60,7 @@ function createVm(world, _path, params) {
   checkNew(world, params, errors);
   const { vmid, start, node, ...config } = params;
   const imported = importedDisks(params);
-  const sizeGib = Number(/:([1-9]\d*)$/.exec(params.scsi0)?.[1] ?? 3);
+  const sizeGib = Number(/:([1-9]\d*)(?:,|$)/.exec(params.scsi0)?.[1] ?? 3);
   const lines = Object.entries(imported).map(
     ([slot, { from }]) => `${slot}: importing '${from}'`,
   );

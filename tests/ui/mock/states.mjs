@@ -112,8 +112,8 @@ function report(kind) {
     const volid = `local-lvm:vm-${vmid}-disk-0`;
     return {
       running,
-      allowed_nodes: allowed,
-      not_allowed_nodes: missing,
+      // As a real node: where one that runs may go is not said.
+      ...(!running && { allowed_nodes: allowed, not_allowed_nodes: missing }),
       local_disks: [{ volid, size: guest.diskBytes, cdrom: 0, is_unused: 0 }],
       local_resources: guest.config.hostpci0 ? ["hostpci0"] : [],
       "mapped-resources": [],

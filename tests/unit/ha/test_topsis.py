@@ -49,7 +49,7 @@ def test_a_standing_tells_the_criteria_with_two_loads_changed(loads: list[float]
     one, other = data.draw(st.permutations(range(len(loads))))[:2]
     instead = {one: data.draw(st.floats(0, 4)), other: data.draw(st.floats(0, 4))}
     changed = [instead.get(place, load) for place, load in enumerate(loads)]
-    found = topsis.Standing(loads).changed((loads[one], instead[one]), (loads[other], instead[other]))
+    found = topsis.Standing(loads).changed(loads[one], instead[one], loads[other], instead[other])
     assert found == pytest.approx(topsis.criteria(changed, [0])[:2], abs=1e-7)
 
 

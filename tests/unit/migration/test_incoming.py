@@ -79,6 +79,7 @@ class Target:
 @pytest.fixture
 def target(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     monkeypatch.setattr(incoming, "_TRY_S", 0.0)
+    monkeypatch.setattr(incoming, "_ARRIVAL_S", 0.0)
     return Target(own_folders)
 
 
@@ -114,7 +115,7 @@ def test_a_machine_that_comes_goes_on(target: Target) -> None:
     target.ask("begin", source="a")
     made = target.make()
     target.machines.states[100] = MachineState.PAUSED
-    with pytest.raises(HostError):
+    with pytest.raises(Conflict, match="has not come"):
         target.ask("finish")
     assert target.machines.states == {100: MachineState.PAUSED}, "not before the file is here"
     target.comes({OLD: made})
@@ -123,6 +124,18 @@ def test_a_machine_that_comes_goes_on(target: Target) -> None:
     assert target.store.read("nodes/b/qemu-server/100.conf").data == f"scsi0: {made}\n".encode()
     target.session.leave()
     assert target.volumes() == ["vm-100-disk-0.raw"]
+    assert target.machines.states == {100: MachineState.RUNNING}
+
+
+def test_a_file_that_this_node_gets_after_the_majority_is_waited_for(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.ask("begin", source="a")
+    made = target.make()
+    target.machines.states[100] = MachineState.PAUSED
+    monkeypatch.setattr(incoming, "_ARRIVAL_S", 60.0)
+    monkeypatch.setattr(incoming.time, "sleep", lambda _s: target.comes({OLD: made}))
+    assert target.ask("finish") == {"downtime_ms": 50}
     assert target.machines.states == {100: MachineState.RUNNING}
 
 

@@ -92,6 +92,7 @@ class Target:
 @pytest.fixture
 def target(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     monkeypatch.setattr(incoming, "_TRY_S", 0.0)
+    monkeypatch.setattr(incoming, "_ARRIVAL_S", 0.0)
     return Target(own_folders)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hostd.core.errors import CommandFailed, Conflict, NotFound, ParseError, Unavailable, Unsupported
+from hostd.core.run import Arg, Result
 from hostd.storage.config import parse_storage_cfg
 from hostd.storage.drivers import lvm, lvmthin, qcow2, zfspool
 from hostd.storage.drivers.btrfs import Btrfs
@@ -167,6 +170,35 @@ def test_zfs_volumes_travel_with_their_states() -> None:
     ]
     with pytest.raises(Unsupported, match="linked clone"):
         zfs(run).send("base-9-disk-0/vm-100-disk-1", 1)
+
+
+class Busy(FakeRun):
+    """Somebody looks at a volume, for so many ``tries`` to destroy it."""
+
+    def __init__(self, tries: int) -> None:
+        super().__init__({"zfs list": ZFS})
+        self.tries = tries
+
+    def __call__(self, argv: Sequence[Arg], **how: Any) -> Result:
+        done = super().__call__(argv, **how)
+        if argv[1] == "destroy" and self.tries:
+            self.tries -= 1
+            raise CommandFailed([str(arg) for arg in argv], 1, "cannot destroy 'x': dataset is busy\n")
+        return done
+
+
+def test_a_zfs_volume_that_is_looked_at_is_destroyed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(zfspool.time, "sleep", waited.append)
+    run = Busy(3)
+    zfs(run).delete("vm-100-disk-0")
+    assert [call for call in run.calls if call[1] == "destroy"] == [
+        ["zfs", "destroy", "-r", "rpool/data/vm-100-disk-0"]
+    ] * 4
+    assert len(waited) == 3
+    monkeypatch.setattr(zfspool, "_BUSY_S", 0.0)
+    with pytest.raises(CommandFailed, match="busy"):
+        zfs(Busy(1)).delete("vm-100-disk-0")
 
 
 def test_zfs_usage_and_odd_output() -> None:

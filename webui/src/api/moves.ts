@@ -11,7 +11,8 @@ export interface LocalDisk {
 /** What stands in the way of a move, asked before it. */
 export interface Migration {
   running: boolean;
-  allowed: readonly string[];
+  /** Nodes that have what it needs; null: not said, as of machines that run, and the move itself finds out. */
+  allowed: readonly string[] | null;
   /** Node -> storages that it lacks. */
   missing: ReadonlyMap<string, readonly string[]>;
   /** Volumes that only its node sees: they are copied. */
@@ -33,7 +34,7 @@ export async function getMigration({ kind, node, vmid }: GuestRef): Promise<Migr
     });
   return {
     running: wire.bool("running"),
-    allowed: wire.list(has("allowed_nodes")),
+    allowed: wire.has(has("allowed_nodes")) ? wire.list(has("allowed_nodes")) : null,
     missing: new Map(missing),
     localDisks: rows(wire.raw(has("local_disks"))).map((disk) => ({
       volid: disk.text("volid"),

@@ -1,9 +1,21 @@
 import { describe, expect, test } from "vitest";
 import type { Storage } from "../api/storage";
-import { containerParams, placeErrors, storagesFor, vmParams } from "./createGuest";
+import { containerParams, diskFormat, placeErrors, storagesFor, vmParams } from "./createGuest";
 import { guessContent } from "./uploadKind";
 
 const common = { node: "a", vmid: "100", cores: "2", memory: "2048", storage: "lvm", diskSize: "32", bridge: "vmbr0" };
+
+const storage = (name: string, availableBytes: number, active = true): Storage => ({
+  storage: name,
+  type: "dir",
+  content: ["images"],
+  active,
+  enabled: true,
+  shared: false,
+  usedBytes: 0,
+  availableBytes,
+  totalBytes: 0,
+});
 
 describe("vmParams", () => {
   test("a machine without a medium boots from its disk", () => {
@@ -26,6 +38,16 @@ describe("vmParams", () => {
     expect(params).toMatchObject({ ide2: "local:iso/a.iso,media=cdrom", boot: "order=scsi0;ide2;net0", start: true });
     expect(params.name).toBeUndefined();
   });
+});
+
+test("a disk that is a file has a format that can be taken snapshots of", () => {
+  const all = [
+    { ...storage("files", 1), type: "dir" },
+    { ...storage("pool", 1), type: "zfspool" },
+  ];
+  expect(["files", "pool", "gone"].map((name) => diskFormat(all, name))).toEqual(["qcow2", "", ""]);
+  expect(vmParams({ ...common, format: "qcow2" }).scsi0).toBe("lvm:32,format=qcow2");
+  expect(vmParams({ ...common, format: "qcow2", image: "a:b" }).scsi0).toBe("lvm:0,import-from=a:b,format=qcow2");
 });
 
 test("a disk gets the contents of an image and its size", () => {
@@ -65,17 +87,6 @@ test("server errors go to the fields that made the parameter, others above the f
 });
 
 test("storages for a kind of content: active ones, the roomiest first", () => {
-  const storage = (name: string, availableBytes: number, active = true): Storage => ({
-    storage: name,
-    type: "dir",
-    content: ["images"],
-    active,
-    enabled: true,
-    shared: false,
-    usedBytes: 0,
-    availableBytes,
-    totalBytes: 0,
-  });
   const all = [storage("small", 1), storage("big", 9), storage("down", 99, false)];
   expect(storagesFor(all, "images").map(({ storage: name }) => name)).toEqual(["big", "small"]);
   expect(storagesFor(all, "iso")).toEqual([]);

@@ -6,16 +6,25 @@ import { placeErrors as placeErrorsBy, type PlacedErrors } from "./formErrors";
 
 export type FormValues = Readonly<Record<string, string>>;
 
+/** Where disks are plain files: of these the API makes raw ones unless told, of which it can take no snapshots. */
+const DISKS_ARE_FILES: ReadonlySet<string> = new Set(["dir", "nfs", "cifs"]);
+
+/** The format to ask for on one of the storages; empty: its own, which has snapshots if any has. */
+export function diskFormat(storages: readonly Storage[], wanted: string): string {
+  const type = storages.find(({ storage }) => storage === wanted)?.type ?? "";
+  return DISKS_ARE_FILES.has(type) ? "qcow2" : "";
+}
+
 /** A new disk of so many GiB, or as large as the image whose contents it gets. */
-export function diskOf(storage = "", gib = "", image = ""): string {
-  return image ? copiedFrom(storage, image) : `${storage}:${gib}`;
+export function diskOf({ storage = "", gib = "", image = "", format = "" }): string {
+  return `${image ? copiedFrom(storage, image) : `${storage}:${gib}`}${format && `,format=${format}`}`;
 }
 
 const number = (text: string | undefined): number => Number(text ?? "");
 
 /**
  * A Linux-ready default machine: one disk on virtio-scsi, empty or with the contents of an image, one virtio network
- * card, the ISO as a drive to boot from.
+ * card, the ISO as a drive to boot from. `format`: of the disk, see `diskFormat`.
  */
 export function vmParams(values: FormValues): VmParams {
   const iso = values["iso"] ?? "";
@@ -27,7 +36,7 @@ export function vmParams(values: FormValues): VmParams {
     memory: values["memory"] ?? "",
     ostype: "l26",
     scsihw: "virtio-scsi-single",
-    scsi0: diskOf(values["storage"], values["diskSize"], values["image"]),
+    scsi0: diskOf({ ...values, gib: values["diskSize"] }),
     ide2: iso ? `${iso},media=cdrom` : undefined,
     boot: iso ? "order=scsi0;ide2;net0" : "order=scsi0;net0",
     net0: `virtio,bridge=${values["bridge"]}`,

@@ -1,8 +1,10 @@
+import { useQuery } from "@tanstack/react-query";
 import { createVm } from "../../api/guests";
 import { type Limits, limits } from "../../api/limits";
 import type { Field } from "../../components/FieldForm";
 import { t } from "../../i18n";
-import { vmParams } from "../../state/createGuest";
+import { diskFormat, vmParams } from "../../state/createGuest";
+import { storagesQuery } from "../../state/queries";
 import { CreateModal } from "./CreateModal";
 import { useChoices, useFormValues, useImageField, useNodeOptions } from "./useChoices";
 
@@ -13,6 +15,7 @@ export default function CreateVm({ onClose }: { onClose: () => void }) {
   const form = useFormValues();
   const nodeOptions = useNodeOptions();
   const node = form.choose("node", nodeOptions);
+  const { data: storages = [] } = useQuery(storagesQuery(node));
   const { disks, files } = useChoices(node, "images", "iso");
   const imageField = useImageField(node);
   const isoOptions = [{ value: "", label: t("createVm.noIso") }, ...files];
@@ -67,7 +70,7 @@ export default function CreateVm({ onClose }: { onClose: () => void }) {
       fields={fields}
       values={values}
       onChange={form.change}
-      create={() => createVm(vmParams(values))}
+      create={() => createVm(vmParams({ ...values, format: diskFormat(storages, values.storage) }))}
       onClose={onClose}
     />
   );

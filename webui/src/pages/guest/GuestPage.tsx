@@ -1,4 +1,4 @@
-import { PageSection } from "@patternfly/react-core";
+import { Alert, PageSection } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "react-router";
 import type { GuestKind, GuestResource } from "../../api/cluster";
@@ -57,6 +57,11 @@ function GuestView({ guest, tab }: { guest: GuestResource; tab: string }) {
         actions={<GuestActions guest={guest} />}
         tabs={<RouteTabs tabs={tabs} active={tab} urlOf={(key) => urls.guest(guest, key)} />}
       />
+      {!guest.known && (
+        <PageSection>
+          <Alert component="p" isInline variant="warning" title={t("node.offlineText", { node: guest.node })} />
+        </PageSection>
+      )}
       <PageSection isFilled className={tab === "console" ? "hf-console-section" : ""}>
         {tab === "summary" && <GuestSummary guest={guest} />}
         {tab === "console" && <ConsoleTab guest={guest} />}

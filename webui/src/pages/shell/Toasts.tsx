@@ -5,10 +5,14 @@ import { useStore } from "../../state/store";
 
 const TIMEOUT_MS = 6000;
 
-/** Ends of tasks started here, and refused orders. Failures stay until they are closed. */
+/** Ends of tasks started here, and refused orders. Failures stay until they are closed, or their log is looked at. */
 export function Toasts() {
   const { toasts, taskDrawer } = useApp();
   const list = useStore(toasts);
+  const showLog = (id: number, upid: string) => {
+    taskDrawer.set({ open: true, upid });
+    toasts.remove(id);
+  };
   return (
     <AlertGroup isToast isLiveRegion aria-label={t("notifications")} className="hf-toasts">
       {list.map(({ id, variant, title, text, upid }) => (
@@ -21,11 +25,7 @@ export function Toasts() {
           onTimeout={() => toasts.remove(id)}
           actionClose={<AlertActionCloseButton title={title} onClose={() => toasts.remove(id)} />}
           {...(upid && {
-            actionLinks: (
-              <AlertActionLink onClick={() => taskDrawer.set({ open: true, upid })}>
-                {t("task.showLog")}
-              </AlertActionLink>
-            ),
+            actionLinks: <AlertActionLink onClick={() => showLog(id, upid)}>{t("task.showLog")}</AlertActionLink>,
           })}
         >
           {text}

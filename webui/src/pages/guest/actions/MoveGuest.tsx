@@ -23,7 +23,7 @@ export default function MoveGuest({ guest, onClose }: { guest: GuestResource; on
   const { data: report, error } = useQuery(migrationQuery(guest));
   const others = nodes(useResources().resources).filter(({ node }) => node !== guest.node);
   const [edited, setEdited] = useState<Record<string, string>>({});
-  const able = others.filter(({ node, online }) => online && report?.allowed.includes(node));
+  const able = others.filter(({ node, online }) => online && report && (report.allowed?.includes(node) ?? true));
   const target = edited["target"] ?? able[0]?.node ?? others[0]?.node ?? "";
   const storages = useStorageOptions(target, guest.kind === "qemu" ? "images" : "rootdir");
   const copies = (report?.localDisks.length ?? 0) > 0;

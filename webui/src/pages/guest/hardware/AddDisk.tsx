@@ -1,7 +1,9 @@
+import { useQuery } from "@tanstack/react-query";
 import type { Field, Values } from "../../../components/FieldForm";
 import { t } from "../../../i18n";
-import { diskOf } from "../../../state/createGuest";
+import { diskFormat, diskOf } from "../../../state/createGuest";
 import { freeKey } from "../../../state/hardwareChange";
+import { storagesQuery } from "../../../state/queries";
 import { useStorageOptions } from "../../common/useStorageOptions";
 import { useImageField } from "../../create/useChoices";
 import { ChangeModal } from "./ChangeModal";
@@ -13,6 +15,7 @@ const BUSES = ["scsi", "virtio", "sata", "ide"] as const;
 export default function AddDisk({ guest, config, pending, onClose }: Hardware & { onClose: () => void }) {
   const isVm = guest.kind === "qemu";
   const storages = useStorageOptions(guest.node, isVm ? "images" : "rootdir");
+  const { data: known = [] } = useQuery(storagesQuery(guest.node));
   const imageField = useImageField(isVm ? guest.node : "");
   const buses = BUSES.filter((bus) => freeKey(config, pending, bus) !== null);
   const size: Field = {
@@ -45,7 +48,8 @@ export default function AddDisk({ guest, config, pending, onClose }: Hardware & 
   ];
   const change = ({ storage = "", size = "", image = "", bus = "", path = "" }: Values) => {
     const key = freeKey(config, pending, isVm ? bus : "mp") ?? "";
-    return { set: { [key]: isVm ? diskOf(storage, size, image) : `${storage}:${size},mp=${path}` } };
+    const disk = () => diskOf({ storage, gib: size, image, format: diskFormat(known, storage) });
+    return { set: { [key]: isVm ? disk() : `${storage}:${size},mp=${path}` } };
   };
   return (
     <ChangeModal
