@@ -238,3 +238,17 @@ def test_text_from_the_file_cannot_become_markup() -> None:
     assert "<title>vm100</title>" in to_text(root)
     values: Mapping[str, str] = {"virtio0": "local:100/vm-100-disk-0.raw,serial=<evil/>"}
     assert "&lt;evil/&gt;" in to_text(domain_xml(values, facts()))
+
+
+@pytest.mark.parametrize(
+    ("text", "mib"),
+    [
+        ("balloon: 512\n", 2048),
+        ("balloon: 512\nshares: 0\n", 512),
+        ("shares: 0\n", 2048),
+        ("balloon: 0\nshares: 0\n", 2048),
+    ],
+)
+def test_what_a_machine_starts_with(text: str, mib: int) -> None:
+    """All of its memory, unless its balloon is where the configuration says, which is so without shares."""
+    assert f'<currentMemory unit="MiB">{mib}</currentMemory>' in build(f"memory: 2048\n{text}")
