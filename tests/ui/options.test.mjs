@@ -73,7 +73,7 @@ describe("options", () => {
     await value("Protection").getByText("As usual (Encrypted)").waitFor();
     await button("Edit: Notes, and options for other programs").click();
     await dialog()
-      .locator('[id="options-mac_prefix-note"]')
+      .locator('[id="options-max_workers-note"]')
       .getByText("the nodes do not follow it yet")
       .waitFor();
     await field("description").fill("call Anna\nor Ben");

@@ -126,8 +126,8 @@ def furnish(run: Run, start: Start) -> None:
     make_places(container)
     keep_files_current(run, container, read_only=container.mounts[0].read_only)
     devices.make_nodes(run, runtime.device_folder(vmid), start.nodes, container.idmap)
-    for tool, text in shaping.batches(vmid, container.nics).items():
-        Path(f"{runtime.folder(vmid)}/shape.{tool}").write_text(text, encoding="ascii")
+    for name, text in shaping.batches(vmid, container.nics).items():
+        Path(f"{runtime.folder(vmid)}/{name}").write_text(text, encoding="ascii")
     Path(f"{runtime.folder(vmid)}/config").write_text(start.config, encoding="utf-8")
 
 

@@ -18,7 +18,7 @@ from hostd.guests.config import StoredGuest
 from hostd.guests.hooks import Phase, run_hook
 from hostd.guests.lxc import config as keys
 from hostd.guests.lxc import plan as planning
-from hostd.guests.lxc import plugging, running, start_log, terminals
+from hostd.guests.lxc import plugging, running, shaping, start_log, terminals
 from hostd.guests.lxc import runtime_config as runtime
 from hostd.guests.lxc import volumes as filesystems
 from hostd.guests.lxc.engine import Engine, SystemdEngine
@@ -273,7 +273,7 @@ def remove_runtime_files(vmid: int) -> None:
     """LXC's folder of the container: our files in it, its profiles for AppArmor, then the folders if they are empty."""
     place = runtime.folder(vmid)
     shutil.rmtree(f"{place}/apparmor", ignore_errors=True)
-    for name in ("config", "files"):
+    for name in ("config", "files", *shaping.FILES.values()):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{place}/{name}")
     with contextlib.suppress(FileNotFoundError):

@@ -15,6 +15,8 @@ from hostd.guests.lxc.network import device_name, intermediate_name
 from hostd.guests.lxc.nic import Nic
 
 Argv = list[str]
+# Programs of debian/etc/ct-shape, and what each reads in LXC's folder of the container.
+FILES: Final = {"ip": "shape.ip", "tc": "shape.tc"}
 _BYTES_PER_MB: Final = 1_000_000
 # A bucket must hold what the rate brings between two of the kernel's ticks, and the largest packet (64 KiB, which cards
 # cut later).
@@ -84,6 +86,8 @@ def plan(vmid: int, before: Nic | None, after: Nic | None, *, new_device: bool) 
 
 
 def batches(vmid: int, nics: Iterable[Nic]) -> dict[str, str]:
-    """For a start: what ``ip -batch`` and ``tc -batch`` read, by program; empty texts where no card has a limit."""
+    """For a start: what ``ip -batch`` and ``tc -batch`` read, by file; empty texts where no card has a limit."""
     commands = [argv for nic in nics if bytes_per_s(nic) for argv in limited(vmid, nic)]
-    return {tool: "".join(f"{' '.join(argv[1:])}\n" for argv in commands if argv[0] == tool) for tool in ("ip", "tc")}
+    return {
+        file: "".join(f"{' '.join(argv[1:])}\n" for argv in commands if argv[0] == tool) for tool, file in FILES.items()
+    }

@@ -52,15 +52,15 @@ const ROWS: Readonly<Record<OptionGroup, readonly Row[]>> = {
   guests: [
     { name: "next-id.lower", kind: "number", usual: "100" },
     { name: "next-id.upper", kind: "number", usual: "1000000" },
-    { name: "registered-tags", kind: "text", keptOnly },
+    { name: "mac_prefix", kind: "text", usual: "BC:24:11" },
+    { name: "registered-tags", kind: "text" },
     {
       name: "user-tag-access.user-allow",
       kind: "select",
       choices: ["none", "list", "existing", "free"],
       usual: "free",
-      keptOnly,
     },
-    { name: "user-tag-access.user-allow-list", kind: "text", keptOnly },
+    { name: "user-tag-access.user-allow-list", kind: "text" },
   ],
   outside: [
     { name: "http_proxy", kind: "text" },
@@ -73,7 +73,6 @@ const ROWS: Readonly<Record<OptionGroup, readonly Row[]>> = {
     { name: "console", kind: "select", keptOnly },
     { name: "keyboard", kind: "select", keptOnly },
     { name: "language", kind: "select", keptOnly },
-    { name: "mac_prefix", kind: "text", keptOnly },
     { name: "max_workers", kind: "number", keptOnly },
     { name: "email_from", kind: "text", keptOnly },
     { name: "replication", kind: "text", keptOnly },

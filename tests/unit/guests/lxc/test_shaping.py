@@ -68,10 +68,10 @@ def test_another_device_is_limited_anew() -> None:
 def test_what_a_start_reads() -> None:
     one, other = network.parse_nic("net0", "name=eth0,rate=1"), network.parse_nic("net2", "name=eth2")
     texts = shaping.batches(999999999, [one, other])
-    assert texts["ip"] == "link add name ifb999999999i0 type ifb\nlink set dev ifb999999999i0 up\n"
-    assert texts["tc"].splitlines()[0].startswith("qdisc replace dev veth999999999i0 root")
-    assert len(texts["tc"].splitlines()) == 4
-    assert shaping.batches(100, [other]) == {"ip": "", "tc": ""}
+    assert texts["shape.ip"] == "link add name ifb999999999i0 type ifb\nlink set dev ifb999999999i0 up\n"
+    assert texts["shape.tc"].splitlines()[0].startswith("qdisc replace dev veth999999999i0 root")
+    assert len(texts["shape.tc"].splitlines()) == 4
+    assert shaping.batches(100, [other]) == {"shape.ip": "", "shape.tc": ""}
 
 
 def test_what_a_start_could_not_limit() -> None:
