@@ -44,7 +44,8 @@ done
 n=0
 while sleep 1; do n=$((n+1)); say "tick $n"; done
 """
-# In place of that: what comes on the serial line is done, and how it ended is said.
+# In place of that: what comes on the serial line is done, and how it ended is said. A line that came in pieces (its
+# beginning is lost while the driver starts) may end the shell that reads it: another one takes its place.
 SHELL = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mkdir -p /tmp /run
@@ -52,7 +53,7 @@ for m in %s; do modprobe -q "$m"; done
 exec < /dev/ttyS0 > /dev/ttyS0 2>&1
 stty -echo
 echo "HOLDFAST-SHELL ready"
-while read -r line; do eval "$line"; done
+while :; do sh -c 'while read -r line; do eval "$line"; done'; done
 """
 GRUB = """serial --unit=0 --speed=115200
 terminal_output console serial

@@ -12,6 +12,7 @@ from hostd.api.context import Context
 from hostd.cluster import datacenter
 from hostd.core import optionfile
 from hostd.core.errors import Conflict, Denied, HostError, Invalid, TimedOut
+from hostd.guests import config as files
 from hostd.guests import roads
 from hostd.guests.changes import Change
 from hostd.guests.config import StoredGuest
@@ -83,10 +84,14 @@ def require(ctx: Context, vmid: int, key: str, needs: Iterable[Need]) -> None:
 
 
 def require_tags(ctx: Context, guest: StoredGuest, change: Change) -> None:
-    """Denied unless the caller may give the guest the tags of this change and take from it those that go."""
-    before = guest.file.current.get("tags", "")
-    after = "" if "tags" in change.delete else change.values.get("tags", before)
-    tagrights.require(ctx, before, after)
+    """Denied unless the caller may give the guest the tags of this change and take from it those that go.
+
+    What it has is read from the store itself: the copy in memory may be a moment behind, and a right hangs on it.
+    """
+    if "tags" not in change.delete and "tags" not in change.values:
+        return
+    before = files.load(ctx.store, guest.where).file.current.get("tags", "")
+    tagrights.require(ctx, before, "" if "tags" in change.delete else change.values["tags"])
 
 
 def require_bridges(ctx: Context, values: Mapping[str, str]) -> None:
