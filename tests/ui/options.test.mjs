@@ -24,6 +24,7 @@ describe("options", () => {
     world.options = {
       crs: "ha=static,of-tomorrow=7",
       "registered-tags": "prod;web",
+      max_workers: "7",
     };
     await open("/datacenter/options", world);
     await value("Nodes are chosen by")
@@ -35,7 +36,7 @@ describe("options", () => {
     await value("Tags that only administrators set")
       .getByText("prod;web")
       .waitFor();
-    await value("Tags that only administrators set")
+    await value("Guests stopped at once")
       .getByText("(no effect yet)")
       .waitFor();
     await picture(at.page, "options");
@@ -52,6 +53,7 @@ describe("options", () => {
       crs: "ha=dynamic,of-tomorrow=7,ha-auto-rebalance=1",
       ha: "shutdown_policy=migrate",
       "registered-tags": "prod;web",
+      max_workers: "7",
     });
   });
 
