@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hostd.api.context import Context
 from hostd.cluster import datacenter
 from hostd.core.errors import Denied
@@ -10,16 +13,19 @@ from hostd.guests import tags
 from hostd.guests.tags import Policy
 
 
-def policy(ctx: Context) -> Policy:
-    """What holds for the caller; it knows the tags of the guests that it may see."""
-    file = ctx.mirror.get(datacenter.PATH)
+def policy(ctx: Context, options: Mapping[str, Any]) -> Policy:
+    """What holds for the caller by the cluster's ``options`` (``datacenter.parse``); it knows the tags of the guests
+    that it may see."""
     seen = (e.summary.tags for e in guests.entries(ctx.mirror) if ctx.may(f"/vms/{e.where.vmid}", "VM.Audit"))
-    options = datacenter.parse(file.data if file else b"")
     return tags.policy(options, seen, administrator=ctx.may("/", "Sys.Modify"))
 
 
 def require(ctx: Context, before: str, after: str) -> None:
     """Denied, naming the tag and what is allowed, unless the caller may replace the one value of ``tags`` by the
     other."""
-    if before != after and (reason := tags.refusal(before, after, policy(ctx))):
+    if before == after:
+        return
+    file = ctx.mirror.get(datacenter.PATH)
+    options = datacenter.parse(file.data if file else b"")
+    if reason := tags.refusal(before, after, policy(ctx, options)):
         raise Denied(reason)

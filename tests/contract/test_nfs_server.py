@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +83,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         made.signal(signal.SIGCONT)
 
 
-def _until(holds: Any, limit_s: float = 60) -> None:
+def _until(holds: Callable[[], bool], limit_s: float = 60) -> None:
     end_s = time.monotonic() + limit_s
     while not holds():
         assert time.monotonic() < end_s, f"not within {limit_s} s"

@@ -78,7 +78,7 @@ def get_options(ctx: Context, p: NoParams) -> object:
     shown = options
     if not ctx.may("/", "Sys.Audit"):
         shown = {key: value for key, value in options.items() if key in datacenter.FOR_EVERYONE}
-    return shown | {"allowed-tags": tags.offered(tagrights.policy(ctx))}
+    return shown | {"allowed-tags": tags.offered(tagrights.policy(ctx, options))}
 
 
 @endpoint(

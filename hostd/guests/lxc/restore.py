@@ -71,10 +71,11 @@ def restore(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engi
     catalog = catalog_of(host)
     path = archive_path(catalog, wanted.archive)
     identities.ensure_reserved(host.run)
-    found = _planned(host, vmid, wanted, read_config(host.run, path))
+    prefix = cluster_prefix(host.store)
+    found = _planned(host, vmid, wanted, read_config(host.run, path), prefix)
     for text in found.notes:
         log.warn(text)
-    plan = planning.plan_values(found.values, os.urandom, cluster_prefix(host.store))
+    plan = planning.plan_values(found.values, os.urandom, prefix)
     with files.lock(vmid), Undo() as undo:
         before = _present(host, log, vmid, engine) if wanted.force else None
         reserved = _reserved(host, vmid, before, undo)
@@ -128,12 +129,11 @@ def read_config(run: Run, path: str) -> str:
         return found.read().decode(errors="replace")
 
 
-def _planned(host: Host, vmid: int, wanted: Wanted, text: str) -> Restored:
+def _planned(host: Host, vmid: int, wanted: Wanted, text: str, mac_prefix: str) -> Restored:
     known = Rights(users.parse(text_of(host.store, users.PATH)))
     caller = Caller(may=lambda path, privilege: known.may(wanted.user, path, (privilege,)), root=wanted.user == ROOT)
-    prefix = cluster_prefix(host.store)
     found = restoring.restored(
-        text, vmid, wanted.given, wanted.storage, caller, unique=wanted.unique, random=os.urandom, mac_prefix=prefix
+        text, vmid, wanted.given, wanted.storage, caller, unique=wanted.unique, random=os.urandom, mac_prefix=mac_prefix
     )
     restoring.refuse_root_elsewhere(found.values)
     restoring.require_storages(planning.storages(found.values), caller)

@@ -33,8 +33,9 @@ _USUAL_DEVICES: Final = (
 )  # fmt: skip
 # Tells systemd that the container's first program is about to run.
 READY_HOOK: Final = "/usr/bin/systemd-notify --ready"
-# Makes a reboot from inside a new start of the unit.
+# Sets the limits of cards, and removes them.
 SHAPE_HOOK: Final = "/usr/lib/hostd/ct-shape"
+# Makes a reboot from inside a new start of the unit.
 REBOOT_HOOK: Final = "/usr/lib/hostd/ct-rebooted"
 
 
