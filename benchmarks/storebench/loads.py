@@ -18,6 +18,7 @@ GUESTS = f"nodes/{NODE}/qemu-server"
 FIRST_VMID = 1000
 ROUNDS = 15
 WRITES = 50  # in a round
+REST_S = 0.25  # before a round: etcd writes its database up to 0.1 s after a put, and the next one would wait for it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +116,7 @@ def single_writes(daemon: Daemon, etcd: Etcd | None, rounds: int = ROUNDS) -> di
             ways["etcd"] = lambda name: client.put(name, fresh_data())
         for _ in range(rounds):
             for way, call in ways.items():
+                time.sleep(REST_S)
                 for number in range(WRITES):
                     begin = time.perf_counter()
                     call(f"write{number}")

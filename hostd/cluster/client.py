@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from socket import AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM
 from socket import socket as Connection
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from hostd.cluster import wire
 from hostd.cluster.fs.mutations import Cause
@@ -21,9 +21,11 @@ HEALTH_S: Final = 1.0  # nobody waits longer for what is only shown
 Names = list[str]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class File:
-    """A file of the tree. ``version`` is what ``if_version`` compares; ``mtime_s`` seconds since 1970."""
+class File(NamedTuple):
+    """A file of the tree. ``version`` is what ``if_version`` compares; ``mtime_s`` seconds since 1970.
+
+    A tuple, as every program makes one of each file when it starts: half of the time of a frozen dataclass (measured).
+    """
 
     path: str
     data: bytes

@@ -140,12 +140,14 @@ class Mirror:
         """One connection, until it ends. Raises OSError, HostError when it could not be made or broke."""
         connection, hello = connect(self._socket, CONNECT_S)
         self._connection = connection
-        with contextlib.closing(connection):
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(connection)
             connection.settimeout(None)
             connection.sendall(wire.encode({"op": "watch", "values": self._follows_values}))
             self._node = hello["node"]
             entries: list[wire.Entry] = []
-            while not self._stopping.is_set() and (message := wire.receive(connection)) is not None:
+            feed = opened.enter_context(connection.makefile("rb"))
+            while not self._stopping.is_set() and (message := wire.read(feed)) is not None:
                 if "snapshot" in message:
                     entries += message["snapshot"]
                     if message["last"]:
@@ -220,4 +222,4 @@ class Mirror:
 
 
 def _file(entry: wire.Entry, data: bytes) -> File:
-    return File(path=entry[0], data=data, version=entry[2], mtime_s=entry[3] // 10**9)
+    return File(entry[0], data, entry[2], entry[3] // 10**9)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import msgpack
 
@@ -19,6 +19,7 @@ PROTOCOL: Final = 1
 SOCKET: Final = "/run/hostd/store.sock"
 MAX_REQUEST_BYTES: Final = 4 << 20
 MAX_FRAME_BYTES: Final = 64 << 20
+CHUNK_BYTES: Final = 128 << 10  # of a snapshot in one frame; larger ones need new pages each time (measured)
 _LENGTH: Final = struct.Struct(">I")
 HEADER_BYTES: Final = _LENGTH.size
 _AT_ONCE_BYTES: Final = 16 << 10
@@ -73,6 +74,16 @@ def receive_answer(connection: socket.socket) -> Message | None:
     missing = HEADER_BYTES + size - len(begun)
     rest = _receive_exactly(connection, missing) if missing > 0 else b""
     return None if rest is None else decode(begun[HEADER_BYTES:] + rest)
+
+
+def read(stream: BinaryIO) -> Message | None:
+    """As ``receive``, from a socket's buffered file: for a side that is sent many frames, a third of the time."""
+    head = stream.read(HEADER_BYTES)
+    if len(head) < HEADER_BYTES:
+        return None
+    size = decode_length(head, MAX_FRAME_BYTES)
+    body = stream.read(size)
+    return decode(body) if len(body) == size else None
 
 
 def _receive_exactly(connection: socket.socket, size: int) -> bytes | None:

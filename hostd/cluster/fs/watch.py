@@ -47,7 +47,6 @@ from hostd.core.errors import ParseError
 log = logging.getLogger(__name__)
 
 SO_PEERGROUPS: Final = 59
-CHUNK_BYTES: Final = 512 << 10
 MAX_BEHIND_BYTES: Final = 64 << 20
 FINISH_S: Final = 5.0
 
@@ -278,13 +277,13 @@ class Server:
 
 
 def _snapshot_frames(entries: list[wire.Entry], version: int) -> Iterator[bytes]:
-    """The snapshot in frames of about CHUNK_BYTES; the last one says so."""
+    """The snapshot in frames of about wire.CHUNK_BYTES; the last one says so."""
     chunk: list[wire.Entry] = []
     size = 0
     for entry in entries:
         chunk.append(entry)
         size += 64 + len(entry[1] or b"")
-        if size >= CHUNK_BYTES:
+        if size >= wire.CHUNK_BYTES:
             yield wire.encode({"snapshot": chunk, "last": False, "version": version})
             chunk, size = [], 0
     yield wire.encode({"snapshot": chunk, "last": True, "version": version})
