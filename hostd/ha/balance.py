@@ -24,11 +24,18 @@ from hostd.ha.states import MOVING, Method, Scheduler
 from hostd.ha.usage import NOTHING, add, fractions
 
 
-class Candidate(NamedTuple):
-    """Guests, the leader first, that could leave ``source`` for ``target``; what is ``left`` and ``there`` then.
+class Departure(NamedTuple):
+    """Guests, the leader first, that could leave ``source`` for any of ``targets`` and take ``taken`` along."""
 
-    A tuple, as there is one for every guest and node.
-    """
+    members: tuple[str, ...]
+    source: str
+    targets: Sequence[str]
+    taken: Load
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One of these moves; what is ``left`` and ``there`` then."""
 
     members: tuple[str, ...]
     source: str
@@ -96,20 +103,20 @@ def rebalance(round: Round) -> None:
 def judge_services(round: Round) -> Verdict:
     """What the services' nodes call for now, however long that has been so."""
     loads = round.usage.loads()
-    return judge(loads, round.usage.figures.capacities, list(_candidates(round, loads)), round.options.auto_rebalance)
+    return judge(loads, round.usage.figures.capacities, list(_departures(round, loads)), round.options.auto_rebalance)
 
 
 def judge(
     loads: Mapping[str, Load],
     capacities: Mapping[str, Capacity],
-    candidates: Sequence[Candidate],
+    departures: Sequence[Departure],
     wanted: AutoRebalance,
 ) -> Verdict:
     """The best of the moves that are possible, if the nodes differ too much and it gains enough."""
     before = imbalance(loads, capacities)
     if before <= wanted.threshold:
         return Verdict(imbalance=before, reason=f"the imbalance {before:.2f} is not above {wanted.threshold:.2f}")
-    best = _best(candidates, wanted.method, loads, capacities)
+    best = _best(departures, wanted.method, loads, capacities)
     if best is None:
         return Verdict(imbalance=before, reason="no guest can be moved: see who may, and where it fits")
     after = imbalance(best.after(loads), capacities)
@@ -153,18 +160,7 @@ def _fraction(load: Load, capacity: Capacity) -> float:
     return (load.cpus / capacity.cpus + load.memory_bytes / capacity.memory_bytes) / 2
 
 
-def candidates_of(
-    members: Sequence[str], source: str, targets: Iterable[str], taken: Load, loads: Mapping[str, Load]
-) -> Iterator[Candidate]:
-    """Moves of guests that take ``taken`` along to each of some nodes."""
-    left = loads[source]
-    left = Load(cpus=max(0.0, left.cpus - taken.cpus), memory_bytes=max(0.0, left.memory_bytes - taken.memory_bytes))
-    for target in targets:
-        there = add(loads[target], taken)
-        yield Candidate(members=tuple(members), source=source, target=target, left=left, there=there)
-
-
-def _candidates(round: Round, loads: Mapping[str, Load]) -> Iterator[Candidate]:
+def _departures(round: Round, loads: Mapping[str, Load]) -> Iterator[Departure]:
     for leader, members in bundles(round.services, round.affinity.positive).items():
         source = round.services[leader].node
         if source not in loads or any(round.rests(member) for member in members):
@@ -173,60 +169,104 @@ def _candidates(round: Round, loads: Mapping[str, Load]) -> Iterator[Candidate]:
         for member in members:
             taken = add(taken, round.usage.weight(member, source))
         found = room(round, leader)
-        yield from candidates_of(members, source, sorted(found.preferred - found.blocked - {source}), taken, loads)
+        targets = sorted(found.preferred - found.blocked - {source})
+        yield Departure(members=tuple(members), source=source, targets=targets, taken=taken)
 
 
 def _best(
-    candidates: Sequence[Candidate], method: Method, loads: Mapping[str, Load], capacities: Mapping[str, Capacity]
+    departures: Sequence[Departure], method: Method, loads: Mapping[str, Load], capacities: Mapping[str, Capacity]
 ) -> Candidate | None:
-    if not candidates:
+    departures = [each for each in departures if each.targets]
+    if not departures:
         return None
+    nodes = _Nodes(loads, capacities)
     if method is Method.BRUTEFORCE:
+        # To be looked at with all digits: those whose imbalance is the smallest as far as a short calculation tells.
         return min(
-            _near_the_best(candidates, loads, capacities),
+            _highest(departures, nodes.likeness(departures), loads, within=1e-9),
             # Sums of floating-point numbers differ in their last digits where the situations are the same.
             key=lambda c: (math.trunc(imbalance(c.after(loads), capacities) * 1e15), c.leader, c.source, c.target),
         )
-    scored = zip(topsis.scores(_criteria(candidates, loads, capacities)), candidates, strict=True)
-    return min(scored, key=lambda each: (-each[0], each[1].leader, each[1].target))[1]
+    scores = topsis.scores(nodes.criteria(departures))
+    return min(_highest(departures, scores, loads), key=lambda c: (c.leader, c.target))
 
 
-def _criteria(
-    candidates: Iterable[Candidate], loads: Mapping[str, Load], capacities: Mapping[str, Capacity]
-) -> Sequence[Sequence[float]]:
-    """Criteria, a column each, of the situation after each move; nodes that a move leaves as they are cost nothing."""
-    each = {node: (*_parts(load, capacities[node]), capacities[node]) for node, load in loads.items()}
-    of_cpus = topsis.Standing([cpus for cpus, _, _ in each.values()])
-    of_memory = topsis.Standing([memory for _, memory, _ in each.values()])
-    rows = []
-    for one in candidates:
-        source_cpus, source_memory, source = each[one.source]
-        target_cpus, target_memory, target = each[one.target]
-        left_cpus, left_memory = _parts(one.left, source)
-        there_cpus, there_memory = _parts(one.there, target)
-        by_cpus = of_cpus.changed(source_cpus, left_cpus, target_cpus, there_cpus)
-        rows.append(by_cpus + of_memory.changed(source_memory, left_memory, target_memory, there_memory))
-    return list(zip(*rows, strict=True))
-
-
-def _parts(load: Load, capacity: Capacity) -> tuple[float, float]:
-    """Of its cores and of its memory, as ``fractions`` has them."""
-    return load.cpus / capacity.cpus, load.memory_bytes / capacity.memory_bytes
-
-
-def _near_the_best(
-    candidates: Sequence[Candidate], loads: Mapping[str, Load], capacities: Mapping[str, Capacity]
+def _highest(
+    departures: Sequence[Departure], scores: Sequence[float], loads: Mapping[str, Load], *, within: float = 0.0
 ) -> list[Candidate]:
-    """Those whose imbalance is the smallest as far as a short calculation tells: to be looked at with all digits."""
-    each = {node: _fraction(load, capacities[node]) for node, load in loads.items()}
-    total, squares, count = sum(each.values()), sum([load * load for load in each.values()]), len(each)
-    found = []
-    for one in candidates:
-        left, there = _fraction(one.left, capacities[one.source]), _fraction(one.there, capacities[one.target])
-        source, target = each[one.source], each[one.target]
-        mean = (total - source - target + left + there) / count
-        mean_square = (squares - source**2 - target**2 + left**2 + there**2) / count
-        # 1 where the loads are alike, and less the more they differ; the deviation itself would lose its digits here.
-        found.append(mean * mean / mean_square if mean_square > 0 else 1.0)
-    best = max(found)
-    return [one for one, alike in zip(candidates, found, strict=True) if alike >= best - 1e-9]
+    """The moves with the best score; ``scores``: of each departure's targets in turn."""
+    best = max(scores) - within
+    moves = ((departure, target) for departure in departures for target in departure.targets)
+    found = zip(scores, moves, strict=True)
+    return [_candidate(departure, target, loads) for score, (departure, target) in found if score >= best]
+
+
+def _candidate(departure: Departure, target: str, loads: Mapping[str, Load]) -> Candidate:
+    members, source, _, taken = departure
+    before = loads[source]
+    left = Load(cpus=_without(before.cpus, taken.cpus), memory_bytes=_without(before.memory_bytes, taken.memory_bytes))
+    return Candidate(members=members, source=source, target=target, left=left, there=add(loads[target], taken))
+
+
+def _without(load: float, taken: float) -> float:
+    """What is left; measured loads are no sums of what the guests use."""
+    return max(0.0, load - taken)
+
+
+class _Part(NamedTuple):
+    """What a node uses of its cores, or of its memory: ``load`` of what it ``has``, and as a ``fraction``."""
+
+    load: float
+    has: float
+    fraction: float
+
+
+class _Nodes:
+    """All nodes as they are, to be asked what each departure's targets lead to."""
+
+    def __init__(self, loads: Mapping[str, Load], capacities: Mapping[str, Capacity]) -> None:
+        each = [(node, load, capacities[node]) for node, load in loads.items()]
+        self._cpus = {n: _Part(load.cpus, has.cpus, load.cpus / has.cpus) for n, load, has in each}
+        self._memory = {
+            n: _Part(load.memory_bytes, has.memory_bytes, load.memory_bytes / has.memory_bytes) for n, load, has in each
+        }
+
+    def criteria(self, departures: Iterable[Departure]) -> list[list[float]]:
+        """Criteria, a column each, of the situation after each move; what a move leaves as it is costs nothing."""
+        of_cpus = topsis.Standing([part.fraction for part in self._cpus.values()])
+        of_memory = topsis.Standing([part.fraction for part in self._memory.values()])
+        columns: list[list[float]] = [[], [], [], []]
+        for one in departures:
+            sides = (of_cpus, self._cpus, one.taken.cpus), (of_memory, self._memory, one.taken.memory_bytes)
+            for (standing, parts, taken), (means, peaks) in zip(sides, (columns[:2], columns[2:]), strict=True):
+                left, there = _changed(parts, one, taken)
+                others = [parts[target].fraction for target in one.targets]
+                more_means, more_peaks = standing.each_moved(parts[one.source].fraction, left, others, there)
+                means += more_means
+                peaks += more_peaks
+        return columns
+
+    def likeness(self, departures: Iterable[Departure]) -> list[float]:
+        """After each move, 1 where the loads are alike, and less the more they differ (the deviation itself would lose
+        its digits here).
+        """
+        each = {node: (part.fraction + self._memory[node].fraction) / 2 for node, part in self._cpus.items()}
+        total, squares, count = sum(each.values()), sum([load * load for load in each.values()]), len(each)
+        found: list[float] = []
+        for one in departures:
+            cpus_left, cpus = _changed(self._cpus, one, one.taken.cpus)
+            memory_left, memory = _changed(self._memory, one, one.taken.memory_bytes)
+            before, left = each[one.source], (cpus_left + memory_left) / 2
+            rest, rest_squares = total - before + left, squares - before * before + left * left
+            there = [(part + other) / 2 for part, other in zip(cpus, memory, strict=True)]
+            for old, new in zip([each[target] for target in one.targets], there, strict=True):
+                mean, mean_square = (rest - old + new) / count, (rest_squares - old * old + new * new) / count
+                found.append(mean * mean / mean_square if mean_square > 0 else 1.0)
+        return found
+
+
+def _changed(parts: Mapping[str, _Part], departure: Departure, taken: float) -> tuple[float, list[float]]:
+    """The fraction that is left on the source, and the one on each target."""
+    load, has, _ = parts[departure.source]
+    there = [(load + taken) / has for load, has, _ in [parts[target] for target in departure.targets]]
+    return _without(load, taken) / has, there

@@ -15,7 +15,7 @@ from typing import Any, Final
 from hostd.core import optionfile
 from hostd.core.errors import ParseError
 from hostd.core.formats.lists import split_list
-from hostd.ha.balance import Candidate, Verdict, candidates_of, judge
+from hostd.ha.balance import Departure, Verdict, judge
 from hostd.ha.config import REST_S, AutoRebalance
 from hostd.ha.env import Capacity, Load, Measured
 from hostd.ha.usage import NOTHING, add
@@ -117,17 +117,17 @@ def loads_of(situation: Situation) -> dict[str, Load]:
 def decide(situation: Situation, wanted: AutoRebalance, now_s: float) -> Verdict:
     """What the loads call for now; nothing while a move is under way."""
     loads = loads_of(situation)
-    verdict = judge(loads, situation.capacities, _candidates(situation, loads, now_s), wanted)
+    verdict = judge(loads, situation.capacities, _departures(situation, loads, now_s), wanted)
     under_way = next((move for move in situation.moves if move.is_under_way), None)
     if under_way and verdict.proposal:
         return Verdict(imbalance=verdict.imbalance, reason=f"'{under_way.sid}' is on its way to '{under_way.target}'")
     return verdict
 
 
-def _candidates(situation: Situation, loads: Mapping[str, Load], now_s: float) -> list[Candidate]:
+def _departures(situation: Situation, loads: Mapping[str, Load], now_s: float) -> list[Departure]:
     resting = {move.sid for move in situation.moves if now_s - move.decided_s < REST_S}
     used = {each.sid: each for each in situation.measured}
-    found: list[Candidate] = []
+    found: list[Departure] = []
     for machine in sorted(situation.machines, key=lambda each: each.sid):
         seen = used.get(machine.sid)
         if machine.sid in resting or seen is None or machine.node not in loads:
@@ -135,7 +135,7 @@ def _candidates(situation: Situation, loads: Mapping[str, Load], now_s: float) -
         targets = [
             node for node in sorted(machine.targets) if node != machine.node and _fits(machine, node, situation, loads)
         ]
-        found += candidates_of([machine.sid], machine.node, targets, seen.load, loads)
+        found.append(Departure(members=(machine.sid,), source=machine.node, targets=targets, taken=seen.load))
     return found
 
 

@@ -14,6 +14,7 @@ WEIGHTS: Final = tuple(weight / 18 for weight in (1.0, 2.0, 5.0, 10.0))
 
 
 Row = tuple[float, float, float, float]
+Columns = tuple[list[float], list[float]]  # of situations: means, peaks
 
 
 def criteria(cpus: Sequence[float], memory: Sequence[float]) -> Row:
@@ -28,7 +29,8 @@ def _rms(values: Sequence[float]) -> float:
 class Standing:
     """The load of each node as it is, to be asked what criteria it gives with a few of them changed.
 
-    An answer takes the same time for any number of nodes. Who has the same load as another gets the same digits.
+    An answer takes the same time for any number of nodes. Who has the same load as another gets the same digits. One
+    branch in place of max() here and there: this is asked for every guest and node.
     """
 
     def __init__(self, loads: Sequence[float]) -> None:
@@ -36,31 +38,38 @@ class Standing:
         self._squares = sum([load * load for load in loads])
         self._peaks = [*sorted(loads, reverse=True), 0.0, 0.0][:3]  # two changes leave the highest of the others
 
-    def each_changed(self, instead: Sequence[float]) -> tuple[list[float], list[float]]:
-        """Criteria (means, peaks) of as many situations as nodes: in each, one node's load is what ``instead`` has."""
-        squares, count, first, second = self._squares, len(self._loads), self._peaks[0], self._peaks[1]
-        pairs = list(zip(self._loads, instead, strict=True))
-        means = [1 + math.sqrt(max(0.0, squares + after * after - before * before) / count) for before, after in pairs]
-        others = [second if before == first else first for before in self._loads]
-        return means, [1 + max(pair) for pair in zip(others, instead, strict=True)]
+    def each_changed(self, instead: Sequence[float]) -> Columns:
+        """Criteria of as many situations as nodes: in each, one node's load is what ``instead`` has."""
+        first, second, _ = self._peaks
+        return self._changed(self._squares, first, second, self._loads, instead)
 
-    def changed(self, one: float, one_after: float, other: float, other_after: float) -> tuple[float, float]:
-        """Criteria (mean, peak) of one situation with two nodes' loads replaced."""
-        squares = self._squares + one_after * one_after - one * one
-        squares += other_after * other_after - other * other
-        peak = self._highest_beside(one, other)
-        # One branch each, in place of max(): this is asked for every guest and node.
-        peak = one_after if one_after > peak else peak
-        peak = other_after if other_after > peak else peak
-        return 1 + math.sqrt(squares / len(self._loads) if squares > 0.0 else 0.0), 1 + peak
-
-    def _highest_beside(self, one: float, other: float) -> float:
+    def each_moved(self, one: float, left: float, others: Sequence[float], there: Sequence[float]) -> Columns:
+        """Criteria of as many situations as ``others``: one node's load is ``left``, another one's what it is there."""
         first, second, third = self._peaks
-        if one != first and other != first:
-            return first
-        if one == other:
-            return third
-        return third if (other if one == first else one) == second else second
+        if one == first:
+            first, second = second, third
+        elif one == second:
+            second = third
+        squares = self._squares + left * left - one * one
+        return self._changed(squares, max(first, left), max(second, left), others, there, highest=first)
+
+    def _changed(
+        self,
+        squares: float,
+        first: float,
+        second: float,
+        before: Sequence[float],
+        after: Sequence[float],
+        *,
+        highest: float | None = None,
+    ) -> Columns:
+        """``first``: the peak of the others while none of them is the ``highest`` (None: itself), else ``second``."""
+        highest, count = first if highest is None else highest, len(self._loads)
+        pairs = list(zip(before, after, strict=True))
+        sums = [squares + (new * new - old * old) for old, new in pairs]
+        means = [1 + math.sqrt(total / count) if total > 0.0 else 1.0 for total in sums]
+        peaks = [1 + (new if new > (rest := second if old == highest else first) else rest) for old, new in pairs]
+        return means, peaks
 
 
 def scores(columns: Sequence[Sequence[float]]) -> list[float]:
@@ -68,16 +77,10 @@ def scores(columns: Sequence[Sequence[float]]) -> list[float]:
 
     Values are to be small; the highest score is the best.
     """
-    near, far = [0.0] * len(columns[0]), [0.0] * len(columns[0])
+    scaled = []
     for column, weight in zip(columns, WEIGHTS, strict=True):
-        norm = math.sqrt(sum([value * value for value in column])) or 1.0
-        scaled = [value / norm for value in column]
-        near = _added(near, scaled, min(scaled), weight)
-        far = _added(far, scaled, max(scaled), weight)
-    distances = [(math.sqrt(best), math.sqrt(worst)) for best, worst in zip(near, far, strict=True)]
-    return [worst / (best + worst) if best + worst else 0.0 for best, worst in distances]
-
-
-def _added(sums: Sequence[float], scaled: Sequence[float], end: float, weight: float) -> list[float]:
-    """Squares of the weighted distances from one end, added to ``sums``."""
-    return [one + (far := (value - end) * weight) * far for one, value in zip(sums, scaled, strict=True)]
+        factor = weight / (math.sqrt(sum([value * value for value in column])) or 1.0)
+        scaled.append([value * factor for value in column])
+    best, worst = [min(column) for column in scaled], [max(column) for column in scaled]
+    distances = [(math.dist(row, best), math.dist(row, worst)) for row in zip(*scaled, strict=True)]
+    return [far / (near + far) if near + far else 0.0 for near, far in distances]

@@ -28,6 +28,8 @@ _ON_NODE = frozenset(
 _ON_TARGET = frozenset({ServiceState.MIGRATE, ServiceState.RELOCATE, ServiceState.REQUEST_START_BALANCE})
 NOTHING = Load()
 _UNIT = 1 << 60
+# Cores in use, cores, what part that is; the same of memory in bytes. Kept, as each choice looks at all nodes.
+_Row = tuple[float, float, float, float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,7 @@ class Usage:
         # services apart.
         self._cpus, self._memory = dict.fromkeys(self.online, 0), dict.fromkeys(self.online, 0)
         self._cache: dict[str, Load] = {}
+        self._rows: dict[str, _Row] = {}
         self._measured: dict[str, Load] = {}
         self._measured_of = {each.sid: each.load for each in figures.measured}
         for each in figures.measured:
@@ -90,6 +93,7 @@ class Usage:
                 self._cpus[node] += sign * _whole(limit.cpus)
                 self._memory[node] += sign * _whole(limit.memory_bytes)
                 self._cache.pop(node, None)
+                self._rows.pop(node, None)
 
     def _counted(self, sid: str) -> set[str]:
         """Nodes to which the service's limits are added; with ``dynamic`` none once it runs and is measured."""
@@ -109,18 +113,18 @@ class Usage:
         """
         if self.figures.scheduler is Scheduler.BASIC or not self.online:
             return sorted(self.online, key=lambda node: (len(self._on[node]), node))
-        limit, capacities = self.figures.limits.get(sid, NOTHING), self.figures.capacities
-        each = [(self._cache.get(node) or self._expected(node), capacities[node]) for node in self.online]
+        limit = self.figures.limits.get(sid, NOTHING)
+        each = [self._rows.get(node) or self._row(node) for node in self.online]
         columns = (
-            *topsis.Standing([load.cpus / has.cpus for load, has in each]).each_changed(
-                [(load.cpus + (limit.cpus or has.cpus)) / has.cpus for load, has in each]
+            *topsis.Standing([row[2] for row in each]).each_changed(
+                [(load + (limit.cpus or has)) / has for load, has, *_ in each]
             ),
-            *topsis.Standing([load.memory_bytes / has.memory_bytes for load, has in each]).each_changed(
-                [(load.memory_bytes + limit.memory_bytes) / has.memory_bytes for load, has in each]
+            *topsis.Standing([row[5] for row in each]).each_changed(
+                [(load + limit.memory_bytes) / has for _, _, _, load, has, _ in each]
             ),
         )
-        scored = zip(topsis.scores(columns), self.online, strict=True)
-        return [node for _, node in sorted(scored, key=lambda each: (-each[0], each[1]))]
+        worst_first = [-score for score in topsis.scores(columns)]
+        return [node for _, node in sorted(zip(worst_first, self.online, strict=True))]
 
     def loads(self) -> dict[str, Load]:
         """What each online node carries, as rebalancing sees it: measured, or with ``static`` the limits."""
@@ -141,6 +145,14 @@ class Usage:
             limits = Load(cpus=self._cpus[node] / _UNIT, memory_bytes=self._memory[node] / _UNIT)
             self._cache[node] = add(load, limits)
         return self._cache[node]
+
+    def _row(self, node: str) -> _Row:
+        load, has = self._expected(node), self.figures.capacities[node]
+        self._rows[node] = row = (
+            *(load.cpus, has.cpus, load.cpus / has.cpus),
+            *(load.memory_bytes, has.memory_bytes, load.memory_bytes / has.memory_bytes),
+        )
+        return row
 
     @property
     def _is_dynamic(self) -> bool:
