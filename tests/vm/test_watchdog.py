@@ -6,8 +6,11 @@ machine without a disk, which is enough to be looked after. Each reset takes its
 
 from __future__ import annotations
 
+import re
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from imagebuild.vm import Firmware
@@ -21,6 +24,8 @@ DAEMONS = ("crm", "lrm")
 BUDGET_S = REPLY_S + WATCHDOG_S + DEVICE_S
 # What an emulated host may take to get to it, and SSH to notice.
 SLACK_S = 60
+UPGRADE_S = 900
+INSTALLED = ("python3-hostd", "hostd-cluster", "hostd", "hostd-webui", "holdfast")
 # Ends the process with a code on a signal, as no signal by itself makes a Python program exit in disorder.
 EXITS = """
 import importlib, os, signal, sys
@@ -94,6 +99,36 @@ class Watched:
         return took
 
 
+def is_active(host: Host, unit: str) -> bool:
+    return host.ssh(f"systemctl is-active {unit}", check=False).strip() == "active"
+
+
+def packages(iso: Path, folder: Path) -> list[Path]:
+    """What the host was installed from."""
+    subprocess.run(
+        ["xorriso", "-osirrox", "on", "-indev", iso, "-extract", "/repository/pool", folder / "pool"],
+        check=True,
+        capture_output=True,
+    )
+    return [found for name in INSTALLED for found in folder.glob(f"pool/{name}_*.deb")]
+
+
+def next_version(package: Path) -> Path:
+    """The package as one that ``dpkg`` takes for newer, in which the agent ends before it has begun."""
+    content, result = package.with_suffix(""), package.with_name(f"{package.stem}_next.deb")
+    subprocess.run(["dpkg-deb", "-R", package, content], check=True)
+    control = content / "DEBIAN/control"
+    text = control.read_text()
+    (version,) = re.findall(r"^Version: (.+)$", text, re.MULTILINE)
+    text = text.replace(f"(= {version})", f"(= {version}+next)")
+    control.write_text(text.replace(f"Version: {version}\n", f"Version: {version}+next\n"))
+    agent = content / "usr/lib/python3/dist-packages/hostd/daemons/halrm.py"
+    if agent.exists():
+        agent.write_text("raise SystemExit('an agent that does not start')\n")
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", content, result], check=True, capture_output=True)
+    return result
+
+
 @pytest.fixture(scope="module")
 def watched(request: pytest.FixtureRequest, lab: Lab, images: Images) -> Iterator[Watched]:
     installed = lab.installed(images.iso, LVM, Firmware.BIOS)
@@ -150,12 +185,21 @@ def test_a_host_whose_guests_nobody_watches_any_more_is_reset(watched: Watched, 
     print(f"{what}: away after {took:.0f} s (budget {BUDGET_S} s)")
 
 
-def test_an_upgrade_to_an_agent_that_does_not_start_ends_in_a_reset(watched: Watched) -> None:
-    """After the reset the old one is there again, as what replaced it was not on the disk."""
+def test_an_upgrade_to_an_agent_that_does_not_start_ends_in_a_reset(
+    watched: Watched, images: Images, tmp_path: Path
+) -> None:
+    """The guest runs until then. What the upgrade brought stays on the disk, so that nothing is started after it."""
+    host, old = watched.host, packages(images.iso, tmp_path)
+    for package in (*old, *(next_version(each) for each in old)):
+        host.copy_in(package, f"/root/{package.name}")
     watched.wait_until_watched()
-    boot, folder = watched.boot(), "/run/systemd/system/hostd-ha-lrm.service.d"
-    watched.host.ssh(f"mkdir -p {folder}; printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' > {folder}/z.conf")
-    watched.host.ssh("systemctl daemon-reload; systemctl restart hostd-ha-lrm", check=False, timeout_s=300)
+    boot, pid = watched.boot(), watched.pid()
+    host.ssh("systemd-run -u next-version sh -c 'exec dpkg -i /root/*_next.deb'")
+    until(lambda: not is_active(host, "hostd-ha-lrm"), UPGRADE_S, "the agent is replaced")
+    assert watched.pid() == pid
     took = watched.wait_for_reset(boot, HANDOVER_S + DEVICE_S + SLACK_S)
     print(f"an agent that does not start: away after {took:.0f} s (budget {HANDOVER_S + DEVICE_S} s)")
+    host.wait_for_api()
+    assert (watched.pid(), is_active(host, "hostd-ha-lrm")) == ("", False)
+    host.ssh(f"dpkg -i {' '.join(f'/root/{package.name}' for package in old)}", timeout_s=UPGRADE_S)
     watched.wait_until_watched()
