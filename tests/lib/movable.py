@@ -63,6 +63,13 @@ def build(cache: Path, work: Path, target: Path) -> None:
         (target / name).chmod(0o644)
 
 
+def build_medium(cache: Path, work: Path, address: str) -> Path:
+    """The same as an ISO to boot from, with the address (and prefix length) that it takes."""
+    programs = {"init": INIT, "serve": SERVE}
+    package = tinylinux.kernel_package(cache)
+    return tinylinux.build_iso(package, work, programs=programs, links=LINKS, append=f"panic=-1 guest={address}")
+
+
 def arguments(folder: str, address: str) -> str:
     """``args`` of its configuration. ``address``: with its prefix length."""
     kernel = f"console=ttyS0 quiet mitigations=off tsc=reliable panic=-1 guest={address}"
@@ -72,17 +79,26 @@ def arguments(folder: str, address: str) -> str:
 class Line:
     """A connection to the guest that stays open."""
 
-    def __init__(self, address: str, limit_s: float = 240) -> None:
+    def __init__(self, address: str, port: int = PORT, limit_s: float = 240) -> None:
         end_s = time.monotonic() + limit_s
-        while True:
-            try:
-                self._peer = socket.create_connection((address, PORT), 5)
-                break
-            except OSError:
-                assert time.monotonic() < end_s, f"the guest at {address} does not answer"
-                time.sleep(1)
+        while not self._open(address, port):
+            assert time.monotonic() < end_s, f"the guest at {address}:{port} does not answer"
+            time.sleep(1)
+
+    def _open(self, address: str, port: int) -> bool:
+        """A connection alone says nothing where somebody on the way takes it in the guest's name."""
+        try:
+            self._peer = socket.create_connection((address, port), 5)
+        except OSError:
+            return False
         self._peer.settimeout(90)
         self._lines = self._peer.makefile("r")
+        try:
+            self.ask("tick")
+        except (OSError, AssertionError):
+            self.close()
+            return False
+        return True
 
     def ask(self, what: str) -> str:
         self._peer.sendall(f"{what}\n".encode())

@@ -59,7 +59,7 @@ GRUB = """serial --unit=0 --speed=115200
 terminal_output console serial
 set timeout=0
 menuentry tiny {
-    linux /vmlinuz console=tty0 console=ttyS0,115200 quiet mitigations=off tsc=reliable
+    linux /vmlinuz console=tty0 console=ttyS0,115200 quiet mitigations=off tsc=reliable APPEND
     initrd /initrd
 }
 """
@@ -135,15 +135,26 @@ def build_boot_files(
 
 
 def build_iso(
-    package: Path, work: Path, *, init: str = INIT, more: tuple[str, ...] = (), files: Mapping[str, Path] | None = None
+    package: Path,
+    work: Path,
+    *,
+    init: str = INIT,
+    more: tuple[str, ...] = (),
+    programs: Mapping[str, str] | None = None,
+    links: Sequence[str] = PROGRAMS,
+    files: Mapping[str, Path] | None = None,
+    append: str = "",
 ) -> Path:
-    """The tiny system as an ISO that boots as a CD and as a disk, made in ``work``; the rest as above."""
-    kernel, initrd = build_boot_files(package, work, init=init, more=more, files=files)
+    """The tiny system as an ISO that boots as a CD and as a disk, made in ``work``; ``append``: to the kernel's line.
+
+    The rest as above.
+    """
+    kernel, initrd = build_boot_files(package, work, init=init, more=more, programs=programs, links=links, files=files)
     tree = work / "iso"
     (tree / "boot/grub").mkdir(parents=True, exist_ok=True)
     shutil.copy(kernel, tree / "vmlinuz")
     shutil.copy(initrd, tree / "initrd")
-    (tree / "boot/grub/grub.cfg").write_text(GRUB)
+    (tree / "boot/grub/grub.cfg").write_text(GRUB.replace("APPEND", append))
     target = work / "tiny.iso"
     _run("grub-mkrescue", "-o", target, tree)
     return target

@@ -107,10 +107,19 @@ class Host:
         ]  # fmt: skip
 
     def ssh(self, command: str, *, timeout_s: float = 300, check: bool = True) -> str:
-        """Run a shell line as root on the host; its standard output. Fails with its errors unless ``check`` is off."""
+        """Run a shell line as root on the host; its standard output. Fails with its errors unless ``check`` is off.
+
+        Without ``check`` a host that does not answer in time has said nothing, and is called anew the next time.
+        """
         self._connect()
         argv = self.ssh_argv(command)
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, check=False)
+        try:
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, check=False)
+        except subprocess.TimeoutExpired:
+            self._disconnect()
+            if check:
+                raise
+            return ""
         assert done.returncode == 0 or not check, f"{command}: code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
@@ -135,6 +144,11 @@ class Host:
         alive = ["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=12"]
         with contextlib.suppress(subprocess.TimeoutExpired):
             subprocess.run([*argv, *alive, "-M", "-N", "-f", target], **quiet, check=False, timeout=90)
+
+    def _disconnect(self) -> None:
+        """Let go of the connection that commands share; after a reset it would hang until SSH notices."""
+        *argv, target, _ = self.ssh_argv("")
+        subprocess.run([*argv, "-O", "exit", target], capture_output=True, check=False, timeout=30)
 
     def wait_for_ssh(self, limit_s: float = 300) -> None:
         end = time.monotonic() + limit_s

@@ -10,9 +10,10 @@ import hashlib
 import random
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from imagebuild import answer, lan, tools
 from imagebuild.run import wait_for_installation
@@ -57,9 +58,12 @@ def answers(number: int, ssh_key: str, cluster: dict[str, str]) -> str:
 
 
 class Rack:
-    """The switch, and the machines that are plugged into it; disks are files of ``folder``, which starts empty."""
+    """The switch, and the machines that are plugged into it; disks are files of ``folder``, which starts empty.
 
-    def __init__(self, lab: Lab, folder: Path) -> None:
+    ``guests``: machines that the hosts run, to be reached as well.
+    """
+
+    def __init__(self, lab: Lab, folder: Path, *, guests: Sequence[lan.Member] = ()) -> None:
         self.lab, self.folder = lab, folder
         self.hosts: dict[int, Host] = {}
         self._servers: dict[int, DiskServer] = {}
@@ -76,7 +80,7 @@ class Rack:
         for number in NUMBERS:
             self._place(number).mkdir(parents=True)
         self._switch = lan.Switch()
-        self._router = lan.start_router(lab.ctx, folder, self._switch.port, self._members)
+        self._router = lan.start_router(lab.ctx, folder, self._switch.port, [*self._members, *guests])
 
     def _place(self, number: int) -> Path:
         return self.folder / name(number)
@@ -114,11 +118,16 @@ class Rack:
         vm.spec.serial_log.rename(vm.spec.folder / "install.log")
         print(f"{name(number)} installed: {time.monotonic() - started:.0f} s")
 
-    def start(self, number: int) -> Host:
-        """Start a host whose disk is what `install` made."""
-        host = self.lab.start(replace(self._spec(number, self._disk(number)), cpus=2))
+    def start(self, number: int, **changes: Any) -> Host:
+        """Start a host whose disk is what `install` made; ``changes``: of its Spec."""
+        host = self.lab.start(replace(self._spec(number, self._disk(number)), cpus=2, **changes))
         self.hosts[number] = host
         return host
+
+    def overlay(self, formed: Path) -> None:
+        """Disks for `start` that begin as those in ``formed``, which stay as they are."""
+        for number in NUMBERS:
+            make_disk(self.lab.ctx, self._disk(number).path, 0, backing=formed / self._disk(number).path.name)
 
     def copy(self, formed: Path) -> None:
         """Disks as files of their full size, with the content of those in ``formed``, for `start_volatile`."""
@@ -167,12 +176,12 @@ class Rack:
             self._servers.pop(number).end()
 
     def wait_until_whole(self, limit_s: float = BOOT_LIMIT_S) -> None:
-        """Wait until every host answers and sees all others, with quorum."""
+        """Wait until every host that was started answers and sees all of these, with quorum."""
         started = time.monotonic()
         for host in self.hosts.values():
             host.wait_for_api(limit_s)
         for number, host in self.hosts.items():
-            until(lambda host=host: online(host) == len(NUMBERS), JOIN_LIMIT_S, f"{name(number)} sees all")  # type: ignore[misc]
+            until(lambda host=host: online(host) == len(self.hosts), JOIN_LIMIT_S, f"{name(number)} sees all")  # type: ignore[misc]
         print(f"the cluster is whole after {time.monotonic() - started:.0f} s")
 
     def switch_off(self) -> None:

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 
 import pytest
 from imagebuild import lan
-from imagebuild.vm import make_disk
 
 from hostd.ha.budget import DEVICE_S, LOCK_S, OFFLINE_S, REPLY_S, WATCHDOG_S
 from tests.vm import rack as racks
@@ -105,9 +104,8 @@ def rack(request: pytest.FixtureRequest, lab: Lab, images: Images) -> Iterator[R
     failures = request.session.testsfailed
     rack, whole = Rack(lab, lab.folder / "run-fencing"), False
     try:
+        rack.overlay(installed)
         for number in racks.NUMBERS:
-            name = f"disk{number}.qcow2"
-            make_disk(lab.ctx, rack.folder / name, 0, backing=installed / name)
             rack.start(number).wait_for_api()
         rack.wait_until_whole()
         whole = True
