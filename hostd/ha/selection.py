@@ -28,18 +28,16 @@ class Room:
 
 def room(round: Round, sid: str) -> Room:
     """The nodes that rules leave to a service, of those that are online."""
-    online = round.usage.online
     priorities = round.affinity.nodes.get(sid)
-    allowed = frozenset(online) if priorities is None else frozenset(node for node in online if node in priorities)
+    allowed = round.usage.online_set
+    if priorities is not None:
+        allowed = frozenset(node for node in allowed if node in priorities)
     preferred = allowed
     if priorities is not None and allowed:
         highest = max(priorities[node] for node in allowed)
         preferred = frozenset(node for node in allowed if priorities[node] == highest)
-    together: Counter[str] = Counter()
-    for partner in round.affinity.positive.get(sid, ()):
-        at, towards = round.usage.where(partner)
-        if node := towards or at:
-            together[node] += 1
+    places = (round.usage.where(partner) for partner in round.affinity.positive.get(sid, ()))
+    together = Counter(node for at, towards in places if (node := towards or at))
     avoided = (round.usage.where(partner) for partner in round.affinity.negative.get(sid, ()))
     blocked = frozenset(node for where in avoided for node in where if node)
     return Room(allowed=allowed, preferred=preferred, together=together, blocked=blocked)
@@ -77,5 +75,7 @@ def choose(round: Round, sid: str, preference: Preference) -> str | None:
 
 def _with_partners(nodes: Collection[str], together: Counter[str]) -> frozenset[str]:
     """Where most positive partners are, by name where several nodes have as many; all nodes if none has any."""
+    if not together:
+        return frozenset(nodes)
     counted = [(-together[node], node) for node in nodes if together[node]]
     return frozenset({min(counted)[1]}) if counted else frozenset(nodes)

@@ -77,10 +77,12 @@ def scores(columns: Sequence[Sequence[float]]) -> list[float]:
 
     Values are to be small; the highest score is the best.
     """
-    scaled = []
+    scaled, best, worst = [], [], []
     for column, weight in zip(columns, WEIGHTS, strict=True):
-        factor = weight / (math.sqrt(sum([value * value for value in column])) or 1.0)
+        factor = weight / (math.hypot(*column) or 1.0)
         scaled.append([value * factor for value in column])
-    best, worst = [min(column) for column in scaled], [max(column) for column in scaled]
-    distances = [(math.dist(row, best), math.dist(row, worst)) for row in zip(*scaled, strict=True)]
-    return [far / (near + far) if near + far else 0.0 for near, far in distances]
+        best.append(min(column) * factor)
+        worst.append(max(column) * factor)
+    rows = list(zip(*scaled, strict=True))
+    near, far = [math.dist(row, best) for row in rows], [math.dist(row, worst) for row in rows]
+    return [there / (here + there) if here + there else 0.0 for here, there in zip(near, far, strict=True)]

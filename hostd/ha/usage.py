@@ -47,6 +47,7 @@ class Usage:
 
     def __init__(self, online: Iterable[str], figures: Figures) -> None:
         self.online = tuple(sorted(online))
+        self.online_set = frozenset(self.online)
         self.figures = figures
         self._on: dict[str, set[str]] = {node: set() for node in self.online}
         self._running: set[str] = set()
