@@ -162,7 +162,7 @@ test-migration: host-dev tools ## Real hosts from which running guests move away
 
 .PHONY: test-ha
 test-ha: host-dev tools ## Three real hosts with guests that are looked after: killed, cut off, lost, frozen, moved (25 min)
-	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_ha.py tests/cluster/test_ha_faults.py
+	@tests/bin/on-cluster python3 -m pytest -v -p no:cacheprovider tests/cluster/test_ha.py tests/cluster/test_ha_balance.py tests/cluster/test_ha_faults.py
 
 MINUTES ?= 30
 .PHONY: fuzz
