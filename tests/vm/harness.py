@@ -30,6 +30,7 @@ INSTALL_LIMIT_S = 1500
 BOOT_LIMIT_S = 600
 # An installed system knows its network interface by this address, so all its copies have it; each has its own network.
 MAC = "52:54:00:01:d7:a5"
+BOOTED = "GNU GRUB"
 SHELL_PROMPT = "HOLDFAST-TEST# "
 
 
@@ -89,6 +90,11 @@ class Host:
     def console(self) -> str:
         """All that came over the serial line since the machine was started."""
         return self.vm.spec.serial_log.read_text(errors="replace")
+
+    @property
+    def boots(self) -> int:
+        """How often the boot loader has begun, told by the serial line: sooner and surer than SSH tells a reset."""
+        return self.console.count(BOOTED)
 
     def wait_for_api(self, limit_s: float = BOOT_LIMIT_S) -> None:
         started = time.monotonic()

@@ -27,7 +27,6 @@ BUDGET_S = REPLY_S + WATCHDOG_S + DEVICE_S
 # What emulated hosts may take to get to it.
 SLACK_S = 60
 RECOVERED_S = 30  # the issue's, from the moment when the node is given up
-BOOTED = "GNU GRUB"
 AGENT = """#!/usr/bin/python3
 import socket, sys
 options = dict(line.strip().split("=", 1) for line in sys.stdin if "=" in line)
@@ -129,10 +128,6 @@ def plug(host: Host, *, on: bool) -> None:
     host.vm.command("set_link", {"name": "net0", "up": on})
 
 
-def boots(host: Host) -> int:
-    return host.console.count(BOOTED)
-
-
 class Loss:
     """The host with the guest loses its cable; what happens when, in seconds from then."""
 
@@ -141,7 +136,7 @@ class Loss:
         (self.number,) = service.runs_on()
         self.rack, self.service, self.lost = rack, service, rack.hosts[self.number]
         self.asked = rack.hosts[next(number for number in racks.NUMBERS if number != self.number)]
-        self.before, self.begun = boots(self.lost), time.monotonic()
+        self.before, self.begun = self.lost.boots, time.monotonic()
         plug(self.lost, on=False)
         self.given_up = self.reset = self.elsewhere = 0.0
 
@@ -149,7 +144,7 @@ class Loss:
         """Until the guest runs elsewhere."""
         while not self.elsewhere:
             assert self._now() < limit_s, f"not within {limit_s:.0f} s: reset after {self.reset:.0f}"
-            if not self.reset and boots(self.lost) > self.before:
+            if not self.reset and self.lost.boots > self.before:
                 self.reset = self._now()
             if not self.given_up and self.service.state(self.asked) in ("fence", "recovery"):
                 self.given_up = self._now()
