@@ -126,13 +126,15 @@ class Mirror:
     # --- following
 
     def _follow(self) -> None:
-        pause_s = RETRY_S
+        pause_s, told = RETRY_S, ""
         while not self._stopping.is_set():
             try:
                 self._follow_once()
-                pause_s = RETRY_S
+                pause_s, told = RETRY_S, ""
             except (OSError, HostError) as err:
-                log.info("store feed interrupted: %s", err)
+                if str(err) != told:  # once, however often it is tried
+                    log.info("store feed interrupted: %s", err)
+                told = str(err)
                 pause_s = min(pause_s * 2, LONGEST_RETRY_S)
             self._stopping.wait(pause_s)
 

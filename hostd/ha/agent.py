@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from hostd.ha import agentjobs
 from hostd.ha.agentjobs import Jobs
-from hostd.ha.budget import AGENT_IDLE_ROUNDS, REPLY_S, agent_lock
+from hostd.ha.budget import AGENT_IDLE_ROUNDS, REPLY_S, UNMANAGED_S, agent_lock
 from hostd.ha.env import AgentEnvironment, StoreFailed
 from hostd.ha.events import Kind
 from hostd.ha.states import MOVING, AgentState, Mode, NodeState, ServiceState, Shutdown, ShutdownPolicy
@@ -23,7 +23,10 @@ _PASSIVE = frozenset({ServiceState.STOPPED, ServiceState.FREEZE, ServiceState.ER
 
 @dataclass(frozen=True, kw_only=True)
 class Agent:
-    """An agent between two steps. ``status``: its copy of the manager's. ``ended``: the process is to exit."""
+    """An agent between two steps. ``status``: its copy of the manager's. ``ended``: the process is to exit.
+
+    ``unmanaged_s``: since when it waits for a manager where there is none.
+    """
 
     state: AgentState = AgentState.WAIT_FOR_AGENT_LOCK
     mode: Mode = Mode.ACTIVE
@@ -32,6 +35,7 @@ class Agent:
     has_watchdog: bool = False
     idle_rounds: int = 0
     shutdown: Shutdown | None = None
+    unmanaged_s: float | None = None
     ended: bool = False
 
 
@@ -256,13 +260,38 @@ def _work(agent: Agent, env: AgentEnvironment, fresh: bool) -> Agent:
     if agent.jobs.running:
         return agent
     if agent.mode is Mode.RESTART:
-        if active_services(agent.status.services, env.node):
-            return agent
-        return replace(_let_go(agent, env), ended=True)
+        agent = _look_for_manager(agent, env)
+        return replace(_let_go(agent, env), ended=True) if _may_be_replaced(agent, env) else agent
     if not agent.jobs.failed_stops:
         agent = _let_go(agent, env, all_stopped=True)
     # A service that could not be stopped runs on: the node must go down with its watchdog armed and its lock held.
     return replace(agent, ended=True)
+
+
+def _look_for_manager(agent: Agent, env: AgentEnvironment) -> Agent:
+    if env.has_manager():
+        return replace(agent, unmanaged_s=None)
+    return replace(agent, unmanaged_s=env.now_s()) if agent.unmanaged_s is None else agent
+
+
+def _may_be_replaced(agent: Agent, env: AgentEnvironment) -> bool:
+    """Whether the services are frozen, or nobody is there who would do that.
+
+    The latter is ours: a manager that is restarted at the same time may wait, by the order of the units, for this
+    process to end. What is not frozen is as safe: the lock keeps the mark that guests are left, the watchdog runs on.
+    """
+    services = agent.status.services
+    active = active_services(services, env.node)
+    if not active:
+        return True
+    if agent.unmanaged_s is None or env.now_s() - agent.unmanaged_s < UNMANAGED_S:
+        return False
+    if agent.shutdown is not Shutdown.RESTART or not agent.has_watchdog:
+        return False
+    if any(services[sid].state in _MOVES for sid in active):
+        return False
+    env.tell(Kind.NOT_FROZEN, services=len(active))
+    return True
 
 
 def _queue_and_run(

@@ -24,6 +24,9 @@ MARGIN_S: Final = 10
 # An agent that is replaced leaves its watchdog armed, and its lock marked so that waiting does not free it: the process
 # that follows has so long to take both on, or the node is reset.
 HANDOVER_S: Final = 300
+# An agent that is replaced waits for the manager to freeze its services, but no longer than this for a manager to be
+# there: that of another node takes over within a round of 10 s.
+UNMANAGED_S: Final = 30
 # A node counts as gone for good when it was not seen for this long.
 OFFLINE_S: Final = 60
 

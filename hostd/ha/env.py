@@ -172,6 +172,9 @@ class AgentEnvironment(Environment, Protocol):
     def can_publish(self) -> bool:
         """Whether a publication has reached the store at all: before that an agent does nothing else."""
 
+    def has_manager(self) -> bool:
+        """Whether a manager holds its lock, or that cannot be told now."""
+
     def left_guests(self) -> bool:
         """Whether this node's lock was given back with guests left (``leaves_guests``), since the node has booted."""
 

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     CFS_ROUND_DEFERRED = "cfs_round_deferred"
     SHUTDOWN_REQUEST = "shutdown_request"
     SHUTDOWN_BLOCKED = "shutdown_blocked"
+    NOT_FROZEN = "not_frozen"
     # of the CRM
     CRM_LOCK_RELEASED = "crm_lock_released"
     CRM_DISARMED = "crm_disarmed"

@@ -172,6 +172,10 @@ class AgentSide(_Daemon):
         """The recorded agents share this knowledge: once one has published, all go on."""
         return bool(self.cluster.publications)
 
+    def has_manager(self) -> bool:
+        """The recorded agents do not ask."""
+        return True
+
     def left_guests(self) -> bool:
         """The recorded locks do not say so."""
         return False

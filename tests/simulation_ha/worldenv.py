@@ -172,6 +172,9 @@ class AgentSide(_Side):
     def guests(self) -> jobs.Guests:
         return _Guests(self.world, self.node)
 
+    def has_manager(self) -> bool:
+        return not self.here.store_works or MANAGER_LOCK in self.world.locks
+
     def left_guests(self) -> bool:
         held = self.world.locks.get(agent_lock(self.node))
         return held is not None and held.owner == self.node and held.left_guests

@@ -11,7 +11,7 @@ from typing import Final
 
 from hostd.core.errors import HostError
 from hostd.ha import jobs, status, stored
-from hostd.ha.budget import HANDOVER_S, WATCHDOG_S, agent_lock
+from hostd.ha.budget import HANDOVER_S, MANAGER_LOCK, WATCHDOG_S, agent_lock
 from hostd.ha.env import Job
 from hostd.ha.host import selffence
 from hostd.ha.host.side import Side, Surroundings, store_errors
@@ -66,6 +66,12 @@ class AgentSide(Side):
 
     def can_publish(self) -> bool:
         return self._published is not None
+
+    def has_manager(self) -> bool:
+        try:
+            return self.around.locks.is_held(MANAGER_LOCK)
+        except HostError:
+            return True
 
     def left_guests(self) -> bool:
         try:

@@ -73,6 +73,11 @@ class Locks:
         lease = self._read(name)
         return _holder(lease) if lease else None
 
+    def is_held(self, name: str) -> bool:
+        """Whether somebody has it whose lease has not run out. Raises HostError where the store does not answer."""
+        lease = self._read(name)
+        return lease is not None and not self._has_expired(lease)
+
     def is_own(self, name: str) -> bool:
         """Whether this node has it, by this process's copy of the tree."""
         file = self._mirror.get(leases.path_of(name))

@@ -148,7 +148,7 @@ class Wdmd:
         if self._connection is None:
             return
         if not self._is_sound():
-            log.error("the watchdog is not fed: this node will be reset")
+            log.error("the watchdog is not fed: unless that changes soon this node is reset")
             return
         now_s = int(self._clock_s())
         if (code := self._library.wdmd_test_live(self._connection, now_s, now_s + EXPIRE_S)) < 0:

@@ -156,7 +156,7 @@ def test_a_node_that_is_not_sound_is_not_fed_for(caplog: pytest.LogCaptureFixtur
     site.sound = False
     site.watchdog.feed()
     assert site.calls() == []
-    assert "this node will be reset" in caplog.text
+    assert "this node is reset" in caplog.text
     site.sound = True
     site.watchdog.feed()
     assert [call[0] for call in site.calls()] == ["live"]

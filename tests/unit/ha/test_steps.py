@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hostd.ha import agent, agentjobs, crm, jobs, manager
-from hostd.ha.budget import MANAGER_LOCK, REPLY_S, RETURN_S, agent_lock
+from hostd.ha.budget import MANAGER_LOCK, REPLY_S, RETURN_S, UNMANAGED_S, agent_lock
 from hostd.ha.config import Options, Resource
 from hostd.ha.env import Job, StoreFailed
 from hostd.ha.states import (
@@ -117,6 +117,39 @@ def test_an_agent_with_services_does_not_end_without_its_lock() -> None:
     assert not now.ended
     assert "shutdown_blocked" in site.events
     assert site.has_watchdog("lrm")
+
+
+def asked_to_end(site: Site, seconds: int) -> agent.Agent:
+    """The agent of n1, asked to make place for another process, after so many seconds of steps."""
+    done = agentjobs.Jobs(results={"1-0": Code.OK})
+    now = replace(agent.Agent(), state=AgentState.ACTIVE, jobs=done)
+    now = agent.ask_to_end(now, site.lrm, Shutdown.RESTART)
+    for _ in range(seconds // 5):
+        now = now if now.ended else agent.step(now, site.lrm)
+        site.world.time_s += 5
+    return now
+
+
+def test_an_agent_that_is_replaced_waits_for_a_manager_to_freeze_its_services() -> None:
+    site = Site(VM, vm_100=RUNS)
+    site.world.take_lock(MANAGER_LOCK, "n2")
+    assert not asked_to_end(site, 10 * UNMANAGED_S).ended
+
+
+def test_an_agent_that_is_replaced_while_nobody_manages_leaves_its_services_covered() -> None:
+    """A manager that is restarted at the same time waits for it to end."""
+    site = Site(VM, vm_100=RUNS)
+    assert not asked_to_end(site, UNMANAGED_S).ended
+    assert asked_to_end(site, 2 * UNMANAGED_S).ended
+    assert "not_frozen" in site.events
+    assert site.world.locks[agent_lock("n1")].left_guests
+    assert site.has_watchdog("lrm")
+    assert site.lrm.has_left_watchdog()
+
+
+def test_an_agent_that_is_replaced_while_nobody_manages_stays_for_what_moves() -> None:
+    moves = replace(RUNS, state=ServiceState.MIGRATE, target="n2")
+    assert not asked_to_end(Site(VM, vm_100=moves), 10 * UNMANAGED_S).ended
 
 
 def test_a_doomed_node_with_uncovered_guests_arms_its_watchdog_and_leaves_it_alone() -> None:

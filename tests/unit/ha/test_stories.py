@@ -12,7 +12,7 @@ from tests.simulation_ha import story
 
 STORIES = sorted((Path(__file__).parents[2] / "golden" / "ha").glob("*/story.txt"))
 # Kinds that no simulated world can bring about: they are tested beside the code that tells them.
-NOT_TOLD = {Kind.SHUTDOWN_BLOCKED}
+NOT_TOLD = {Kind.SHUTDOWN_BLOCKED, Kind.NOT_FROZEN}
 
 
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.parent.name)
