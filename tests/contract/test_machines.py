@@ -278,7 +278,7 @@ def test_devices_are_plugged_while_it_runs(host: Host) -> None:
         assert hotplug.plan(running, wanted, facts) == hotplug.Plan()
         return [str(step.kind) for step in plan.now]
 
-    wanted = planning.plan_values({"virtio9": "local:1,iothread=1", "scsi7": "local:1"}, os.urandom)
+    wanted = planning.plan_values({"virtio9": "local:1,iothread=1", "scsi7": "local:1"})
     with Undo() as undo:
         fresh = making.allocate(host, log, 100, wanted, undo)
         undo.keep()
