@@ -14,7 +14,8 @@ from imagebuild.vm import Firmware
 
 from hostd.ha.budget import DEVICE_S, HANDOVER_S, REPLY_S, WATCHDOG_S
 from hostd.ha.host.soundness import LATE_S
-from tests.vm.harness import BOOT_LIMIT_S, LVM, Host, Images, Lab, until
+from tests.lib.waiting import eventually
+from tests.vm.harness import BOOT_LIMIT_S, LVM, Host, Images, Lab
 
 VMID = 100
 DAEMONS = ("crm", "lrm")
@@ -72,7 +73,7 @@ class Watched:
         self.wait_until_watched()
 
     def wait_until_watched(self) -> None:
-        until(self.is_watched, BOOT_LIMIT_S, "the guest runs and is watched")
+        eventually(self.is_watched, BOOT_LIMIT_S, "the guest runs and is watched")
 
     def is_watched(self) -> bool:
         state = f"cat /etc/pve/nodes/{self.node}/lrm_status; echo; cat /sys/class/watchdog/watchdog0/state"
@@ -90,7 +91,7 @@ class Watched:
             assert time.monotonic() - begun < limit_s, f"not reset within {limit_s:.0f} s"
             time.sleep(2)
         took = time.monotonic() - begun
-        until(lambda: self.boot() not in ("", boot), BOOT_LIMIT_S, "it is up again")
+        eventually(lambda: self.boot() not in ("", boot), BOOT_LIMIT_S, "it is up again")
         return took
 
 
