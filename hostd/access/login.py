@@ -18,6 +18,7 @@ from hostd.access import files, keys, passwords, realms, tfa, tickets, webauthn
 from hostd.access.authority import Authority
 from hostd.access.expressions import Check, require
 from hostd.access.ids import ROOT, UserId
+from hostd.cluster import datacenter
 from hostd.cluster.store import File, Mirror, Store
 from hostd.core.errors import Denied, HostError, NotAuthenticated, ParseError, Unavailable
 from hostd.core.formats import propstring
@@ -285,7 +286,7 @@ class Login:
         return [one for one in kept if one.get("credential") and one.get("info", {}).get("enable", True)]
 
     def _party(self) -> webauthn.RelyingParty:
-        return webauthn.RelyingParty.from_datacenter(self._text(webauthn.DATACENTER))
+        return webauthn.RelyingParty.from_options(datacenter.of(self._mirror))
 
     def _realm_wants_second(self, user: str) -> bool:
         realm = realms.parse(self._text(realms.PATH)).get(UserId.parse(user).realm)

@@ -7,14 +7,11 @@ fido2 is imported inside the functions: it costs a second at start under emulati
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
-from hostd.cluster import datacenter
 from hostd.core.errors import Invalid, NotAuthenticated, Unsupported
-
-DATACENTER: Final = datacenter.PATH
 
 
 def _speak_json() -> None:
@@ -32,9 +29,9 @@ class RelyingParty:
         self.id, self.origin, self.name = id, origin, name
 
     @classmethod
-    def from_datacenter(cls, text: str) -> RelyingParty:
-        """Raises Unsupported where ``datacenter.cfg`` does not say what browsers must be told."""
-        values = datacenter.parse(text.encode()).get("webauthn", {})
+    def from_options(cls, options: Mapping[str, Any]) -> RelyingParty:
+        """By the cluster's ``options`` (``datacenter.parse``). Unsupported where they do not say what browsers need."""
+        values = options.get("webauthn", {})
         _speak_json()
         if not values.get("id") or not values.get("origin"):
             raise Unsupported(

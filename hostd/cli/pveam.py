@@ -53,10 +53,7 @@ def update(around: Surroundings, args: Sequence[str]) -> None:
 
 
 def _proxy(store: Store) -> str:
-    try:
-        return str(datacenter.parse(store.read(datacenter.PATH).data).get("http_proxy", ""))
-    except NotFound:
-        return ""
+    return str(datacenter.stored(store).get("http_proxy", ""))
 
 
 def remove(around: Surroundings, args: Sequence[str]) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from hostd.cluster.store import Mirror, Store
 from hostd.core import optionfile
+from hostd.core.errors import NotFound
 from hostd.core.formats.lists import split_list
 from hostd.core.optionfile import Option
 from hostd.core.schema import Kind
@@ -87,7 +89,30 @@ def parse(data: bytes) -> dict[str, Any]:
     return {"mac_prefix": MAC_PREFIX, **found}
 
 
-def id_range(data: bytes) -> tuple[int, int]:
-    """First and last guest id that are proposed; without ``next-id`` 100 to 999999."""
-    given = parse(data).get("next-id", {})
+def of(mirror: Mirror) -> dict[str, Any]:
+    """The cluster's options as this process has them in memory (``parse``)."""
+    return parse(_data(mirror))
+
+
+def words_of(mirror: Mirror) -> dict[str, str]:
+    """The same in the file's own words (``optionfile.parse``)."""
+    return optionfile.parse(_data(mirror))
+
+
+def _data(mirror: Mirror) -> bytes:
+    file = mirror.get(PATH)
+    return file.data if file else b""
+
+
+def stored(store: Store) -> dict[str, Any]:
+    """The cluster's options (``parse``), asked of the store by who has no copy, or must not have an old one."""
+    try:
+        return parse(store.read(PATH).data)
+    except NotFound:
+        return parse(b"")
+
+
+def id_range(options: Mapping[str, Any]) -> tuple[int, int]:
+    """First and last guest id that are proposed; without ``next-id`` 100 to 999999. ``options``: ``parse``."""
+    given = options.get("next-id", {})
     return max(given.get("lower", 100), 100), min(given.get("upper", 1_000_000), 1_000_000_000) - 1

@@ -67,6 +67,11 @@ def sort_key(key: str) -> tuple[str, int]:
     return name, int(number or 0)
 
 
+def is_card(key: str) -> bool:
+    """``net<n>``: a network card."""
+    return key.startswith("net") and key.removeprefix("net").isdecimal()
+
+
 def is_unused(key: str) -> bool:
     """``unused<n>``: a disk that is attached to nothing."""
     return key.startswith("unused") and key.removeprefix("unused").isdecimal()

@@ -16,8 +16,7 @@ def others(members: Sequence[Member], node: str) -> list[str]:
 
 def road(mirror: Mirror, members: Sequence[Member], node: str, target: str) -> dict[str, object]:
     """Arguments of ``qmigrate`` about the way from ``node`` to ``target``, as the cluster's options have it."""
-    file = mirror.get(datacenter.PATH)
-    chosen = datacenter.parse(file.data if file else b"").get("migration", {})
+    chosen = datacenter.of(mirror).get("migration", {})
     return {
         "target": target,
         "others": others(members, node),

@@ -70,14 +70,12 @@ def rules_of(mirror: Mirror) -> list[Rule]:
 
 
 def options(mirror: Mirror) -> Options:
-    file = mirror.get(datacenter.PATH)
-    return config.options_of(datacenter.parse(file.data if file else b""))
+    return config.options_of(datacenter.of(mirror))
 
 
 def wants_devices(mirror: Mirror) -> bool:
     """Whether the cluster's option ``fencing`` asks for hardware."""
-    file = mirror.get(datacenter.PATH)
-    return datacenter.parse(file.data if file else b"").get("fencing", "watchdog") in ("hardware", "both")
+    return datacenter.of(mirror).get("fencing", "watchdog") in ("hardware", "both")
 
 
 def fence_devices(mirror: Mirror) -> Devices:

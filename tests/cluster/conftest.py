@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.lib.apiclient import Api
+from tests.lib.waiting import eventually
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +83,7 @@ class Machine:
 
 
 def wait_for(what: str, holds: Callable[[], bool], limit_s: float = 60) -> None:
-    end_s = time.monotonic() + limit_s
-    while not holds():
-        assert time.monotonic() < end_s, f"{what}: not within {limit_s} s"
-        time.sleep(0.5)
+    eventually(holds, limit_s, what)
 
 
 def switch_on(machine: Machine) -> None:

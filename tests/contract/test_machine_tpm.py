@@ -22,9 +22,10 @@ from hostd.guests.volumes import catalog_of
 from hostd.node.host import Host
 from hostd.storage.volume import VolumeId
 from hostd.tasks.log import ListLog
-from tests.contract.test_machines import host, libvirt, missing, wait_until
+from tests.contract.test_machines import host, libvirt, missing
 from tests.contract.test_storage_drivers import loop_device
 from tests.lib import tpmunit
+from tests.lib.waiting import eventually
 
 __all__ = ["host", "libvirt"]
 VALUES = {"memory": "64", "scsi0": "kept:0.0625,format=raw", "tpmstate0": "kept:1,version=v2.0"}
@@ -69,7 +70,7 @@ def test_an_identity_that_stays(node: Host, units: tpmunit.TpmUnits, tmp_path: P
     making.create(node, log, 100, VALUES)
     lifecycle.start(node, log, 100)
     pid = units.pids["100"]
-    wait_until("state", lambda: os.path.getsize(state_of(node)) < tpm.planning.TPM_BYTES)  # written by the firmware
+    eventually(lambda: os.path.getsize(state_of(node)) < tpm.planning.TPM_BYTES, 60, "state")  # written by the firmware
     assert "tpm-tis" in LibvirtMachines().definition(100)
     lifecycle.stop(node, log, 100)
     assert not tpmunit.alive(pid)
@@ -87,8 +88,8 @@ def test_it_ends_with_its_machine(node: Host, units: tpmunit.TpmUnits) -> None:
     lifecycle.start(node, ListLog(), 100)
     pid = units.pids["100"]
     os.kill(process.read_pid(100), 9)
-    wait_until("end of swtpm", lambda: not tpmunit.alive(pid))
-    wait_until("end of the machine", lambda: LibvirtMachines().state(100) is None)
+    eventually(lambda: not tpmunit.alive(pid), 60, "end of swtpm")
+    eventually(lambda: LibvirtMachines().state(100) is None, 60, "end of the machine")
     lifecycle.start(node, ListLog(), 100)
     lifecycle.stop(node, ListLog(), 100)
 

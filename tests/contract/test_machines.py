@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
@@ -40,19 +40,13 @@ from hostd.node import kvm_probe
 from hostd.node.host import Host
 from hostd.tasks.log import ListLog
 from tests.lib import nokvm, required
+from tests.lib.waiting import eventually
 
 DAEMONS = {"virtlogd": "/run/libvirt/virtlogd-sock", "libvirtd": "/run/libvirt/libvirt-sock"}
 START_S = 60
 
 
 missing = partial(required.missing, "libvirt")
-
-
-def wait_until(what: str, ready: Callable[[], bool], timeout_s: float = START_S) -> None:
-    end_s = time.monotonic() + timeout_s
-    while not ready():
-        assert time.monotonic() < end_s, f"no {what} within {timeout_s} s"
-        time.sleep(0.1)
 
 
 class Daemons:
@@ -63,7 +57,7 @@ class Daemons:
 
     def start(self, name: str) -> None:
         self.pids[name] = os.posix_spawnp(name, [name], os.environ, setsid=True)
-        wait_until(name, partial(os.path.exists, DAEMONS[name]))
+        eventually(partial(os.path.exists, DAEMONS[name]), START_S, name)
 
     def end(self, name: str, number: int = signal.SIGTERM) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -278,7 +272,7 @@ def test_devices_are_plugged_while_it_runs(host: Host) -> None:
         assert hotplug.plan(running, wanted, facts) == hotplug.Plan()
         return [str(step.kind) for step in plan.now]
 
-    wanted = planning.plan_values({"virtio9": "local:1,iothread=1", "scsi7": "local:1"}, os.urandom)
+    wanted = planning.plan_values({"virtio9": "local:1,iothread=1", "scsi7": "local:1"})
     with Undo() as undo:
         fresh = making.allocate(host, log, 100, wanted, undo)
         undo.keep()
@@ -347,7 +341,7 @@ def test_a_machine_outlives_libvirts_daemon(host: Host, libvirt: Daemons) -> Non
     libvirt.end("libvirtd", signal.SIGKILL)
     assert os.path.exists(f"/proc/{pid}")
     libvirt.start("libvirtd")
-    wait_until("machine", lambda: _known(machines))
+    eventually(lambda: _known(machines), START_S, "machine")
     lifecycle.stop(host, ListLog(), 100)
     assert not os.path.exists(f"/proc/{pid}")
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from hostd.core.errors import CommandFailed
 from hostd.core.run import Result, run
 from hostd.storage import scanning
 from tests.lib.required import lack, missing
+from tests.lib.waiting import eventually
 
 HERE = "127.0.0.1"
 CONFIG = """
@@ -73,21 +73,14 @@ def server(tmp_path: Path) -> Iterator[Server]:
         begin = "mount -t tmpfs run /run && ip link set lo up && exec cat"
         holder = start("unshare", "--net", "--mount", "sh", "-c", begin)
         enter = ("nsenter", "--net", "--mount", f"--target={holder.pid}")
-        _until(lambda: "LOOPBACK,UP" in run([*enter, "ip", "link", "show", "lo"], check=False).stdout)
+        eventually(lambda: "LOOPBACK,UP" in run([*enter, "ip", "link", "show", "lo"], check=False).stdout, 60)
         ports = start(*enter, "rpcbind", "-f")
         config, log = str(tmp_path / "ganesha.conf"), str(tmp_path / "ganesha.log")
         nfs = start(*enter, "ganesha.nfsd", "-F", "-f", config, "-L", log, "-p", str(tmp_path / "pid"))
         made = Server(enter=enter, programs=(ports, nfs))
-        _until(lambda: "mountd" in made.run(["rpcinfo", "-p", HERE], check=False).stdout)
+        eventually(lambda: "mountd" in made.run(["rpcinfo", "-p", HERE], check=False).stdout, 60)
         yield made
         made.signal(signal.SIGCONT)
-
-
-def _until(holds: Callable[[], bool], limit_s: float = 60) -> None:
-    end_s = time.monotonic() + limit_s
-    while not holds():
-        assert time.monotonic() < end_s, f"not within {limit_s} s"
-        time.sleep(0.1)
 
 
 def test_what_it_exports_is_listed(server: Server) -> None:
@@ -101,7 +94,7 @@ def test_one_that_hangs_is_given_up(server: Server, monkeypatch: pytest.MonkeyPa
     with pytest.raises(CommandFailed, match="showmount"):
         scanning.nfs_exports(server.run, HERE)
     server.signal(signal.SIGCONT)
-    _until(lambda: len(scanning.nfs_exports(server.run, HERE)) == 1)
+    eventually(lambda: len(scanning.nfs_exports(server.run, HERE)) == 1, 60)
 
 
 def test_one_that_is_not_there_is_told(server: Server) -> None:

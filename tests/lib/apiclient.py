@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -133,14 +132,3 @@ class Api:
         await asyncio.sleep(1)
         assert until in heard, f"the terminal of {base} did not say {until!r}: {heard[-2000:]!r}"
         return heard
-
-
-def eventually(check: Callable[[], Any], timeout_s: float = 30) -> Any:
-    """Call ``check`` until it returns something true; its last value or error ends the wait."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        value = check()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"still {value!r} after {timeout_s} s"
-        time.sleep(0.5)

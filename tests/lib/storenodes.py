@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from hostd.cluster.store import Store
 from hostd.core.errors import HostError
 from tests.lib import lightnodes
 from tests.lib.lightnodes import Lab, Node
+from tests.lib.waiting import eventually
 
 WAIT_S = 40.0
 # Restart=always with the unit's pause, and its exit code that ends this: a damaged database.
@@ -31,16 +31,7 @@ done"""
 
 def wait_for(what: str, holds: Callable[[], bool], *, wait_s: float = WAIT_S) -> None:
     """Until ``holds`` is true; errors of files and of the store count as false."""
-    deadline = time.monotonic() + wait_s
-    last: Exception | None = None
-    while True:
-        try:
-            if holds():
-                return
-        except Exception as err:  # noqa: BLE001 - shown when the time is over
-            last = err
-        assert time.monotonic() < deadline, f"{what}: not within {wait_s} s ({last})"
-        time.sleep(0.05)
+    eventually(holds, wait_s, what, errors=(Exception,))
 
 
 class StoreNode:

@@ -6,13 +6,13 @@ The mark comes down to 1 %, which any node is above, and the machine is shrunk t
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.lib.apiclient import Api
+from tests.lib.waiting import eventually, throughout
 
 VM = 9031
 MEMORY, LEAST = 320, 192
@@ -44,23 +44,14 @@ def balloon_mib(api: Api, machine: str) -> int:
     return int(found[1])
 
 
-def until(condition: Callable[[], bool], timeout_s: float) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(1)
-    return False
-
-
 def test_a_balloon_follows_the_hosts_memory(api: Api, machine: str) -> None:
     config = f"/nodes/{api.node}/config"
     assert balloon_mib(api, machine) == MEMORY
     api.put(config, **{"ballooning-target": 1})
-    assert until(lambda: balloon_mib(api, machine) == LEAST, _BOOT_S)  # its driver has to be there first
+    eventually(lambda: balloon_mib(api, machine) == LEAST, _BOOT_S)  # its driver has to be there first
     api.put(config, **{"ballooning-target": 100})
-    assert until(lambda: balloon_mib(api, machine) == MEMORY, _ROUNDS_S)
+    eventually(lambda: balloon_mib(api, machine) == MEMORY, _ROUNDS_S)
     # Without shares the balloon is where the configuration says, and nothing else moves it.
     api.put(f"{machine}/config", shares=0)
-    assert until(lambda: balloon_mib(api, machine) == LEAST, _ROUNDS_S)
-    assert not until(lambda: balloon_mib(api, machine) != LEAST, _STAYS_S)
+    eventually(lambda: balloon_mib(api, machine) == LEAST, _ROUNDS_S)
+    throughout(lambda: balloon_mib(api, machine) == LEAST, _STAYS_S)

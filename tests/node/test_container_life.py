@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.lib.apiclient import Api, eventually
+from tests.lib.apiclient import Api
 from tests.lib.inside import Inside
+from tests.lib.waiting import eventually
 
 FIRST, COPY = 9003, 9004
 MANY = range(9100, 9120)

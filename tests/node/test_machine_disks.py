@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.lib.apiclient import Api, eventually
+from tests.lib.apiclient import Api
+from tests.lib.waiting import eventually
 
 CLONES = 30
 FIRST = 7000

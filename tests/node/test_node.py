@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.lib.apiclient import Api, ApiError, eventually
+from tests.lib.apiclient import Api, ApiError
+from tests.lib.waiting import eventually
 
 Guest = Callable[[str, int], str]
 

@@ -8,7 +8,8 @@ import time
 import pytest
 import requests
 
-from tests.lib.apiclient import Api, ApiError, eventually
+from tests.lib.apiclient import Api, ApiError
+from tests.lib.waiting import eventually
 
 READS = (
     "apt", "apt/repositories", "apt/update", "apt/versions", "certificates", "certificates/info", "config", "dns",

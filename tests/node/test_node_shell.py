@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lib.apiclient import Api, ApiError, eventually
+from tests.lib.apiclient import Api, ApiError
 from tests.lib.inside import Inside
+from tests.lib.waiting import eventually
 
 USER, PASSWORD, ROLE = "shell-test@pve", "a-shell-tests-password", "ShellTest"
 

@@ -26,10 +26,11 @@ import requests
 from hostd.api.endpoint import collect
 from hostd.daemons.api_wiring import ENDPOINT_MODULES
 from tests.lib import totp
-from tests.lib.apiclient import Api, ApiError, eventually
+from tests.lib.apiclient import Api, ApiError
 from tests.lib.inside import Inside
 from tests.lib.planted import SEARCH, WATCH, Planted, certificate
 from tests.lib.rawhttp import Answer, Wire
+from tests.lib.waiting import eventually
 
 USER, HOST_USER, CT = "keeper@pve", "keeper", 9300
 LEAST = 40

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.lib import tinylinux
-from tests.lib.apiclient import Api, eventually
+from tests.lib.apiclient import Api
+from tests.lib.waiting import eventually
 from tests.vm.harness import Host, Lab, Layout
 
 VM, CT = 100, 101

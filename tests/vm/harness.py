@@ -336,11 +336,3 @@ def end_leftover(spec: Spec) -> None:
     leftover = Vm.find(spec)
     if leftover is not None:
         leftover.kill()
-
-
-def until(check: Callable[[], bool], limit_s: float, what: str) -> None:
-    """Wait until ``check`` holds."""
-    end = time.monotonic() + limit_s
-    while not check():
-        assert time.monotonic() < end, f"not within {limit_s} s: {what}"
-        time.sleep(1)

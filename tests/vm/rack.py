@@ -20,7 +20,8 @@ from imagebuild.run import wait_for_installation
 from imagebuild.vm import Disk, Forward, Spec, Vm, free_port, make_disk
 
 from tests.lib.volatiledisk import DiskServer, VolatileDisk
-from tests.vm.harness import BOOT_LIMIT_S, DISK_GIB, INSTALL_LIMIT_S, PASSWORD, Host, Lab, end_leftover, until
+from tests.lib.waiting import eventually
+from tests.vm.harness import BOOT_LIMIT_S, DISK_GIB, INSTALL_LIMIT_S, PASSWORD, Host, Lab, end_leftover
 
 CLUSTER = "rack"
 NUMBERS = (1, 2, 3)
@@ -181,7 +182,7 @@ class Rack:
         for host in self.hosts.values():
             host.wait_for_api(limit_s)
         for number, host in self.hosts.items():
-            until(lambda host=host: online(host) == len(self.hosts), JOIN_LIMIT_S, f"{name(number)} sees all")  # type: ignore[misc]
+            eventually(lambda host=host: online(host) == len(self.hosts), JOIN_LIMIT_S, f"{name(number)} sees all")  # type: ignore[misc]
         print(f"the cluster is whole after {time.monotonic() - started:.0f} s")
 
     def switch_off(self) -> None:
@@ -255,7 +256,7 @@ def form(rack: Rack, iso: Path) -> None:
         started = time.monotonic()
         host.wait_for_api()
         host.wait_for_ssh()
-        until(
+        eventually(
             lambda host=host, number=number: settled(host) and online(host) == number,  # type: ignore[misc]
             JOIN_LIMIT_S,
             f"{name(number)} is a member",

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from tests.lib.apiclient import Api
+from tests.lib.waiting import eventually
 from tests.vm import rack as racks
-from tests.vm.harness import PASSWORD, Host, Images, Lab, until
+from tests.vm.harness import PASSWORD, Host, Images, Lab
 from tests.vm.rack import Rack
 from tests.vm.writers import ApiWriter, MountWriter, Writer, numbers
 
@@ -95,7 +96,7 @@ class Load:
         """Until each writer of those hosts has got on."""
         writers = [writer for number in hosts for writer in self.running[number]]
         before = [writer.count for writer in writers]
-        until(
+        eventually(
             lambda: all(w.count >= b + writes for w, b in zip(writers, before, strict=True)),
             WARM_UP_S,
             "all writers get on",
@@ -153,5 +154,5 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(
     for host in rack.hosts.values():
         assert host.ssh(racks.CHECK).endswith(": ok\n")
         racks.check_units(host)
-    until(lambda: len({host.ssh(TREE) for host in rack.hosts.values()}) == 1, 60, "all trees are the same")
+    eventually(lambda: len({host.ssh(TREE) for host in rack.hosts.values()}) == 1, 60, "all trees are the same")
     print(f"hosts {victims} cut, {kept:.0%} kept: {load.count} writes acknowledged up to now, all there")

@@ -15,8 +15,9 @@ import pytest
 from imagebuild.vm import Firmware
 
 from tests.lib import escapes, linkgames, tinylinux
-from tests.lib.apiclient import Api, eventually
+from tests.lib.apiclient import Api
 from tests.lib.escapes import Surroundings
+from tests.lib.waiting import eventually
 from tests.vm.harness import LVM, Host, Images, Lab, plugged
 from tests.vm.test_guests import DENIED
 

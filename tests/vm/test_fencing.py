@@ -17,8 +17,9 @@ import pytest
 from imagebuild import lan
 
 from hostd.ha.budget import DEVICE_S, LOCK_S, OFFLINE_S, REPLY_S, WATCHDOG_S
+from tests.lib.waiting import eventually
 from tests.vm import rack as racks
-from tests.vm.harness import BOOT_LIMIT_S, Host, Images, Lab, until
+from tests.vm.harness import BOOT_LIMIT_S, Host, Images, Lab
 from tests.vm.rack import Rack
 
 VMID = 100
@@ -132,7 +133,7 @@ class Loss:
     """The host with the guest loses its cable; what happens when, in seconds from then."""
 
     def __init__(self, rack: Rack, service: Service) -> None:
-        until(service.settled, BOOT_LIMIT_S, "the guest runs, watched")
+        eventually(service.settled, BOOT_LIMIT_S, "the guest runs, watched")
         (self.number,) = service.runs_on()
         self.rack, self.service, self.lost = rack, service, rack.hosts[self.number]
         self.asked = rack.hosts[next(number for number in racks.NUMBERS if number != self.number)]
@@ -159,7 +160,7 @@ class Loss:
         """The cable is there again; the host comes back, and the guest runs once."""
         plug(self.lost, on=True)
         self.rack.wait_until_whole()
-        until(self.service.settled, BOOT_LIMIT_S, "the guest runs once, watched")
+        eventually(self.service.settled, BOOT_LIMIT_S, "the guest runs once, watched")
 
 
 def test_an_isolated_host_resets_itself_before_its_guest_starts_elsewhere(rack: Rack, service: Service) -> None:

@@ -10,7 +10,8 @@ import pytest
 from imagebuild.vm import Firmware
 
 from tests.lib.apiclient import Api
-from tests.vm.harness import LVM, MIRROR, Layout, Start, until
+from tests.lib.waiting import eventually
+from tests.vm.harness import LVM, MIRROR, Layout, Start
 
 COMBINATIONS = [(layout, firmware) for layout in (LVM, MIRROR) for firmware in Firmware]
 
@@ -30,7 +31,7 @@ def test_installed_host_starts_and_lets_root_in(start: Start, layout: Layout, fi
     storages = {row["storage"]: row for row in api.get(f"/nodes/{api.node}/storage")}
     pool = "local-lvm" if layout is LVM else "local-zfs"
     assert set(storages) == {"local", pool}
-    until(lambda: pool_is_active(api, pool), 120, f"{pool} is active")
+    eventually(lambda: pool_is_active(api, pool), 120, f"{pool} is active")
     link = json.loads(host.ssh("ip -json address show dev vmbr0"))[0]
     assert any(a["family"] == "inet" for a in link["addr_info"])
     ports = json.loads(host.ssh("ip -json link show master vmbr0"))

@@ -9,7 +9,8 @@ from imagebuild import answer
 from imagebuild.vm import Disk, Firmware, Vm, make_disk
 from pexpect import EOF
 
-from tests.vm.harness import DISK_GIB, INSTALL_LIMIT_S, LVM, Console, Host, Images, Lab, live, until
+from tests.lib.waiting import eventually
+from tests.vm.harness import DISK_GIB, INSTALL_LIMIT_S, LVM, Console, Host, Images, Lab, live
 
 STAGES = ("partition", "format", "unpack", "configure", "boot")
 STATUS = "/run/holdfast-installer/status.json"
@@ -31,7 +32,9 @@ def test_killed_at_five_stages_then_installed(lab: Lab, images: Images) -> None:
         console.shell()
         for stage in STAGES:
             console.run(f"rm -f {STATUS}; (setsid holdfast-installer --pause-at {stage} >/tmp/out 2>&1 &)")
-            until(lambda: status(console).get("state") in ("paused", "failed"), INSTALL_LIMIT_S, f"pause at {stage}")
+            eventually(
+                lambda: status(console).get("state") in ("paused", "failed"), INSTALL_LIMIT_S, f"pause at {stage}"
+            )
             now = status(console)
             assert now["state"] == "paused", console.run("cat /tmp/out")
             assert now["stage"] == stage

@@ -19,8 +19,9 @@ from imagebuild.vm import Forward, free_port
 from tests.lib import movable
 from tests.lib.apiclient import Api
 from tests.lib.movable import Line
+from tests.lib.waiting import eventually
 from tests.vm import rack as racks
-from tests.vm.harness import Host, Images, Lab, until
+from tests.vm.harness import Host, Images, Lab
 from tests.vm.rack import Rack
 from tests.vm.test_guests import DENIED
 
@@ -93,9 +94,9 @@ class Mover:
 
     def check_home(self, *, running: bool, volume: bool) -> None:
         """All of it is where it should be, and nothing elsewhere."""
-        until(lambda: self.running_on() == ([self.home] if running else []), 120, "it runs in one place")
+        eventually(lambda: self.running_on() == ([self.home] if running else []), 120, "it runs in one place")
         assert self.owners() == [f"{racks.name(self.home)}/qemu-server/{VMID}.conf"]
-        until(lambda: self.with_volume() == ([self.home] if volume else []), 120, "its disk is in one place")
+        eventually(lambda: self.with_volume() == ([self.home] if volume else []), 120, "its disk is in one place")
         assert "lock" not in self.api.get(f"{self.path}/config")
 
 
@@ -167,9 +168,9 @@ def test_a_host_that_loses_its_power_on_the_way_loses_neither_machine_nor_disk(m
     with mover.line() as line:
         disk = line.ask("disk")
     api, upid = mover.begin(1, **{"with-local-disks": 1, "bwlimit": SLOW_KIB})
-    until(lambda: any("transferred" in text for text in api.task_log(upid)), SLOW_S, "memory is moving")
+    eventually(lambda: any("transferred" in text for text in api.task_log(upid)), SLOW_S, "memory is moving")
     mover.rack.hosts.pop(mover.home).vm.kill()
-    until(lambda: (mover.running_on(), mover.with_volume()) == ([], []), 300, "the target has nothing of it")
+    eventually(lambda: (mover.running_on(), mover.with_volume()) == ([], []), 300, "the target has nothing of it")
     mover.rack.start(mover.home, cpu="max,svm=off")
     mover.rack.wait_until_whole()
     mover.check_home(running=False, volume=True)

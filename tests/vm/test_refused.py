@@ -11,7 +11,8 @@ from imagebuild import answer
 from imagebuild.run import FAILED_MARK
 from imagebuild.vm import Disk, Spec, Vm
 
-from tests.vm.harness import LVM, PASSWORD, Images, Lab, until
+from tests.lib.waiting import eventually
+from tests.vm.harness import LVM, PASSWORD, Images, Lab
 
 CASES = {
     "unknown-key": ('timezone = "UTC"', 'timezone = "UTC"\nfavourite-colour = "green"', "favourite-colour"),
@@ -51,7 +52,7 @@ def test_disk_is_untouched(lab: Lab, images: Images, tmp_path: Path, case: str) 
     spec.serial_log.unlink(missing_ok=True)
     vm = Vm.start(lab.ctx, spec)
     try:
-        until(lambda: FAILED_MARK in console(vm) and "log: " in console(vm), 600, "the installer's refusal")
+        eventually(lambda: FAILED_MARK in console(vm) and "log: " in console(vm), 600, "the installer's refusal")
     finally:
         vm.kill()
     reason = console(vm).split(FAILED_MARK)[1]

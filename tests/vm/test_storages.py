@@ -21,7 +21,8 @@ from hostd.guests.qemu.devices import display
 from tests.lib import tinylinux
 from tests.lib.apiclient import Api, ApiError
 from tests.lib.serialshell import SerialShell
-from tests.vm.harness import LVM, Host, Images, Lab, plugged, until
+from tests.lib.waiting import eventually
+from tests.vm.harness import LVM, Host, Images, Lab, plugged
 from tests.vm.test_guests import DENIED
 
 SLOW_S = 900
@@ -254,7 +255,7 @@ def test_a_server_that_is_away_keeps_nobody_waiting(appliance: Appliance) -> Non
     assert before["share"] == 1
     host.ssh("systemctl stop nfs-kernel-server")
     try:
-        until(lambda: active()["share"] == 0, 240, "the storage whose server is away is told as such")
+        eventually(lambda: active()["share"] == 0, 240, "the storage whose server is away is told as such")
         assert active() == {**before, "share": 0}
         with pytest.raises(ApiError, match="does not answer"):
             api.get(f"{node}/storage/share/content")
@@ -265,7 +266,7 @@ def test_a_server_that_is_away_keeps_nobody_waiting(appliance: Appliance) -> Non
             active()
     finally:
         host.ssh("systemctl start nfs-kernel-server")
-    until(lambda: active()["share"] == 1, 300, "the storage whose server is back is used again")
+    eventually(lambda: active()["share"] == 1, 300, "the storage whose server is back is used again")
     assert active() == before
     assert api.get(f"{node}/storage/share/content") == []
     print(f"the node's status and storages took at most {longest_s:.1f} s together")

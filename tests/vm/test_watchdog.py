@@ -17,7 +17,8 @@ from imagebuild.vm import Firmware
 
 from hostd.ha.budget import DEVICE_S, HANDOVER_S, REPLY_S, WATCHDOG_S
 from hostd.ha.host.soundness import LATE_S
-from tests.vm.harness import BOOT_LIMIT_S, LVM, Host, Images, Lab, until
+from tests.lib.waiting import eventually
+from tests.vm.harness import BOOT_LIMIT_S, LVM, Host, Images, Lab
 
 VMID = 100
 DAEMONS = ("crm", "lrm")
@@ -77,7 +78,7 @@ class Watched:
         self.wait_until_watched()
 
     def wait_until_watched(self) -> None:
-        until(self.is_watched, BOOT_LIMIT_S, "the guest runs and is watched")
+        eventually(self.is_watched, BOOT_LIMIT_S, "the guest runs and is watched")
 
     def is_watched(self) -> bool:
         state = f"cat /etc/pve/nodes/{self.node}/lrm_status; echo; cat /sys/class/watchdog/watchdog0/state"
@@ -95,7 +96,7 @@ class Watched:
             assert time.monotonic() - begun < limit_s, f"not reset within {limit_s:.0f} s"
             time.sleep(1)
         took = time.monotonic() - begun
-        until(lambda: self.boot() not in ("", boot), BOOT_LIMIT_S, "it is up again")
+        eventually(lambda: self.boot() not in ("", boot), BOOT_LIMIT_S, "it is up again")
         return took
 
 
@@ -195,7 +196,7 @@ def test_an_upgrade_to_an_agent_that_does_not_start_ends_in_a_reset(
     watched.wait_until_watched()
     boot, boots, pid = watched.boot(), host.boots, watched.pid()
     host.ssh("systemd-run -u next-version sh -c 'exec dpkg -i /root/*_next.deb'")
-    until(lambda: not is_active(host, "hostd-ha-lrm"), UPGRADE_S, "the agent is replaced")
+    eventually(lambda: not is_active(host, "hostd-ha-lrm"), UPGRADE_S, "the agent is replaced")
     assert watched.pid() == pid
     took = watched.wait_for_reset(boot, boots, HANDOVER_S + DEVICE_S + SLACK_S)
     print(f"an agent that does not start: reset after {took:.0f} s (budget {HANDOVER_S + DEVICE_S} s)")

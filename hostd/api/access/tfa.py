@@ -13,6 +13,7 @@ from hostd.api.access.index import NoParams
 from hostd.api.access.kinds import OWN_PASSWORD, USERID, config
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, Or, UserGroup, UserParam, array, endpoint, fields
+from hostd.cluster import datacenter
 from hostd.core.errors import Denied, HostError, Invalid, NotAuthenticated, NotFound
 from hostd.core.kinds import BOOLEAN
 from hostd.core.schema import Kind, param
@@ -195,8 +196,7 @@ def _add_recovery(ctx: Context, p: AddParams) -> dict[str, object]:
 
 def _add_webauthn(ctx: Context, p: AddParams) -> dict[str, object]:
     """Two calls: the first answers a challenge, the second brings the key's answer to it."""
-    datacenter = ctx.mirror.get(webauthn.DATACENTER)
-    party = webauthn.RelyingParty.from_datacenter(datacenter.data.decode(errors="replace") if datacenter else "")
+    party = webauthn.RelyingParty.from_options(datacenter.of(ctx.mirror))
     now_s, made = ctx.services.credentials.now_s, {"id": "", "challenge": ""}
 
     def begin(registry: tfa.Registry) -> tfa.Registry:

@@ -58,12 +58,6 @@ def index(ctx: Context, p: NoParams) -> object:
     return [{"name": name} for name in CHILDREN]
 
 
-def stored_options(ctx: Context) -> bytes:
-    """The file of options; empty where there is none."""
-    file = ctx.mirror.get(datacenter.PATH)
-    return file.data if file else b""
-
-
 @endpoint(
     "GET",
     "/cluster/options",
@@ -74,7 +68,7 @@ def stored_options(ctx: Context) -> bytes:
 )
 def get_options(ctx: Context, p: NoParams) -> object:
     """Options of the cluster; without Sys.Audit on / only those that every client needs."""
-    options = datacenter.parse(stored_options(ctx))
+    options = datacenter.of(ctx.mirror)
     shown = options
     if not ctx.may("/", "Sys.Audit"):
         shown = {key: value for key, value in options.items() if key in datacenter.FOR_EVERYONE}

@@ -142,8 +142,7 @@ def taken(ctx: Context) -> set[int]:
 def nextid(ctx: Context, p: NextIdParams) -> object:
     """The lowest free guest id of the range in the cluster's options, or the given one if it is free."""
     if p.vmid is None:
-        file = ctx.mirror.get(datacenter.PATH)
-        return str(guests.free_id(taken(ctx), *datacenter.id_range(file.data if file else b"")))
+        return str(guests.free_id(taken(ctx), *datacenter.id_range(datacenter.of(ctx.mirror))))
     if p.vmid in guests.used_ids(ctx.mirror):
         raise Invalid({"vmid": f"VM {p.vmid} already exists"})
     return str(p.vmid)
@@ -159,8 +158,7 @@ def nextid(ctx: Context, p: NextIdParams) -> object:
 )
 def reserve_id(ctx: Context, p: ReserveParams) -> object:
     """Reserve a guest id: no other call is given it before the time is over (own addition)."""
-    file = ctx.mirror.get(datacenter.PATH)
-    first, last = datacenter.id_range(file.data if file else b"")
+    first, last = datacenter.id_range(datacenter.of(ctx.mirror))
 
     def choose(reserved: set[int]) -> int:
         used = guests.used_ids(ctx.mirror)

@@ -10,7 +10,6 @@ from hostd.access import ids
 from hostd.api import members, option_params, tagrights
 from hostd.api.context import Context
 from hostd.cluster import datacenter
-from hostd.core import optionfile
 from hostd.core.errors import Conflict, Denied, HostError, Invalid, TimedOut
 from hostd.guests import config as files
 from hostd.guests import roads
@@ -132,11 +131,10 @@ def limit_kib(ctx: Context, operation: str, storages: Iterable[str], asked: floa
     names = list(dict.fromkeys(storages))
     storage = ctx.mirror.get(storage_config.PATH)
     known = storage_config.parse_storage_cfg(storage.data if storage else b"").storages
-    general = ctx.mirror.get(datacenter.PATH)
     limit = bandwidth_limit(
         operation,
         [parse_limits(known[name].text("bwlimit")) if name in known else None for name in names],
-        parse_limits(optionfile.parse(general.data if general else b"").get("bwlimit", "")),
+        parse_limits(datacenter.words_of(ctx.mirror).get("bwlimit", "")),
         asked,
         may=ctx.may,
         names=names,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -281,7 +280,7 @@ def require_plan(ctx: Context, vmid: int, values: Mapping[str, str], *, unprivil
     _require_features(ctx, values.get("features", ""), unprivileged=unprivileged)
     require_host_mounts(ctx, vmid, values)
     shared.require_bridges(ctx, values)
-    planned = plan.plan_values({k: v for k, v in values.items() if k != "description"}, os.urandom)
+    planned = plan.plan_values({k: v for k, v in values.items() if k != "description"})
     for new in planned.new:
         shared.require_storage(ctx, new.storage, "Datastore.AllocateSpace")
     for volume in planned.existing.values():

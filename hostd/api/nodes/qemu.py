@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -312,7 +311,7 @@ def require_plan(ctx: Context, vmid: int, values: Mapping[str, str]) -> plan.Pla
     """Check what the caller may set and which storages are asked for; Invalid with every wrong value."""
     for key, value in values.items():
         shared.require(ctx, vmid, key, rights.needs(key, value))
-    planned = plan.plan_values({k: v for k, v in values.items() if k != "description"}, os.urandom)
+    planned = plan.plan_values({k: v for k, v in values.items() if k != "description"})
     for new in planned.new:
         shared.require_storage(ctx, new.storage, "Datastore.AllocateSpace")
         if new.source and not new.source.startswith("/"):
@@ -469,7 +468,7 @@ def create(ctx: Context, p: CreateParams) -> object:
     tagrights.require(ctx, "", values.get("tags", ""))
     files.require_free(ctx.mirror, GuestKind.QEMU, p.vmid)
     hamanaged.require_allowed(ctx, p.ha_managed)
-    new = plan.plan_values(values, os.urandom).new
+    new = plan.plan_values(values).new
     limit_kib = shared.limit_kib(ctx, "restore", (volume.storage for volume in new), p.bwlimit)
     args = {"values": values, "start": p.start and not p.ha_managed, "pool": p.pool, "limit_kib": limit_kib}
     args |= _require_working(ctx, p.import_working_storage)

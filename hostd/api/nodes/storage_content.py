@@ -179,8 +179,7 @@ def download_url(ctx: Context, p: DownloadParams) -> object:
 
 def proxy(ctx: Context) -> str:
     """The cluster's proxy for downloads, or empty."""
-    file = ctx.mirror.get(datacenter.PATH)
-    return str(datacenter.parse(file.data).get("http_proxy", "")) if file else ""
+    return str(datacenter.of(ctx.mirror).get("http_proxy", ""))
 
 
 @endpoint(

@@ -52,7 +52,7 @@ def create(host: Host, log: TaskLog, vmid: int, wanted: NewContainer, *, engine:
     place = lifecycle.where(host, vmid)
     comment = wanted.values.get("description", "")
     plain = {key: value for key, value in wanted.values.items() if key != "description"}
-    plan = planning.plan_values(plain, os.urandom, cluster_prefix(host.store))
+    plan = planning.identified(planning.plan_values(plain), os.urandom, cluster_prefix(host.store))
     keys.refuse_what_we_cannot(plain)
     unprivileged = keys.is_unprivileged(plain)
     catalog = catalog_of(host)

@@ -160,7 +160,7 @@ def change(
         files.check_digest(guest, digest)
         files.check_unlocked(guest, skip=skip_lock or "lock" in wanted.delete)
         _check_fixed(guest, wanted)
-        plan = planning.plan_values(wanted.values, os.urandom, cluster_prefix(host.store))
+        plan = planning.identified(planning.plan_values(wanted.values), os.urandom, cluster_prefix(host.store))
         values = allocate(host, log, vmid, plan, undo, unprivileged=keys.is_unprivileged(guest.file.current))
         planned = Change(values=values, delete=wanted.delete, revert=wanted.revert)
         mine = owned(vmid)

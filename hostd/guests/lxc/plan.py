@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
-from hostd.cluster import datacenter
-from hostd.core.errors import HostError, Invalid, ParseError
+from hostd.core.errors import ParseError
 from hostd.core.formats import propstring
 from hostd.core.units import GIB, MIB
+from hostd.guests import newvalues
 from hostd.guests.lxc import mounts, network
 from hostd.guests.lxc.mounts import MountPoint
-from hostd.guests.macs import new_mac
-from hostd.guests.options import is_unused
+from hostd.guests.macs import Random, addressed
+from hostd.guests.options import is_card, is_unused
 from hostd.storage.volume import VolumeId
 
 DEFAULT_ROOT_GIB: Final = 4
@@ -29,40 +29,30 @@ class NewVolume:
     size_bytes: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """``values``: what will stand in the file, new volumes still as they were asked for. ``existing``: key → volume."""
-
-    values: Mapping[str, str]
-    new: tuple[NewVolume, ...]
-    existing: Mapping[str, VolumeId]
+Plan = newvalues.Plan[NewVolume]
 
 
-def plan_values(
-    values: Mapping[str, str], random: Callable[[int], bytes], mac_prefix: str = datacenter.MAC_PREFIX
-) -> Plan:
-    """Volumes that the values ask for, and the values with hardware addresses filled in.
-
-    Raises Invalid with every key that cannot be.
-    """
-    errors: dict[str, str] = {}
-    planned = dict(values)
+def plan_values(values: Mapping[str, str]) -> Plan:
+    """The volumes that values ask for, the root first. Raises Invalid with every key that cannot be."""
     new: list[NewVolume] = []
     existing: dict[str, VolumeId] = {}
-    for key, value in values.items():
-        try:
-            if key == "rootfs" or re.fullmatch(r"mp\d+", key):
-                _plan_volume(mounts.parse_mount(key, value), new, existing)
-            elif is_unused(key):
-                existing[key] = VolumeId.parse(propstring.parse(value, default_key="volume").get("volume", ""))
-            elif re.fullmatch(r"net\d+", key):
-                planned[key] = with_mac(key, value, random, mac_prefix)
-        except HostError as err:
-            errors[key] = next(iter(err.errors.values())) if isinstance(err, Invalid) else str(err)
-    if errors:
-        raise Invalid(errors)
+
+    def look(key: str, value: str) -> None:
+        if key == "rootfs" or re.fullmatch(r"mp\d+", key):
+            _plan_volume(mounts.parse_mount(key, value), new, existing)
+        elif is_unused(key):
+            existing[key] = VolumeId.parse(propstring.parse(value, default_key="volume").get("volume", ""))
+        elif is_card(key):
+            network.parse_nic(key, value)
+
+    newvalues.each(values, look)
     new.sort(key=lambda volume: (volume.point.key != "rootfs", len(volume.point.key), volume.point.key))
-    return Plan(values=planned, new=tuple(new), existing=existing)
+    return Plan(values=values, new=tuple(new), existing=existing)
+
+
+def identified(plan: Plan, random: Random, mac_prefix: str) -> Plan:
+    """The plan, its values with new addresses for cards without one."""
+    return replace(plan, values=addressed(plan.values, network.parse_nic, random, mac_prefix))
 
 
 def _plan_volume(point: MountPoint, new: list[NewVolume], existing: dict[str, VolumeId]) -> None:
@@ -77,12 +67,6 @@ def _plan_volume(point: MountPoint, new: list[NewVolume], existing: dict[str, Vo
     storage, size_gib = wanted
     size = -(-int(size_gib * GIB) // MIB) * MIB
     new.append(NewVolume(point=point, storage=storage, size_bytes=size))
-
-
-def with_mac(key: str, value: str, random: Callable[[int], bytes], prefix: str) -> str:
-    """A card's value with an address, a new one where it has none."""
-    nic = network.parse_nic(key, value)
-    return value if nic.mac else nic.with_mac(new_mac(random, prefix)).text()
 
 
 def storages(values: Mapping[str, str]) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterable
 
 from hostd.core.errors import HostError
@@ -14,6 +13,7 @@ from hostd.guests.config import StoredGuest
 from hostd.guests.lxc import config as keys
 from hostd.guests.lxc import live, netplug, network, shaping
 from hostd.guests.lxc.engine import Engine
+from hostd.guests.options import is_card
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
 
@@ -22,10 +22,6 @@ def is_live(key: str) -> bool:
     """Whether a change of the key does not touch the container, so that it counts at once."""
     option = keys.OPTIONS.get(key)
     return key.startswith("unused") or (option is not None and option.live)
-
-
-def is_card(key: str) -> bool:
-    return re.fullmatch(r"net\d+", key) is not None
 
 
 def changed(

@@ -75,7 +75,7 @@ def restore(host: Host, log: TaskLog, vmid: int, wanted: Wanted, *, engine: Engi
     found = _planned(host, vmid, wanted, read_config(host.run, path), prefix)
     for text in found.notes:
         log.warn(text)
-    plan = planning.plan_values(found.values, os.urandom, prefix)
+    plan = planning.identified(planning.plan_values(found.values), os.urandom, prefix)
     with files.lock(vmid), Undo() as undo:
         before = _present(host, log, vmid, engine) if wanted.force else None
         reserved = _reserved(host, vmid, before, undo)

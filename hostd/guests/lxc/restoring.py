@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from hostd.cluster import datacenter
 from hostd.core.errors import Conflict, Denied, HostError, ParseError
 from hostd.core.formats import propstring
 from hostd.core.formats.keyvalue import LXC_PENDING, GuestFile, parse_guest
@@ -21,7 +20,7 @@ from hostd.guests.lxc.config import OPTIONS, allowed_raw
 from hostd.guests.lxc.mounts import MountPoint
 from hostd.guests.lxc.plan import DEFAULT_ROOT_GIB
 from hostd.guests.macs import new_mac
-from hostd.guests.options import is_unused
+from hostd.guests.options import is_card, is_unused
 from hostd.guests.qemu import rights
 
 _OF_THE_MOMENT: Final = frozenset({"lock", "parent", "snaptime", "snapstate", "template", "digest"})
@@ -60,7 +59,7 @@ def restored(
     *,
     unique: bool,
     random: Callable[[int], bytes],
-    mac_prefix: str = datacenter.MAC_PREFIX,
+    mac_prefix: str,
 ) -> Restored:
     """``text``: the backup's configuration, "" where there is none. ``given`` stands before what the backup says.
 
@@ -107,7 +106,7 @@ def _kept(
     if (option is None or option.privilege == "root") and not caller.may(own, privilege):
         notes.append(f"{key} is left out: only who may use the host's devices or scripts may restore it")
         return None
-    if re.fullmatch(r"net\d+", key):
+    if is_card(key):
         _require_bridge(key, value, caller)
     return value
 
@@ -148,7 +147,7 @@ def _require_bridge(key: str, value: str, caller: Caller) -> None:
 
 
 def _renewed(key: str, value: str, random: Callable[[int], bytes], mac_prefix: str) -> str:
-    if not re.fullmatch(r"net\d+", key):
+    if not is_card(key):
         return value
     return network.parse_nic(key, value).with_mac(new_mac(random, mac_prefix)).text()
 

@@ -56,7 +56,8 @@ def create(
     machines = machines or LibvirtMachines()
     place = where(host, vmid)
     comment, plain = values.get("description", ""), {k: v for k, v in values.items() if k != "description"}
-    plan = planning.plan_values(keys.with_old_names(plain), os.urandom, cluster_prefix(host.store))
+    known = keys.with_old_names(plain)
+    plan = planning.identified(planning.plan_values(known), os.urandom, cluster_prefix(host.store))
     with files.lock(vmid), Undo() as undo:
         reserved = files.create(host.store, place, GuestFile(current={"lock": CREATE_LOCK}))
         undo.add(host.store.delete, place.path)
@@ -172,7 +173,8 @@ def change(
 
     ``running`` None: as the process table tells. ``working``: as for ``create``.
     """
-    plan = planning.plan_values(keys.with_old_names(change.values), os.urandom, cluster_prefix(host.store))
+    known = keys.with_old_names(change.values)
+    plan = planning.identified(planning.plan_values(known), os.urandom, cluster_prefix(host.store))
     with files.lock(vmid), Undo() as undo:
         guest = opened(host, log, vmid, skip_lock=skip_lock, machines=machines)
         files.check_digest(guest, digest)

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
-from hostd.cluster import datacenter
-from hostd.core.errors import HostError, Invalid, ParseError
+from hostd.core.errors import ParseError
 from hostd.core.formats import propstring
 from hostd.core.units import KIB, MIB, format_size
-from hostd.guests.macs import new_mac
-from hostd.guests.options import is_unused
+from hostd.guests import newvalues
+from hostd.guests.macs import Random, addressed
+from hostd.guests.options import is_card, is_unused
 from hostd.guests.qemu.devices import disk, firmware, net
 from hostd.guests.qemu.facts import OVMF_2M, Firmware
 from hostd.storage.volume import VolumeId
@@ -44,43 +44,34 @@ class NewVolume:
     source: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """``values``: what will stand in the file, new volumes still as they were asked for. ``existing``: key → volume."""
-
-    values: Mapping[str, str]
-    new: tuple[NewVolume, ...] = ()
-    existing: Mapping[str, VolumeId] = field(default_factory=dict)
+Plan = newvalues.Plan[NewVolume]
 
 
-def plan_values(
-    values: Mapping[str, str], random: Callable[[int], bytes], mac_prefix: str = datacenter.MAC_PREFIX
-) -> Plan:
-    """The volumes that new values of a configuration ask for, and the values with addresses and ids filled in.
-
-    Raises Invalid with every key that cannot be.
-    """
-    errors: dict[str, str] = {}
-    planned = dict(values)
+def plan_values(values: Mapping[str, str]) -> Plan:
+    """The volumes that new values of a configuration ask for. Raises Invalid with every key that cannot be."""
     new: list[NewVolume] = []
     existing: dict[str, VolumeId] = {}
-    for key, value in values.items():
-        try:
-            if disk.parse_slot(key):
-                _plan_volume(key, disk.parse_disk(key, value).values, new, existing)
-            elif key == "efidisk0":
-                _plan_volume(key, firmware.parse_efidisk(value), new, existing)
-            elif key == "tpmstate0" or is_unused(key):
-                _plan_volume(key, propstring.parse(value, default_key="file", aliases=_OLD_VOLUME), new, existing)
-            elif re.fullmatch(r"net\d+", key):
-                planned[key] = with_mac(key, value, random, mac_prefix)
-            elif key == "vmgenid" and value == "1":
-                planned[key] = str(uuid.UUID(bytes=random(16), version=4))
-        except HostError as err:
-            errors[key] = next(iter(err.errors.values())) if isinstance(err, Invalid) else str(err)
-    if errors:
-        raise Invalid(errors)
-    return Plan(values=planned, new=tuple(new), existing=existing)
+
+    def look(key: str, value: str) -> None:
+        if disk.parse_slot(key):
+            _plan_volume(key, disk.parse_disk(key, value).values, new, existing)
+        elif key == "efidisk0":
+            _plan_volume(key, firmware.parse_efidisk(value), new, existing)
+        elif key == "tpmstate0" or is_unused(key):
+            _plan_volume(key, propstring.parse(value, default_key="file", aliases=_OLD_VOLUME), new, existing)
+        elif is_card(key):
+            net.parse_nic(key, value)
+
+    newvalues.each(values, look)
+    return Plan(values=values, new=tuple(new), existing=existing)
+
+
+def identified(plan: Plan, random: Random, mac_prefix: str) -> Plan:
+    """The plan, its values with new addresses for cards without one and a new id for a generation that asks for it."""
+    found = addressed(plan.values, net.parse_nic, random, mac_prefix)
+    if found.get("vmgenid") == "1":
+        found["vmgenid"] = str(uuid.UUID(bytes=random(16), version=4))
+    return replace(plan, values=found)
 
 
 def _plan_volume(key: str, values: Mapping[str, str], new: list[NewVolume], existing: dict[str, VolumeId]) -> None:
@@ -118,12 +109,6 @@ def _plan_volume(key: str, values: Mapping[str, str], new: list[NewVolume], exis
     new.append(NewVolume(key=key, storage=storage, size_bytes=size, format=format, efi=efi, source=source))
 
 
-def with_mac(key: str, value: str, random: Callable[[int], bytes], prefix: str) -> str:
-    """A card's value with an address, a new one where it has none."""
-    card = net.parse_nic(key, value)
-    return value if card.mac else card.with_mac(new_mac(random, prefix)).text()
-
-
 def with_volume(key: str, value: str, volume: VolumeId, size_bytes: int | None) -> str:
     """A drive's value that names an allocated volume and its size."""
     if key in ("efidisk0", "tpmstate0"):
@@ -140,9 +125,7 @@ def _size(size_bytes: int | None) -> dict[str, str]:
     return {} if size_bytes is None else {"size": format_size(size_bytes)}
 
 
-def first_values(
-    values: Mapping[str, str], *, now_s: int, qemu_version: str, random: Callable[[int], bytes]
-) -> dict[str, str]:
+def first_values(values: Mapping[str, str], *, now_s: int, qemu_version: str, random: Random) -> dict[str, str]:
     """What a new machine gets without being asked: identity, generation, boot order, when it was made."""
     found = dict(values)
     smbios = propstring.parse(found.get("smbios1", ""))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from hostd.core.formats import propstring
-from hostd.guests.macs import new_mac
+from hostd.guests.macs import Random, new_mac
 from hostd.guests.qemu.devices import net
 
 _DROPPED = re.compile(r"#(?:qmdump|vzdump)#|(?:lock|parent|unused\d+):")
@@ -20,21 +20,19 @@ _CARD = re.compile(r"(net\d+):\s*(\S+)\s*\Z")
 _UUID = re.compile(r"(?<=uuid=)[^\s,]+")
 _FILE = propstring.Alias(to="file")
 
-Random = Callable[[int], bytes]
 
-
-def restored(text: str, volumes: Mapping[str, str], *, unique: bool, random: Random) -> str:
+def restored(text: str, volumes: Mapping[str, str], *, unique: bool, random: Random, mac_prefix: str) -> str:
     """The text of the restored machine's file.
 
     ``volumes``: drive → the volume that its contents went to. A drive that was not backed up becomes a comment.
-    ``unique``: new addresses and a new UUID, for a second machine beside the first. A generation id is always new
-    unless it is switched off: the machine's time has jumped.
+    ``unique``: new addresses (``mac_prefix``: the cluster's) and a new UUID, for a second machine beside the first. A
+    generation id is always new unless it is switched off: the machine's time has jumped.
     """
-    lines = (_line(line, volumes, unique, random) for line in text.splitlines() if not _DROPPED.match(line))
+    lines = (_line(line, volumes, unique, random, mac_prefix) for line in text.splitlines() if not _DROPPED.match(line))
     return "".join(f"{line}\n" for line in lines)
 
 
-def _line(line: str, volumes: Mapping[str, str], unique: bool, random: Random) -> str:
+def _line(line: str, volumes: Mapping[str, str], unique: bool, random: Random, mac_prefix: str) -> str:
     if match := _DRIVE.match(line):
         return _drive(line, match.group(1), match.group(2), volumes)
     if line.startswith("vmgenid:") and line.partition(":")[2].strip() != "0":
@@ -43,7 +41,7 @@ def _line(line: str, volumes: Mapping[str, str], unique: bool, random: Random) -
         return _UUID.sub(_new_uuid(random), line)
     if unique and (match := _CARD.match(line)):
         card = net.parse_nic(match.group(1), match.group(2))
-        return f"{card.key}: {card.with_mac(new_mac(random)).text()}"
+        return f"{card.key}: {card.with_mac(new_mac(random, mac_prefix)).text()}"
     return line
 
 

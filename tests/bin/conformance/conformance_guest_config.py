@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hostd.cluster import datacenter
 from hostd.core.errors import HostError
 from hostd.core.formats.keyvalue import GuestFile, GuestSection, format_guest, parse_guest
 from hostd.guests import snapshots
@@ -224,7 +225,11 @@ OPERATIONS = {
     "ct-idmap-valid": ct_idmap_valid,
     "snapshot": snapshot,
     "vm-restore-config": lambda case: restore.restored(
-        case["text"], case["new_volumes"], unique=bool(case["unique"]), random=os.urandom
+        case["text"],
+        case["new_volumes"],
+        unique=bool(case["unique"]),
+        random=os.urandom,
+        mac_prefix=datacenter.MAC_PREFIX,
     ),
     "cloudinit-file": cloudinit_file,
     "vm-config-parse": lambda case: parsed(vm_file(case)),

@@ -60,7 +60,7 @@ class SoftKey:
 
 @pytest.fixture
 def party() -> webauthn.RelyingParty:
-    return webauthn.RelyingParty.from_datacenter(f"keyboard: de\nwebauthn: id=host.example,origin={ORIGIN}\n")
+    return webauthn.RelyingParty.from_options({"keyboard": "de", "webauthn": {"id": "host.example", "origin": ORIGIN}})
 
 
 def test_a_key_registers_and_logs_in(party: webauthn.RelyingParty) -> None:
@@ -90,4 +90,4 @@ def test_a_registration_for_another_site_is_refused(party: webauthn.RelyingParty
 
 def test_without_a_relying_party_it_says_what_is_missing() -> None:
     with pytest.raises(Unsupported, match="webauthn: id="):
-        webauthn.RelyingParty.from_datacenter("keyboard: de\n")
+        webauthn.RelyingParty.from_options({"keyboard": "de"})

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hostd.api import tagrights
 from hostd.cluster import locks
 from hostd.guests.lxc import running
 from hostd.guests.qemu import process
@@ -58,6 +59,12 @@ def test_new_guests(guests: Site) -> None:
     made = guests.call("POST", CONTAINER, USER, json={"vmid": "201", "ostemplate": "local:vztmpl/a", "tags": "mine"})
     refused(made, "tag 'mine'")
     assert [task["id"] for task in guests.tasks.spawned] == ["200"]
+
+
+def test_who_may_set_any_tag_is_asked_nothing_else(guests: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the tags of all guests would be collected for it."""
+    monkeypatch.setattr(tagrights, "policy", lambda ctx, options: pytest.fail("the policy was asked for"))
+    assert guests.call("PUT", f"{MACHINE}/100/config", json={"tags": "any"}).status_code == 200
 
 
 def test_what_users_are_offered(guests: Site) -> None:

@@ -65,7 +65,7 @@ def test_lists_numbers_and_older_spellings() -> None:
      (b"next-id: lower=1\n", (100, 999_999))],
 )  # fmt: skip
 def test_range_of_guest_ids(text: bytes, wanted: tuple[int, int]) -> None:
-    assert datacenter.id_range(text) == wanted
+    assert datacenter.id_range(datacenter.parse(text)) == wanted
 
 
 def test_every_format_of_the_table_is_known() -> None:

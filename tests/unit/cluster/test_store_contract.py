@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from conftest import Daemon  # type: ignore[attr-defined]
 
 from hostd.cluster.store import Change, File, MemoryStore, Mirror, Store, mkdir_step, rename_step, write_step
 from hostd.core.errors import Conflict, Denied, Invalid, NotFound
+from tests.lib.waiting import eventually
 
 
 @pytest.fixture(params=["memory", "daemon"])
@@ -226,13 +226,6 @@ def test_a_failing_subscriber_stops_nobody(store: Store, mirror: Mirror, caplog:
     mirror.wait_for(last.version + 1)
     assert told[0] == "a"
     assert "a subscriber failed on a" in caplog.text
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 def test_values_are_told_to_mirrors(store: Store, mirror: Mirror) -> None:

@@ -37,7 +37,15 @@ def test_the_clusters_prefix() -> None:
 
 
 def test_new_cards_have_it_and_those_that_have_an_address_keep_it() -> None:
-    machine = machines.plan_values({"net0": "virtio", "net1": "virtio=52:54:00:00:00:01"}, counting, "02:AB:CD")
-    assert machine.values == {"net0": "virtio=02:AB:CD:A0:A1:A2", "net1": "virtio=52:54:00:00:00:01"}
-    container = containers.plan_values({"net0": "name=eth0"}, counting, "02:AB:CD")
-    assert container.values == {"net0": "hwaddr=02:AB:CD:A0:A1:A2,name=eth0"}
+    values = {"net0": "virtio", "net1": "virtio=52:54:00:00:00:01", "memory": "64"}
+    plan = machines.identified(machines.plan_values(values), counting, "02:AB:CD")
+    assert plan.values == values | {"net0": "virtio=02:AB:CD:A0:A1:A2"}
+    values = {"net0": "name=eth0", "memory": "64", "rootfs": "local:1"}
+    made = containers.identified(containers.plan_values(values), counting, "02:AB:CD")
+    assert made.values == values | {"net0": "hwaddr=02:AB:CD:A0:A1:A2,name=eth0"}
+    assert [new.storage for new in made.new] == ["local"]
+
+
+@pytest.mark.parametrize(("given", "kept"), [("1", "00000000-0000-4000-8000-000000000000"), ("0", "0")])
+def test_a_generation_that_asks_for_an_id_has_a_new_one(given: str, kept: str) -> None:
+    assert machines.identified(machines.Plan(values={"vmgenid": given}), bytes, "02:AB").values == {"vmgenid": kept}

@@ -56,7 +56,9 @@ def zeros(count: int) -> bytes:
 def test_restored_drives() -> None:
     text = "scsi0: a:vm-1-disk-0,format=raw,size=1G\nscsi1: a:vm-1-disk-1,backup=0\nsata0: a:vm-1-disk-2\n"
     text += "lock: backup\nunused0: a:x\n"
-    assert restored(text, {"scsi0": "b:vm-2-disk-0"}, unique=False, random=zeros).splitlines() == [
+    assert restored(
+        text, {"scsi0": "b:vm-2-disk-0"}, unique=False, random=zeros, mac_prefix="02:AB:CD"
+    ).splitlines() == [
         "scsi0: b:vm-2-disk-0,size=1G",
         "#scsi1: a:vm-1-disk-1,backup=0",
         "sata0: a:vm-1-disk-2",
@@ -65,10 +67,10 @@ def test_restored_drives() -> None:
 
 def test_a_second_machine_beside_the_first_is_another_one() -> None:
     text = "net0: virtio=AA:00:00:00:00:01,bridge=b\nsmbios1: uuid=11111111-1111-1111-1111-111111111111\nvmgenid: x\n"
-    same = restored(text, {}, unique=False, random=zeros).splitlines()
+    same = restored(text, {}, unique=False, random=zeros, mac_prefix="02:AB:CD").splitlines()
     assert same[:2] == text.splitlines()[:2]
     assert same[2] == "vmgenid: 00000000-0000-4000-8000-000000000000"
-    other = restored(text, {}, unique=True, random=zeros).splitlines()
-    assert other[0] == "net0: virtio=BC:24:11:00:00:00,bridge=b"
+    other = restored(text, {}, unique=True, random=zeros, mac_prefix="02:AB:CD").splitlines()
+    assert other[0] == "net0: virtio=02:AB:CD:00:00:00,bridge=b"
     assert other[1] == "smbios1: uuid=00000000-0000-4000-8000-000000000000"
-    assert restored("vmgenid: 0\n", {}, unique=True, random=zeros) == "vmgenid: 0\n"
+    assert restored("vmgenid: 0\n", {}, unique=True, random=zeros, mac_prefix="02:AB:CD") == "vmgenid: 0\n"

@@ -42,10 +42,6 @@ def container(text: str, vmid: int = 100) -> config.Container:
     return config.parse_container(vmid, parse_guest(text, pending=LXC_PENDING))
 
 
-def bytes_of(n: int) -> bytes:
-    return bytes(range(n))
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_generated_configuration(name: str, golden: Callable[[str, str], None]) -> None:
     text = (GOLDEN / f"{name}.conf").read_text()
@@ -155,22 +151,22 @@ def test_values(key: str, value: str, ok: bool) -> None:
 
 def test_plans_name_what_is_to_be_made() -> None:
     values = {"mp10": "fast:0.5,mp=/b", "mp2": "local:0,mp=/a", "rootfs": "local:8,ro=0", "net0": "name=eth0"}
-    made = plan.plan_values(values, bytes_of)
+    made = plan.plan_values(values)
     assert [(new.point.key, new.storage, new.size_bytes) for new in made.new] == [
         ("rootfs", "local", 8 << 30), ("mp2", "local", 0), ("mp10", "fast", 512 << 20),
     ]  # fmt: skip
-    assert made.values["net0"] == "hwaddr=BC:24:11:00:01:02,name=eth0"
+    assert made.values == values
     assert plan.storages(values) == {"local", "fast"}
-    again = plan.plan_values({"rootfs": "local:100/vm-100-disk-0.raw,size=8G"}, bytes_of)
+    again = plan.plan_values({"rootfs": "local:100/vm-100-disk-0.raw,size=8G"})
     assert not again.new
     assert str(again.existing["rootfs"]) == "local:100/vm-100-disk-0.raw"
     with pytest.raises(Invalid) as caught:
-        plan.plan_values({"mp2": "/srv,mp=/srv", "mp0": "/x,mp=/", "net0": "ip=dhcp", "mp1": "local:1,mp=/"}, bytes_of)
+        plan.plan_values({"mp2": "/srv,mp=/srv", "mp0": "/x,mp=/", "net0": "ip=dhcp", "mp1": "local:1,mp=/"})
     assert set(caught.value.errors) == {"mp0", "mp1", "net0"}
 
 
 def test_sizes_are_whole_mebibytes() -> None:
-    made = plan.plan_values({"rootfs": "local:0.1"}, bytes_of)
+    made = plan.plan_values({"rootfs": "local:0.1"})
     assert made.new[0].size_bytes == 103 << 20
 
 

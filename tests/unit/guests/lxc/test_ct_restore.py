@@ -57,7 +57,9 @@ def somebody(*may: tuple[str, str]) -> Caller:
 
 
 def restored(caller: Caller = ROOT, *, unique: bool = False, **given: str) -> Restored:
-    return restoring.restored(TEXT, 100, given, "new", caller, unique=unique, random=lambda count: bytes(range(count)))
+    return restoring.restored(
+        TEXT, 100, given, "new", caller, unique=unique, random=lambda count: bytes(range(count)), mac_prefix="02:AB:CD"
+    )
 
 
 def test_volumes_are_made_anew_and_the_moment_is_left_behind() -> None:
@@ -79,7 +81,7 @@ def test_what_is_given_stands_before_the_backup() -> None:
 
 
 def test_another_container_has_other_addresses() -> None:
-    assert restored(unique=True).values["net0"] == "bridge=vmbr0,hwaddr=BC:24:11:00:01:02,name=eth0"
+    assert restored(unique=True).values["net0"] == "bridge=vmbr0,hwaddr=02:AB:CD:00:01:02,name=eth0"
 
 
 def test_what_reaches_into_the_host_is_for_who_may_give_it() -> None:
@@ -103,7 +105,7 @@ def test_storages_and_roots_that_cannot_be() -> None:
     with pytest.raises(Conflict, match="new volume"):
         restoring.refuse_root_elsewhere({"rootfs": "old:100/vm-100-disk-0.raw"})
     with pytest.raises(Conflict, match="no container's configuration"):
-        restoring.restored("", 100, {}, "new", ROOT, unique=False, random=bytes)
+        restoring.restored("", 100, {}, "new", ROOT, unique=False, random=bytes, mac_prefix="02:AB:CD")
 
 
 # --- the operation
