@@ -8,7 +8,6 @@ import { NotFoundPage } from "../notfound/NotFoundPage";
 import { urls } from "../urls";
 import { GrantsTab } from "./GrantsTab";
 import { GroupsTab } from "./GroupsTab";
-import { RealmsTab } from "./RealmsTab";
 import { RolesTab } from "./RolesTab";
 import { TokensTab } from "./TokensTab";
 import { UsersTab } from "./UsersTab";
@@ -19,7 +18,6 @@ const VIEWS = {
   tokens: TokensTab,
   roles: RolesTab,
   permissions: GrantsTab,
-  realms: RealmsTab,
 } as const;
 type Tab = keyof typeof VIEWS;
 

@@ -6,7 +6,6 @@ import { FormModal } from "../../components/FormModal";
 import { t } from "../../i18n";
 import { keyErrorText } from "../../state/keyError";
 import { useFormOrder } from "../../state/useFormOrder";
-import { HelpLink } from "../common/HelpLink";
 import { ownPasswordField } from "./ownPasswordField";
 
 interface Props {
@@ -34,7 +33,6 @@ export function AddSecurityKey({ user, onDone, onClose }: Props) {
   };
   return (
     <FormModal
-      help={<HelpLink topic="factors" />}
       id="webauthn"
       size="small"
       title={t("webauthn.title")}

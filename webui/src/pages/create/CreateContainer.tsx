@@ -86,7 +86,6 @@ export default function CreateContainer({ onClose }: { onClose: () => void }) {
   ];
   return (
     <CreateModal
-      topic="createContainer"
       title={t("createCt.title")}
       kind="lxc"
       fields={fields}

@@ -65,7 +65,6 @@ export default function CreateVm({ onClose }: { onClose: () => void }) {
   ];
   return (
     <CreateModal
-      topic="createVm"
       title={t("createVm.title")}
       kind="qemu"
       fields={fields}

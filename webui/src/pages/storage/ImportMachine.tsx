@@ -75,7 +75,6 @@ function ImportForm({ node, title, machine, onClose }: FormProps) {
   };
   return (
     <CreateModal
-      topic="importMachine"
       title={title}
       kind="qemu"
       submitLabel={t("import.submit")}

@@ -53,7 +53,6 @@ export default function AddDisk({ guest, config, pending, onClose }: Hardware & 
   };
   return (
     <ChangeModal
-      topic={isVm ? "diskOfVm" : "volumeOfContainer"}
       guest={guest}
       title={t(isVm ? "hardware.addDisk" : "hardware.addMount")}
       submitLabel={t("add")}

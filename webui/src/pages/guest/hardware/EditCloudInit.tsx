@@ -40,7 +40,6 @@ export default function EditCloudInit({ guest, config, pending, onClose }: Hardw
   ];
   return (
     <ChangeModal
-      topic="cloudInit"
       guest={guest}
       title={t("hardware.cloudinit")}
       submitLabel={t("save")}

@@ -1,11 +1,9 @@
 import { ActionList, ActionListItem } from "@patternfly/react-core";
 import CompactDiscIcon from "@patternfly/react-icons/dist/esm/icons/compact-disc-icon";
 import EditIcon from "@patternfly/react-icons/dist/esm/icons/edit-icon";
-import ExchangeAltIcon from "@patternfly/react-icons/dist/esm/icons/exchange-alt-icon";
 import ExpandAltIcon from "@patternfly/react-icons/dist/esm/icons/expand-alt-icon";
 import { lazy } from "react";
 import { t } from "../../../i18n";
-import { isMovable } from "../../../state/diskMove";
 import { sourceOf } from "../../../state/hardware";
 import { parsePropertyString } from "../../../state/propertyString";
 import { OpenButton } from "../../common/OpenButton";
@@ -16,10 +14,7 @@ import type { Hardware } from "./types";
 const ChangeMedium = lazy(() => import("./ChangeMedium"));
 const EditCard = lazy(() => import("./EditCard"));
 const GrowDisk = lazy(() => import("./GrowDisk"));
-const MoveDisk = lazy(() => import("./MoveDisk"));
 
-/** What stays as long as the guest: without it the guest has no system, or no keys. */
-const KEPT = /^(rootfs|efidisk\d+|tpmstate\d+)$/;
 const DISK = /^(ide|sata|scsi|virtio|mp)\d+$|^rootfs$/;
 
 interface Props extends Hardware {
@@ -31,7 +26,7 @@ interface Props extends Hardware {
 export function RowActions({ option, value, ...hardware }: Props) {
   const isCard = /^net\d+$/.test(option);
   const isDisk = DISK.test(option);
-  if (!isCard && !isMovable(option)) return null;
+  if (!isCard && !isDisk && !option.startsWith("unused")) return null;
   const parts = parsePropertyString(value);
   const source = sourceOf(parts);
   const isDrive = parts.get("media") === "cdrom";
@@ -75,19 +70,7 @@ export function RowActions({ option, value, ...hardware }: Props) {
           </OpenButton>
         </ActionListItem>
       )}
-      {isMovable(option) && !isDrive && source.includes(":") && (
-        <ActionListItem>
-          <OpenButton
-            variant="plain"
-            icon={<ExchangeAltIcon />}
-            label={t("moveDisk.title", { option: label })}
-            isDisabled={isDisabled}
-          >
-            {(onClose) => <MoveDisk {...hardware} option={option} volid={source} onClose={onClose} />}
-          </OpenButton>
-        </ActionListItem>
-      )}
-      {(isCard || (isMovable(option) && !KEPT.test(option))) && (
+      {option !== "rootfs" && (
         <ActionListItem>
           <RemoveButton guest={hardware.guest} option={option} value={value} />
         </ActionListItem>
