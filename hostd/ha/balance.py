@@ -242,8 +242,8 @@ class _Nodes:
                 left, there = _changed(parts, one, taken)
                 others = [parts[target].fraction for target in one.targets]
                 more_means, more_peaks = standing.each_moved(parts[one.source].fraction, left, others, there)
-                means += more_means
-                peaks += more_peaks
+                means.extend(more_means)
+                peaks.extend(more_peaks)
         return columns
 
     def likeness(self, departures: Iterable[Departure]) -> list[float]:

@@ -54,7 +54,6 @@ class Usage:
         # Whole numbers: adding and taking away leaves no trace in the last digit, which would tell nodes with the same
         # services apart.
         self._cpus, self._memory = dict.fromkeys(self.online, 0), dict.fromkeys(self.online, 0)
-        self._cache: dict[str, Load] = {}
         self._rows: dict[str, _Row] = {}
         self._measured: dict[str, Load] = {}
         self._measured_of = {each.sid: each.load for each in figures.measured}
@@ -93,7 +92,6 @@ class Usage:
                 limit = self._limit(sid, node)
                 self._cpus[node] += sign * _whole(limit.cpus)
                 self._memory[node] += sign * _whole(limit.memory_bytes)
-                self._cache.pop(node, None)
                 self._rows.pop(node, None)
 
     def _counted(self, sid: str) -> set[str]:
@@ -141,11 +139,9 @@ class Usage:
 
     def _expected(self, node: str) -> Load:
         """With ``dynamic``: what is measured, and the limits of what was put there since and does not run yet."""
-        if node not in self._cache:
-            load = self._measured.get(node, NOTHING) if self._is_dynamic else NOTHING
-            limits = Load(cpus=self._cpus[node] / _UNIT, memory_bytes=self._memory[node] / _UNIT)
-            self._cache[node] = add(load, limits)
-        return self._cache[node]
+        load = self._measured.get(node, NOTHING) if self._is_dynamic else NOTHING
+        limits = Load(cpus=self._cpus[node] / _UNIT, memory_bytes=self._memory[node] / _UNIT)
+        return add(load, limits)
 
     def _row(self, node: str) -> _Row:
         load, has = self._expected(node), self.figures.capacities[node]

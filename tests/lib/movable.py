@@ -54,20 +54,21 @@ done
 """.replace("%s", "".join(f"\\{byte:03o}" for byte in EXTEND))
 
 
+def _boot_files(cache: Path, work: Path) -> tuple[Path, Path]:
+    package = tinylinux.kernel_package(cache)
+    return tinylinux.build_boot_files(package, work, programs={"init": INIT, "serve": SERVE}, links=LINKS)
+
+
 def build(cache: Path, work: Path, target: Path) -> None:
     """``vmlinuz`` and ``initrd`` in ``target``, for everybody to read."""
-    package = tinylinux.kernel_package(cache)
-    made = tinylinux.build_boot_files(package, work, programs={"init": INIT, "serve": SERVE}, links=LINKS)
-    for source, name in zip(made, ("vmlinuz", "initrd"), strict=True):
+    for source, name in zip(_boot_files(cache, work), ("vmlinuz", "initrd"), strict=True):
         shutil.copy(source, target / name)
         (target / name).chmod(0o644)
 
 
 def build_medium(cache: Path, work: Path, address: str) -> Path:
     """The same as an ISO to boot from, with the address (and prefix length) that it takes."""
-    programs = {"init": INIT, "serve": SERVE}
-    package = tinylinux.kernel_package(cache)
-    return tinylinux.build_iso(package, work, programs=programs, links=LINKS, append=f"panic=-1 guest={address}")
+    return tinylinux.iso_of(_boot_files(cache, work), work, append=f"panic=-1 guest={address}")
 
 
 def arguments(folder: str, address: str) -> str:

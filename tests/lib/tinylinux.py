@@ -135,21 +135,15 @@ def build_boot_files(
 
 
 def build_iso(
-    package: Path,
-    work: Path,
-    *,
-    init: str = INIT,
-    more: tuple[str, ...] = (),
-    programs: Mapping[str, str] | None = None,
-    links: Sequence[str] = PROGRAMS,
-    files: Mapping[str, Path] | None = None,
-    append: str = "",
+    package: Path, work: Path, *, init: str = INIT, more: tuple[str, ...] = (), files: Mapping[str, Path] | None = None
 ) -> Path:
-    """The tiny system as an ISO that boots as a CD and as a disk, made in ``work``; ``append``: to the kernel's line.
+    """The tiny system as an ISO that boots as a CD and as a disk, made in ``work``; the rest as above."""
+    return iso_of(build_boot_files(package, work, init=init, more=more, files=files), work)
 
-    The rest as above.
-    """
-    kernel, initrd = build_boot_files(package, work, init=init, more=more, programs=programs, links=links, files=files)
+
+def iso_of(boot_files: tuple[Path, Path], work: Path, *, append: str = "") -> Path:
+    """An ISO of what `build_boot_files` made in ``work``; ``append``: to the kernel's line."""
+    kernel, initrd = boot_files
     tree = work / "iso"
     (tree / "boot/grub").mkdir(parents=True, exist_ok=True)
     shutil.copy(kernel, tree / "vmlinuz")

@@ -23,7 +23,7 @@ from tests.vm.harness import BOOT_LIMIT_S, LVM, Host, Images, Lab
 VMID = 100
 DAEMONS = ("crm", "lrm")
 BUDGET_S = REPLY_S + WATCHDOG_S + DEVICE_S
-# What an emulated host may take to get to it, and SSH to notice.
+# What an emulated host may take to get to it.
 SLACK_S = 60
 UPGRADE_S = 900
 INSTALLED = ("python3-hostd", "hostd-cluster", "hostd", "hostd-webui", "holdfast")
@@ -92,9 +92,7 @@ class Watched:
     def wait_for_reset(self, boot: str, boots: int, limit_s: float) -> float:
         """Seconds until its boot loader was there again; then it is up, as another boot. ``boots``: before that."""
         begun = time.monotonic()
-        while self.host.boots == boots:
-            assert time.monotonic() - begun < limit_s, f"not reset within {limit_s:.0f} s"
-            time.sleep(1)
+        eventually(lambda: self.host.boots != boots, limit_s, "it is reset")
         took = time.monotonic() - begun
         eventually(lambda: self.boot() not in ("", boot), BOOT_LIMIT_S, "it is up again")
         return took
