@@ -6,22 +6,24 @@ their disks are kept in the cache for as long as the ISO is the same. Tests work
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import random
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from imagebuild import answer, lan, tools
 from imagebuild.run import wait_for_installation
 from imagebuild.vm import Disk, Forward, Spec, Vm, free_port, make_disk
 
 from tests.lib.volatiledisk import DiskServer, VolatileDisk
 from tests.lib.waiting import eventually
-from tests.vm.harness import BOOT_LIMIT_S, DISK_GIB, INSTALL_LIMIT_S, PASSWORD, Host, Lab, end_leftover
+from tests.vm.harness import BOOT_LIMIT_S, DISK_GIB, INSTALL_LIMIT_S, PASSWORD, Host, Images, Lab, end_leftover
 
 CLUSTER = "rack"
 NUMBERS = (1, 2, 3)
@@ -266,3 +268,35 @@ def form(rack: Rack, iso: Path) -> None:
     for host in rack.hosts.values():
         check_units(host)
     rack.switch_off()
+
+
+@contextlib.contextmanager
+def running(
+    request: pytest.FixtureRequest,
+    lab: Lab,
+    images: Images,
+    purpose: str,
+    start: Callable[[Rack, Path], None],
+    *,
+    guests: Sequence[lan.Member] = (),
+) -> Iterator[Rack]:
+    """The cluster, whole, for as long as the tests of a module need it; ``start``: all its hosts, from formed disks.
+
+    Journals and disks are kept where one of them fails.
+    """
+    installed = formed(lab, images.iso)
+    failures = request.session.testsfailed
+    rack, whole = Rack(lab, lab.folder / f"run-{purpose}", guests=guests), False
+    try:
+        start(rack, installed)
+        rack.wait_until_whole()
+        whole = True
+        yield rack
+    finally:
+        try:
+            if not whole or request.session.testsfailed > failures:
+                rack.keep_evidence(lab.folder / "failed" / f"test_{purpose}")
+            else:
+                rack.remove_images()
+        finally:
+            rack.end()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -28,24 +29,14 @@ CUTS: Sequence[tuple[tuple[int, ...], float]] = (((2,), 0.0), ((1,), 0.5), ((1, 
 @pytest.fixture(scope="module")
 def rack(request: pytest.FixtureRequest, lab: Lab, images: Images) -> Iterator[Rack]:
     """The cluster, running on disks that forget."""
-    installed = racks.formed(lab, images.iso)
-    failures = request.session.testsfailed
-    rack, whole = Rack(lab, lab.folder / "run-cluster"), False
-    try:
-        rack.copy(installed)
-        for number in racks.NUMBERS:
-            rack.start_volatile(number)
-        rack.wait_until_whole()
-        whole = True
+    with racks.running(request, lab, images, "cluster", start) as rack:
         yield rack
-    finally:
-        try:
-            if not whole or request.session.testsfailed > failures:
-                rack.keep_evidence(lab.folder / "failed" / "test_cluster")
-            else:
-                rack.remove_images()
-        finally:
-            rack.end()
+
+
+def start(rack: Rack, formed: Path) -> None:
+    rack.copy(formed)
+    for number in racks.NUMBERS:
+        rack.start_volatile(number)
 
 
 def test_what_one_writes_all_read(rack: Rack) -> None:

@@ -12,6 +12,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from imagebuild import lan
@@ -100,22 +101,14 @@ class Service:
 @pytest.fixture(scope="module")
 def rack(request: pytest.FixtureRequest, lab: Lab, images: Images) -> Iterator[Rack]:
     """The cluster, on copies of its disks."""
-    installed = racks.formed(lab, images.iso)
-    failures = request.session.testsfailed
-    rack, whole = Rack(lab, lab.folder / "run-fencing"), False
-    try:
-        rack.overlay(installed)
-        for number in racks.NUMBERS:
-            rack.start(number).wait_for_api()
-        rack.wait_until_whole()
-        whole = True
+    with racks.running(request, lab, images, "fencing", start) as rack:
         yield rack
-    finally:
-        try:
-            if not whole or request.session.testsfailed > failures:
-                rack.keep_evidence(lab.folder / "failed" / "test_fencing")
-        finally:
-            rack.end()
+
+
+def start(rack: Rack, formed: Path) -> None:
+    rack.overlay(formed)
+    for number in racks.NUMBERS:
+        rack.start(number).wait_for_api()
 
 
 @pytest.fixture(scope="module")

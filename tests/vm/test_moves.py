@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from imagebuild import lan
@@ -26,6 +27,7 @@ from tests.vm.rack import Rack
 from tests.vm.test_guests import DENIED
 
 VMID, STILL = 100, 101
+CPU = "max,svm=off"
 ADDRESS = f"{lan.NETWORK}.100"
 MEDIA = "/srv/media"
 DISK = "0.02"  # GiB
@@ -104,17 +106,9 @@ class Mover:
 def mover(
     request: pytest.FixtureRequest, lab: Lab, images: Images, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mover]:
-    installed = racks.formed(lab, images.iso)
-    failures = request.session.testsfailed
     port = free_port()
     guest = lan.Member(address=ADDRESS, forwards=[Forward(host=port, guest=movable.PORT)])
-    rack, whole = Rack(lab, lab.folder / "run-moves", guests=[guest]), False
-    try:
-        rack.overlay(installed)
-        for number in racks.NUMBERS:
-            rack.start(number, cpu="max,svm=off").wait_for_api()
-        rack.wait_until_whole()
-        whole = True
+    with racks.running(request, lab, images, "moves", start, guests=[guest]) as rack:
         medium = movable.build_medium(lab.ctx.cache, tmp_path_factory.mktemp("movable"), f"{ADDRESS}/24")
         for host in rack.hosts.values():
             host.ssh(f"mkdir -p {MEDIA}/template/iso")
@@ -125,12 +119,12 @@ def mover(
         yield mover
         for host in rack.hosts.values():
             assert host.ssh(DENIED) == ""
-    finally:
-        try:
-            if not whole or request.session.testsfailed > failures:
-                rack.keep_evidence(lab.folder / "failed" / "test_moves")
-        finally:
-            rack.end()
+
+
+def start(rack: Rack, formed: Path) -> None:
+    rack.overlay(formed)
+    for number in racks.NUMBERS:
+        rack.start(number, cpu=CPU).wait_for_api()
 
 
 def test_memory_and_a_connection_survive(mover: Mover) -> None:
@@ -171,7 +165,7 @@ def test_a_host_that_loses_its_power_on_the_way_loses_neither_machine_nor_disk(m
     eventually(lambda: any("transferred" in text for text in api.task_log(upid)), SLOW_S, "memory is moving")
     mover.rack.hosts.pop(mover.home).vm.kill()
     eventually(lambda: (mover.running_on(), mover.with_volume()) == ([], []), 300, "the target has nothing of it")
-    mover.rack.start(mover.home, cpu="max,svm=off")
+    mover.rack.start(mover.home, cpu=CPU)
     mover.rack.wait_until_whole()
     mover.check_home(running=False, volume=True)
     mover.do("status/start")
