@@ -18,7 +18,7 @@ from werkzeug.wrappers import Request, Response
 
 from hostd.access.expressions import require
 from hostd.access.ids import token_or_none
-from hostd.api import browse, preconditions, wire
+from hostd.api import browse, preconditions, visible, wire
 from hostd.api.context import Context, Services
 from hostd.api.endpoint import Endpoint, Everyone
 from hostd.api.errors import BadRequest, Busy, NotBuilt, PreconditionFailed, UnknownContent, reason_of, status_of
@@ -83,7 +83,10 @@ class Api:
         """Answer one request; expected errors become their status, anything else is logged and becomes 500."""
         try:
             _check_limits(request)
-            return self._handle(request, format, path)
+            response = self._handle(request, format, path)
+            if request.method != "GET":
+                self._show(response)
+            return response
         except HostError as err:
             return _failed(format, path, err)
         except Exception:
@@ -113,6 +116,13 @@ class Api:
             return self._called(endpoint, ctx, request, format, path, values)
         finally:
             self._slow.release()
+
+    def _show(self, response: Response) -> None:
+        """Have what a call has changed be seen by the next one; only the root process changes anything."""
+        host = self._services.host
+        if self._forward is None:
+            visible.number(response, host.store)
+        visible.wait(response, host.mirror)
 
     def _called(
         self, endpoint: Endpoint, ctx: Context, request: Request, format: str, path: str, values: dict[str, object]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Request, Response
 
-from hostd.api import sockets
+from hostd.api import sockets, visible
 from hostd.api.unixhttp import ask_root
 
 TIMEOUT_S = 60
@@ -18,7 +18,7 @@ PASSED_ON = (
     "If-Match",
     "If-None-Match",
 )
-PASSED_BACK = ("ETag",)
+PASSED_BACK = ("ETag", visible.HEADER)
 
 
 def target_of(request: Request) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 from werkzeug.wrappers import Request, Response
 
 from hostd.access.ids import ROOT
+from hostd.api import visible
 from hostd.api.errors import NodeFailed
 from hostd.api.forward import PASSED_ON, target_of
 from hostd.api.hops import HOP, member_for
@@ -25,7 +26,15 @@ from hostd.node.pins import pinned
 
 log = logging.getLogger(__name__)
 
-PASSED_BACK: Final = ("Content-Type", "ETag", "Content-Disposition", "Cache-Control", "Pragma", "Expires")
+PASSED_BACK: Final = (
+    "Content-Type",
+    "ETag",
+    "Content-Disposition",
+    "Cache-Control",
+    "Pragma",
+    "Expires",
+    visible.HEADER,
+)
 # Of the API's sixteen threads: four stay free for this node's own calls even while several nodes hang.
 PER_NODE, TOTAL = 8, 12
 # An answer up to this size is read whole before it is passed back, so that its failure can be told.

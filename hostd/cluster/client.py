@@ -134,6 +134,11 @@ class Store:
         names: Names = self._ask({"op": "list", "path": path})
         return names
 
+    def version(self) -> int:
+        """How far the tree is: every change that was answered before has this number or a lower one."""
+        number: int = self._ask({"op": "version"})
+        return number
+
     def write(self, path: str, data: bytes, *, if_version: int | None = None, actor: str = "", task: str = "") -> File:
         """Create or replace a file, atomic and durable; its directory must exist.
 

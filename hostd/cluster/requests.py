@@ -25,7 +25,7 @@ from hostd.cluster.fs.mutations import (
 from hostd.cluster.fs.tree import Node, View
 from hostd.cluster.wire import Message
 
-READS = frozenset({"read", "list"})
+READS = frozenset({"read", "list", "version"})
 
 
 class Access(StrEnum):
@@ -132,7 +132,9 @@ def may_see(access: Access, path: str) -> bool:
 
 
 def answer_read(request: Mapping[str, object], view: View, node: str, access: Access) -> Message:
-    """The answer to ``read`` and ``list``. Raises BadRequest."""
+    """The answer to ``read``, ``list`` and ``version``. Raises BadRequest."""
+    if request.get("op") == "version":
+        return {"ok": view.version}
     path = _path(request, "path", node)
     if not may_see(access, path):
         raise BadRequest(Cause.DENIED, f"only root may read '{path}'")

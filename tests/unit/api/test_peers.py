@@ -14,7 +14,7 @@ from werkzeug.test import Client
 
 from hostd.access import tickets
 from hostd.access.ids import ROOT
-from hostd.api import peerhttp, peers
+from hostd.api import peerhttp, peers, visible
 from hostd.api.app import create_app
 from hostd.api.errors import Busy
 from hostd.api.identity import PEER_UID, Identity, RootVerdict
@@ -87,11 +87,12 @@ def test_bodies_go_on_in_their_own_form(pair: Pair) -> None:
 def test_the_answer_comes_back_as_it_was_given(pair: Pair) -> None:
     headers = {
         "Content-Type": "text/plain", "ETag": '"1"', "Content-Disposition": 'attachment; filename="a"', "X-Secret": "1",
+        visible.HEADER: "0",
     }  # fmt: skip
     pair.answer = lambda _: Said(status=500, reason="storage 'x' does not exist", body=b"why", headers=headers)
     answer = pair.get()
     assert (answer.status, answer.data) == ("500 storage 'x' does not exist", b"why")
-    kept = {"Content-Type", "ETag", "Content-Disposition"}
+    kept = {"Content-Type", "ETag", "Content-Disposition", visible.HEADER}
     assert {name: answer.headers[name] for name in kept} == {name: headers[name] for name in kept}
     assert "X-Secret" not in answer.headers
     pair.answer = lambda _: Said(status=304, reason="Not Modified", body=b"", headers={"ETag": '"1"'})
