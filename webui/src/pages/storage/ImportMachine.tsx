@@ -75,6 +75,7 @@ function ImportForm({ node, title, machine, onClose }: FormProps) {
   };
   return (
     <CreateModal
+      topic="importMachine"
       title={title}
       kind="qemu"
       submitLabel={t("import.submit")}
