@@ -5,7 +5,7 @@ import { helpAbout, helpOf, TARGETS } from "../src/state/help";
 
 const DOCS = new URL("../../docs/", import.meta.url);
 
-/** The places of a document, by the rule of `hostd/cli/handbook.py`. */
+/** The places of a document, as python3-markdown names them. */
 function places(name) {
   const text = readFileSync(new URL(`${name}.md`, DOCS), "utf8").replace(/^```[^]*?^```/gm, "");
   return [...text.matchAll(/^#{1,4} (.+)$/gm)].map(([, heading = ""]) =>
