@@ -57,6 +57,17 @@ describe("help", () => {
     await leadsTo(inWindow, "/docs/vms.html#disks");
     await (await follow(inWindow)).close();
     await press("Cancel");
+    await button("Stop").click();
+    await leadsTo(
+      inWindow,
+      "/docs/vm-life.html#changing-a-machine-while-it-runs",
+    );
+    await picture(at.page, "help-question-wide-light");
+    await press("Cancel");
+    await at.page.goto(`${at.mock.url}/#/nodes/pve1/storage/local`);
+    await button("Upload").click();
+    await leadsTo(inWindow, "/docs/storage.html#uploads");
+    await press("Cancel");
     await at.page.getByRole("button", { name: /User menu/ }).click();
     const all = at.page.getByRole("menuitem", { name: /^Documents/ });
     await leadsTo(all, "/docs/index.html");

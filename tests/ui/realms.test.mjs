@@ -26,11 +26,16 @@ describe("realms", () => {
     );
     await comment.fill("people of this cluster");
     await dialog().getByLabel("Offer this realm first").check();
+    await dialog().getByLabel("Ask everybody for a second factor").check();
+    await dialog()
+      .getByText(/Who has none can then not log in/)
+      .waitFor();
     await press("Save");
     await row("Users of this cluster").getByText("Offered first").waitFor();
     await row("people of this cluster").waitFor();
     assert.equal(await at.page.getByText("Offered first").count(), 1);
     assert.equal(realm("pam").default, undefined);
+    assert.equal(realm("pve").tfa, "type=oath");
   });
 
   test("a directory is set up; refusals stand at their fields, its secret is in no code", async () => {
@@ -93,6 +98,11 @@ describe("realms", () => {
     await button("Add realm").click();
     await field("type").selectOption("openid");
     assert.equal(await field("base_dn").count(), 0);
+    assert.equal(
+      await field("tfa").count(),
+      0,
+      "of a provider's users it asks none",
+    );
     await field("realm").fill("sso");
     await field("issuer-url").fill("https://id.example.org");
     await field("client-id").fill("holdfast");

@@ -40,6 +40,10 @@ export const TOPICS = {
   diskOfVm: "vms#disks",
   volumeOfContainer: "containers#its-volumes",
   cloudInit: "vms#cloud-init",
+  templates: "containers#templates-from-servers",
+  upload: "storage#uploads",
+  incident: "ha#afterwards-the-account-of-an-incident",
+  search: "web-page#tree-and-search",
   password: "access#passwords",
   factors: "access#second-factors",
 } as const;

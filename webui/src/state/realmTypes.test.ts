@@ -24,6 +24,18 @@ test("of one that exists, what differs; what has no field stays, and so does a s
   expect(realmChange("ldap", KEPT, typed)).toEqual({ set: { password: " s " }, remove: [] });
 });
 
+test("a second factor is asked for by an option with words of its own, which stay while the box does", () => {
+  expect(realmChange("pve", {}, { ...realmValues("pve", {}), tfa: "1" })).toEqual({
+    set: { tfa: "type=oath" },
+    remove: [],
+  });
+  const kept = { tfa: "type=oath,digits=8" };
+  expect(realmValues("pve", kept)["tfa"]).toBe("1");
+  expect(realmChange("pve", kept, realmValues("pve", kept))).toEqual({ set: {}, remove: [] });
+  expect(realmChange("pve", kept, { ...realmValues("pve", kept), tfa: "" })).toEqual({ set: {}, remove: ["tfa"] });
+  expect(realmValues("openid", {})).not.toHaveProperty("tfa");
+});
+
 test("the server has the same kinds", () => {
   const served = limits["POST /access/domains"]?.["type"]?.enum ?? [];
   expect([...served].sort()).toEqual(Object.keys(REALM_TYPES).sort());

@@ -7,6 +7,8 @@ export interface RealmOption {
   name: string;
   kind: "text" | "checkbox" | "number" | "password" | "choice";
   required?: boolean;
+  /** What a ticked box stands for, if not for "1". */
+  ticked?: string;
 }
 
 const text = (name: string): RealmOption => ({ name, kind: "text" });
@@ -20,6 +22,8 @@ const SERVERS: readonly RealmOption[] = [
   { name: "port", kind: "number" },
 ];
 const BINDING: readonly RealmOption[] = [text("bind_dn"), { name: "password", kind: "password" }, flag("verify")];
+/** Of an authenticator app or any other kind: the server asks only whether the user has one. */
+const SECOND_FACTOR: RealmOption = { name: "tfa", kind: "checkbox", ticked: "type=oath" };
 /** Every realm has these. */
 const SHOWN: readonly RealmOption[] = [text("comment"), flag("default")];
 
@@ -30,10 +34,13 @@ interface RealmType {
 }
 
 export const REALM_TYPES: Readonly<Record<string, RealmType>> = {
-  pam: { options: SHOWN, builtIn: true },
-  pve: { options: SHOWN, builtIn: true },
-  ldap: { options: [needed("base_dn"), needed("user_attr"), ...SERVERS, ...BINDING, ...SHOWN], builtIn: false },
-  ad: { options: [needed("domain"), ...SERVERS, ...BINDING, ...SHOWN], builtIn: false },
+  pam: { options: [SECOND_FACTOR, ...SHOWN], builtIn: true },
+  pve: { options: [SECOND_FACTOR, ...SHOWN], builtIn: true },
+  ldap: {
+    options: [needed("base_dn"), needed("user_attr"), ...SERVERS, ...BINDING, SECOND_FACTOR, ...SHOWN],
+    builtIn: false,
+  },
+  ad: { options: [needed("domain"), ...SERVERS, ...BINDING, SECOND_FACTOR, ...SHOWN], builtIn: false },
   openid: {
     options: [
       needed("issuer-url"),
@@ -53,7 +60,7 @@ export function realmValues(type: string, options: Values): Record<string, strin
   return Object.fromEntries(
     rows.map(({ name, kind }) => {
       const value = kind === "password" ? "" : (options[name] ?? "");
-      return [name, kind === "checkbox" ? (value === "1" ? "1" : "") : value];
+      return [name, kind === "checkbox" && value !== "" ? (value === "0" ? "" : "1") : value];
     }),
   );
 }
@@ -63,12 +70,12 @@ export function realmChange(type: string, options: Values, values: Values): Real
   const before = realmValues(type, options);
   const set: Record<string, string> = {};
   const remove: string[] = [];
-  for (const { name, kind } of REALM_TYPES[type]?.options ?? []) {
+  for (const { name, kind, ticked } of REALM_TYPES[type]?.options ?? []) {
     // A secret is what was typed, spaces too.
     const value = kind === "password" ? (values[name] ?? "") : (values[name] ?? "").trim();
     if (value === (before[name] ?? "")) continue;
     if (value === "") remove.push(name);
-    else set[name] = value;
+    else set[name] = ticked ?? value;
   }
   return { set, remove };
 }

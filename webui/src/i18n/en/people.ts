@@ -112,6 +112,8 @@ export const people = {
   "realmOption.scopes": "Scopes",
   "realmOption.server1": "Server",
   "realmOption.server2": "Second server",
+  "realmOption.tfa": "Ask everybody for a second factor",
+  "realmOptionHelp.tfa": "Who has none can then not log in: add yours first.",
   "realmOption.user_attr": "Attribute with the user's name",
   "realmOptionHelp.user_attr": "For example uid",
   "realmOption.verify": "Check the server's certificate",
