@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { overflows, picture } from "./browser.mjs";
+import { World } from "./mock/world.mjs";
+import { furnish } from "./mock_server.mjs";
 import { onMock } from "./mocked.mjs";
 
 const { at, open, dialog, header, press, button, row: option } = onMock();
@@ -186,5 +188,110 @@ describe("a container", () => {
     await press("Add");
     await option("Mount point (mp0)").getByText("mp=/srv/data").waitFor();
     assert.equal(await button("Remove Root file system").count(), 0);
+  });
+});
+
+describe("to another storage", () => {
+  const field = (name) => dialog().locator(`#move-disk-${name}`);
+
+  /** A world with more places for disks. */
+  function roomyWorld() {
+    const world = furnish(new World());
+    const disks = { content: "images,rootdir", total: 10e12, used: 1e12 };
+    world.storages.push({ ...disks, storage: "nas", type: "nfs" });
+    world.storages.push({
+      ...disks,
+      storage: "cramped",
+      type: "lvm",
+      used: 9e12,
+    });
+    world.storages.push({
+      storage: "isos",
+      type: "dir",
+      content: "iso",
+      total: 1e12,
+      used: 0,
+    });
+    return world;
+  }
+  const choices = async (name) => {
+    const options = field(name).locator("option");
+    await options.nth(1).waitFor({ state: "attached" });
+    return options.evaluateAll((all) => all.map(({ value }) => value));
+  };
+
+  test("a disk of a machine that runs; the original is kept, or lost after words that say so", async () => {
+    await open("/vms/101/hardware", roomyWorld());
+    const before = config(101).scsi0;
+    const [old] = before.split(",");
+    await button("Move SCSI disk (scsi0) to another storage").click();
+    await dialog().getByText(old).waitFor();
+    assert.deepEqual(await choices("storage"), ["nas", "cramped"]);
+    await field("storage").selectOption("cramped");
+    await press("Move");
+    await dialog()
+      .locator("#move-disk-storage-note")
+      .getByText(/no space/)
+      .waitFor();
+    assert.equal(
+      await field("format").count(),
+      0,
+      "its files alone have formats",
+    );
+    await field("storage").selectOption("nas");
+    await field("format").selectOption("qcow2");
+    await press("Move");
+    await option("SCSI disk (scsi0)")
+      .getByText("nas:vm-101-disk-7.qcow2")
+      .waitFor();
+    await option("Unused disk (unused0)").getByText(old).waitFor();
+    assert.equal(
+      config(101).scsi0,
+      before.replace(old, "nas:vm-101-disk-7.qcow2"),
+    );
+
+    await button("Move SCSI disk (scsi0) to another storage").click();
+    assert.deepEqual(await choices("storage"), ["cramped", "local-lvm", "nas"]);
+    await field("storage").selectOption("nas");
+    await press("Move");
+    await dialog()
+      .locator("#move-disk-format-note")
+      .getByText(/must be filled in/)
+      .waitFor();
+    await field("storage").selectOption("local-lvm");
+    await dialog().getByLabel("Delete the original").check();
+    await dialog().getByText("nas:vm-101-disk-7.qcow2 is deleted").waitFor();
+    await dialog().getByText("As code").click();
+    await dialog().getByText("--delete 1").waitFor();
+    await picture(at.page, "move-disk-wide-light");
+    await press("Move");
+    await option("SCSI disk (scsi0)")
+      .getByText("local-lvm:vm-101-disk-7")
+      .waitFor();
+    assert.equal(config(101).unused0, old, "nothing new is unused");
+  });
+
+  test("a volume of a container, once it does not run; on a phone", async () => {
+    await open("/containers/102/hardware", roomyWorld(), {
+      size: "phone",
+      theme: "dark",
+    });
+    await button("Move Root file system to another storage").click();
+    await dialog()
+      .getByText(/shut it down first/)
+      .waitFor();
+    const submit = dialog().getByRole("button", { name: "Move", exact: true });
+    assert.equal(await submit.isDisabled(), true);
+    await picture(at.page, "move-disk-phone-dark");
+    assert.equal(await overflows(at.page), false);
+    await press("Cancel");
+    await at.page.goto(`${at.mock.url}/#/containers/103/hardware`);
+    await button("Move Root file system to another storage").click();
+    assert.deepEqual(await choices("storage"), ["nas", "cramped"]);
+    assert.equal(await field("format").count(), 0);
+    await field("remove").check();
+    await press("Move");
+    await option("Root file system").getByText("nas:vm-103-disk-7").waitFor();
+    assert.equal(config(103).unused0, undefined);
   });
 });

@@ -17,6 +17,9 @@ import { World } from "./mock/world.mjs";
 
 const WEBUI = fileURLToPath(new URL("../../webui/", import.meta.url));
 const DIST = join(WEBUI, "dist");
+export const MADE = fileURLToPath(
+  new URL("../../build/ui-made", import.meta.url),
+);
 const { WebSocketServer } = createRequire(join(WEBUI, "package.json"))("ws");
 
 /** What the web server can be set to; the tests fail on any violation. xterm.js needs inline styles. */
@@ -28,6 +31,7 @@ const TYPES = {
   ".js": "text/javascript",
   ".css": "text/css",
   ".svg": "image/svg+xml",
+  ".webp": "image/webp",
 };
 
 function certificate() {
@@ -56,8 +60,10 @@ function serveFile(request, response) {
   const name = normalize(
     request.url === "/" ? "/index.html" : request.url.split("?")[0],
   );
-  const path = join(DIST, name);
-  if (!path.startsWith(DIST) || !existsSync(path)) {
+  // The documents are made with the packages; a test that wants them makes them there.
+  const root = name.startsWith("/docs/") ? MADE : DIST;
+  const path = join(root, name);
+  if (!path.startsWith(root) || !existsSync(path)) {
     response.writeHead(500, `no such file '${name}'`).end();
     return;
   }

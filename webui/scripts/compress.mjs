@@ -18,29 +18,15 @@ function filesBelow(directory) {
   });
 }
 
-/** Files of the entry chunk, its static imports and their styles. */
-export function initialFiles(manifest, entry = "index.html") {
-  const seen = new Set();
-  const files = new Set();
-  const visit = (name) => {
-    if (seen.has(name)) return;
-    seen.add(name);
-    const chunk = manifest[name];
-    for (const file of [chunk.file, ...(chunk.css ?? [])]) files.add(file);
-    for (const imported of chunk.imports ?? []) visit(imported);
-  };
-  visit(entry);
-  return [...files];
-}
+/** What the page names: its icon, script and style sheet. */
+const namedIn = (html) => [...html.matchAll(/(?:src|href)="\/([^"]+)"/g)].map(([, file]) => file);
 
 const dist = process.argv[2] ?? "dist";
 for (const path of filesBelow(dist)) {
-  if (TEXT.test(path) && !path.includes(".vite"))
-    writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9 }));
+  if (TEXT.test(path)) writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9 }));
 }
-const manifest = JSON.parse(readFileSync(join(dist, ".vite", "manifest.json"), "utf8"));
 const fonts = readdirSync(join(dist, "assets")).filter((name) => name.endsWith(".woff2") && FIRST_FONTS.test(name));
-const first = ["index.html", "favicon.svg", ...initialFiles(manifest)]
+const first = ["index.html", ...namedIn(readFileSync(join(dist, "index.html"), "utf8"))]
   .map((file) => `${file}.gz`)
   .concat(fonts.map((name) => `assets/${name}`))
   .map((file) => ({ file, bytes: statSync(join(dist, file)).size }));

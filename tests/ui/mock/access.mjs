@@ -1,5 +1,6 @@
 // TEST CODE. Log-in and the users' own accounts: passwords, realms, second factors. Signatures of security keys are
 // not checked here; the real node does that.
+import { REALM_ROUTES } from "./realms.mjs";
 import { randomBytes } from "node:crypto";
 import { PERIOD_MS, totp } from "../totp.mjs";
 
@@ -243,7 +244,7 @@ export const OPEN = new Set(["/access/ticket", "/access/domains"]);
 
 export const ACCESS_ROUTES = {
   "POST /access/ticket": logIn,
-  "GET /access/domains": (world) => world.realms,
+  ...REALM_ROUTES,
   "PUT /access/password": changePassword,
   "GET /access/tfa/{userid}": listFactors,
   "POST /access/tfa/{userid}": addFactor,

@@ -89,9 +89,29 @@ function grow(kind) {
   };
 }
 
+function move(kind, name) {
+  return (world, { vmid }, { storage, format, delete: gone, ...which }) => {
+    const guest = world.guest(kind, vmid);
+    const disk = which[name];
+    const [old, ...options] = guest.config[disk].split(",");
+    if (old.startsWith(`${storage}:`) && !format)
+      throw invalid({ storage: "it is there already, in this format" });
+    if (storage === "cramped")
+      throw invalid({ storage: "there is no space for that" });
+    return world.task("qmmove", vmid, ["copying"], () => {
+      const volume = `${storage}:vm-${vmid}-disk-7${format ? `.${format}` : ""}`;
+      guest.config[disk] = [volume, ...options].join(",");
+      if (gone !== "1") guest.config.unused0 = old;
+    });
+  };
+}
+
 export function hardwareRoutes(kind) {
   const base = `/nodes/{node}/${kind}/{vmid}`;
+  const [order, name] =
+    kind === "qemu" ? ["move_disk", "disk"] : ["move_volume", "volume"];
   return {
+    [`POST ${base}/${order}`]: move(kind, name),
     [`GET ${base}/pending`]: pending(kind),
     [`POST ${base}/config`]: change(kind),
     [`PUT ${base}/config`]: change(kind),

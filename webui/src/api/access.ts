@@ -94,6 +94,9 @@ export function renew(user: string, ticket: string): Promise<Login> {
   return requestTicket({ username: user, password: ticket });
 }
 
+/** Does this server take log-ins from realms of a type? Directories and OpenID can be set up, but log-in is not built. */
+export const takesLogIn = (type: string): boolean => type === "pam" || type === "pve";
+
 /** The realms, told to anybody. */
 export async function getRealms(): Promise<Realm[]> {
   return rows(await client.call("GET /access/domains", {})).map((wire) => ({

@@ -61,3 +61,28 @@ export function growDisk({ kind, node, vmid }: GuestRef, disk: string, gib: numb
     ? client.call("PUT /nodes/{node}/qemu/{vmid}/resize", params as Params<"PUT /nodes/{node}/qemu/{vmid}/resize">)
     : client.call("PUT /nodes/{node}/lxc/{vmid}/resize", params as Params<"PUT /nodes/{node}/lxc/{vmid}/resize">);
 }
+
+export interface DiskMove {
+  storage: string;
+  /** Of a machine's disk; empty: as the storage has it. */
+  format: string;
+  /** The original goes; otherwise it stays as an unused disk. */
+  remove: boolean;
+}
+
+/** A copy on another storage, which takes the place of the original. */
+export function moveDisk({ kind, node, vmid }: GuestRef, disk: string, move: DiskMove): Promise<string> {
+  const params = { node, vmid, storage: move.storage, ...(move.remove && { delete: true }) };
+  if (kind === "lxc") {
+    const volume = { ...params, volume: disk };
+    return client.call(
+      "POST /nodes/{node}/lxc/{vmid}/move_volume",
+      volume as Params<"POST /nodes/{node}/lxc/{vmid}/move_volume">,
+    );
+  }
+  const image = { ...params, disk, ...(move.format && { format: move.format }) };
+  return client.call(
+    "POST /nodes/{node}/qemu/{vmid}/move_disk",
+    image as Params<"POST /nodes/{node}/qemu/{vmid}/move_disk">,
+  );
+}

@@ -18,6 +18,8 @@ interface Props {
   children: ReactNode;
   /** Stands below all else: the call that is sent, for a shell. */
   code: ReactNode;
+  /** Stands beside the title: the way to what tells more. */
+  help?: ReactNode;
   confirmLabel: string;
   isDanger?: boolean;
   /** A text the user must repeat before the button works. */
@@ -29,7 +31,7 @@ interface Props {
 }
 
 export function ConfirmModal(props: Props) {
-  const { title, children, code, confirmLabel, isDanger = false, typeToConfirm, busy, error } = props;
+  const { title, children, code, confirmLabel, isDanger = false, typeToConfirm, busy, error, help } = props;
   const { onConfirm, onClose } = props;
   const id = useId();
   const [typed, setTyped] = useState("");
@@ -40,7 +42,12 @@ export function ConfirmModal(props: Props) {
   };
   return (
     <Modal isOpen variant="small" onClose={onClose} aria-labelledby={`${id}-title`} aria-describedby={`${id}-body`}>
-      <ModalHeader title={title} labelId={`${id}-title`} {...(isDanger && { titleIconVariant: "warning" })} />
+      <ModalHeader
+        title={title}
+        labelId={`${id}-title`}
+        help={help}
+        {...(isDanger && { titleIconVariant: "warning" })}
+      />
       <ModalBody id={`${id}-body`}>
         <div className="hf-stack">
           {error && <Alert component="p" variant="danger" isInline title={error} />}

@@ -11,6 +11,8 @@ interface Props {
   children?: ReactNode;
   /** Stands below them: the call that is sent, for a shell; null where that is none for API tokens. */
   code: ReactNode;
+  /** Stands beside the title: the way to what tells more. */
+  help?: ReactNode;
   fields: readonly Field[];
   values: Values;
   errors: Values;
@@ -29,11 +31,16 @@ interface Props {
 
 /** A form in its window. */
 export function FormModal(props: Props) {
-  const { id, title, children, code, fields, values, errors, problems, busy, submitLabel } = props;
+  const { id, title, children, code, fields, values, errors, problems, busy, submitLabel, help } = props;
   const { blocked = false, isDanger = false, size = "medium", onChange, onSubmit, onClose } = props;
   return (
     <Modal isOpen variant={size} onClose={onClose} aria-labelledby={`${id}-title`}>
-      <ModalHeader title={title} labelId={`${id}-title`} {...(isDanger && { titleIconVariant: "warning" })} />
+      <ModalHeader
+        title={title}
+        labelId={`${id}-title`}
+        help={help}
+        {...(isDanger && { titleIconVariant: "warning" })}
+      />
       <ModalBody>
         <div className="hf-stack">
           {problems.map((problem) => (

@@ -7,6 +7,8 @@ interface Props {
   /** What they are the secrets of. */
   about: string;
   warning: string;
+  /** Stands beside the title: the way to what tells more. */
+  help?: ReactNode;
   /** Each to be copied; the label stands above it where there are several. */
   secrets: readonly { label: string; value: string }[];
   /** Stands below them. */
@@ -15,11 +17,11 @@ interface Props {
 }
 
 /** What the server tells once: this is the only place to copy it from. */
-export function SecretModal({ title, about, warning, secrets, children, onClose }: Props) {
+export function SecretModal({ title, about, warning, help, secrets, children, onClose }: Props) {
   const id = useId();
   return (
     <Modal isOpen variant="small" onClose={onClose} aria-labelledby={id}>
-      <ModalHeader title={title} labelId={id} description={about} />
+      <ModalHeader title={title} labelId={id} description={about} help={help} />
       <ModalBody>
         <div className="hf-stack">
           <Alert component="p" variant="warning" isInline title={warning} />

@@ -1,11 +1,13 @@
 /** What can be read of the whole cluster, as in `queries.ts`; loaded with the views of it. */
 import { queryOptions } from "@tanstack/react-query";
+import { getRealms } from "../api/access";
 import { getBalance } from "../api/balance";
 import { getFindings, getHaStatus, getIncident, getIncidents } from "../api/ha";
 import { getRules } from "../api/haRules";
 import { getJoinTokens, getMembership, getNodeConfigs, getWitness } from "../api/membership";
 import { getOptions } from "../api/options";
 import { getPoolMembers, getPools } from "../api/pools";
+import { getRealmConfig } from "../api/realms";
 import { keys } from "./queryKeys";
 import "../i18n/whole";
 
@@ -39,6 +41,11 @@ export const balanceQuery = (withProposals: boolean) =>
 export const incidentsQuery = () => queryOptions({ queryKey: keys.incidents, queryFn: getIncidents, meta: live });
 export const incidentQuery = (id: string) =>
   queryOptions({ queryKey: keys.incident(id), queryFn: () => getIncident(id) });
+
+export const realmsQuery = () => queryOptions({ queryKey: keys.realms, queryFn: getRealms });
+/** What a form begins with, and the state that its change is made from: as it is when the form opens. */
+export const realmConfigQuery = (realm: string) =>
+  queryOptions({ queryKey: keys.realm(realm), queryFn: () => getRealmConfig(realm), staleTime: 0, gcTime: 0 });
 
 export const optionsQuery = () => queryOptions({ queryKey: keys.options, queryFn: getOptions });
 export const poolsQuery = () => queryOptions({ queryKey: keys.pools, queryFn: getPools });

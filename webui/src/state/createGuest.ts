@@ -9,10 +9,12 @@ export type FormValues = Readonly<Record<string, string>>;
 /** Where disks are plain files: of these the API makes raw ones unless told, of which it can take no snapshots. */
 const DISKS_ARE_FILES: ReadonlySet<string> = new Set(["dir", "nfs", "cifs"]);
 
+export const isOfFiles = (type: string): boolean => DISKS_ARE_FILES.has(type);
+
 /** The format to ask for on one of the storages; empty: its own, which has snapshots if any has. */
 export function diskFormat(storages: readonly Storage[], wanted: string): string {
   const type = storages.find(({ storage }) => storage === wanted)?.type ?? "";
-  return DISKS_ARE_FILES.has(type) ? "qcow2" : "";
+  return isOfFiles(type) ? "qcow2" : "";
 }
 
 /** A new disk of so many GiB, or as large as the image whose contents it gets. */

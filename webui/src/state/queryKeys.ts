@@ -14,6 +14,8 @@ export const keys = {
   groups: ["people", "groups"],
   roles: ["people", "roles"],
   grants: ["people", "grants"],
+  realms: ["people", "realms"],
+  realm: (realm: string) => ["people", "realms", realm],
   cluster: ["cluster"],
   membership: ["cluster", "membership"],
   nodeConfigs: ["cluster", "nodes"],

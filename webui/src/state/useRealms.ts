@@ -1,9 +1,6 @@
 import { useEffect, useState } from "react";
-import { getRealms, type Realm } from "../api/access";
+import { getRealms, type Realm, takesLogIn } from "../api/access";
 import { t } from "../i18n";
-
-/** Where this server takes passwords. Directories and OpenID are configured already, but log-in is not built. */
-const LOG_IN_TYPES = ["pam", "pve"];
 
 /** Realms one can log in to, empty while the server has not told them; the host's own where it cannot tell.
  * No cache entry: the cache is emptied whenever this page's log-in form appears. */
@@ -15,7 +12,7 @@ export function useRealms(): readonly Realm[] {
       if (wanted) setRealms(found);
     };
     getRealms()
-      .then((found) => show(found.filter(({ type }) => LOG_IN_TYPES.includes(type))))
+      .then((found) => show(found.filter(({ type }) => takesLogIn(type))))
       .catch(() => show([{ id: "pam", type: "pam", comment: t("realm.pam"), isDefault: true }]));
     return () => {
       wanted = false;

@@ -8,6 +8,7 @@ import { NotFoundPage } from "../notfound/NotFoundPage";
 import { urls } from "../urls";
 import { GrantsTab } from "./GrantsTab";
 import { GroupsTab } from "./GroupsTab";
+import { RealmsTab } from "./RealmsTab";
 import { RolesTab } from "./RolesTab";
 import { TokensTab } from "./TokensTab";
 import { UsersTab } from "./UsersTab";
@@ -18,6 +19,7 @@ const VIEWS = {
   tokens: TokensTab,
   roles: RolesTab,
   permissions: GrantsTab,
+  realms: RealmsTab,
 } as const;
 type Tab = keyof typeof VIEWS;
 

@@ -9,6 +9,7 @@ import { dateTime } from "../../state/format";
 import { usersQuery } from "../../state/queries";
 import { keys } from "../../state/queryKeys";
 import { FormButton } from "../common/FormButton";
+import { HelpLink } from "../common/HelpLink";
 import { RemoveItemButton } from "../common/RemoveItemButton";
 
 interface Secret {
@@ -54,6 +55,7 @@ export function TokensTab() {
       />
       {secret && (
         <SecretModal
+          help={<HelpLink />}
           title={t("token.secretTitle")}
           about={secret.id}
           warning={t("secret.once")}

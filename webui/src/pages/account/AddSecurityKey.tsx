@@ -6,6 +6,7 @@ import { FormModal } from "../../components/FormModal";
 import { t } from "../../i18n";
 import { keyErrorText } from "../../state/keyError";
 import { useFormOrder } from "../../state/useFormOrder";
+import { HelpLink } from "../common/HelpLink";
 import { ownPasswordField } from "./ownPasswordField";
 
 interface Props {
@@ -33,6 +34,7 @@ export function AddSecurityKey({ user, onDone, onClose }: Props) {
   };
   return (
     <FormModal
+      help={<HelpLink topic="factors" />}
       id="webauthn"
       size="small"
       title={t("webauthn.title")}

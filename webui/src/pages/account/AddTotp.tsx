@@ -7,6 +7,7 @@ import { t } from "../../i18n";
 import { tidyCode } from "../../state/secondFactor";
 import { grouped, newSecret, otpauthUri } from "../../state/totp";
 import { useFormOrder } from "../../state/useFormOrder";
+import { HelpLink } from "../common/HelpLink";
 import { usePlaceName } from "../common/usePlaceName";
 import { ownPasswordField } from "./ownPasswordField";
 
@@ -35,6 +36,7 @@ export function AddTotp({ user, onDone, onClose }: Props) {
   };
   return (
     <FormModal
+      help={<HelpLink topic="factors" />}
       id="totp"
       title={t("totp.title")}
       fields={fields}

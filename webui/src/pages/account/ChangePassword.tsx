@@ -8,6 +8,7 @@ import { t } from "../../i18n";
 import { useApp } from "../../state/app";
 import { isHostAccount } from "../../state/ownPassword";
 import { useFormOrder } from "../../state/useFormOrder";
+import { HelpLink } from "../common/HelpLink";
 import { ownPasswordField } from "./ownPasswordField";
 
 const SHORTEST = limits["PUT /access/password"]?.["password"]?.minLength ?? 0;
@@ -39,6 +40,7 @@ export default function ChangePassword({ user, onClose }: { user: string; onClos
   };
   return (
     <FormModal
+      help={<HelpLink topic="password" />}
       id="password"
       size="small"
       title={t("password.title")}

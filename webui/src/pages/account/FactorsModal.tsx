@@ -7,6 +7,7 @@ import { Failed, Loading } from "../../components/States";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
 import { dateTime } from "../../state/format";
+import { HelpLink } from "../common/HelpLink";
 import { factorName, kindName } from "./factorName";
 
 interface Props {
@@ -24,7 +25,12 @@ export function FactorsModal({ user, factors, error, onRetry, onAdd, onRemove, o
   const has = (type: string) => factors?.some((factor) => factor.type === type) ?? false;
   return (
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="factors-title">
-      <ModalHeader title={t("factors.title")} labelId="factors-title" description={t("factors.text", { user })} />
+      <ModalHeader
+        title={t("factors.title")}
+        labelId="factors-title"
+        description={t("factors.text", { user })}
+        help={<HelpLink topic="factors" />}
+      />
       <ModalBody>
         <div className="hf-stack">
           {!factors && (error ? <Failed text={errorText(error)} onRetry={onRetry} /> : <Loading />)}

@@ -3,6 +3,7 @@ import { addRecoveryKeys } from "../../api/factors";
 import { FormModal } from "../../components/FormModal";
 import { t } from "../../i18n";
 import { useFormOrder } from "../../state/useFormOrder";
+import { HelpLink } from "../common/HelpLink";
 import { ownPasswordField } from "./ownPasswordField";
 
 interface Props {
@@ -19,6 +20,7 @@ export function MakeRecoveryKeys({ user, onDone, onClose }: Props) {
     form.send(fields, values, async () => onDone(await addRecoveryKeys(user, values["password"] ?? "")));
   return (
     <FormModal
+      help={<HelpLink topic="factors" />}
       id="recovery"
       size="small"
       title={t("recovery.title")}

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { t } from "../../i18n";
 import { dateTime } from "../../state/format";
 import { usePlaceName } from "../common/usePlaceName";
+import { HelpLink } from "../common/HelpLink";
 
 interface Props {
   user: string;
@@ -20,7 +21,7 @@ export function RecoveryKeysModal({ user, recoveryKeys, onClose }: Props) {
   };
   return (
     <Modal isOpen variant="small" onEscapePress={() => undefined} aria-labelledby="recovery-keys-title">
-      <ModalHeader title={t("recovery.keysTitle")} labelId="recovery-keys-title" />
+      <ModalHeader title={t("recovery.keysTitle")} labelId="recovery-keys-title" help={<HelpLink topic="factors" />} />
       <ModalBody>
         <div className="hf-stack">
           <Alert component="p" variant="warning" isInline title={t("recovery.once")} />

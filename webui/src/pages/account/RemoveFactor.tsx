@@ -3,6 +3,7 @@ import { type Factor, removeFactor } from "../../api/factors";
 import { FormModal } from "../../components/FormModal";
 import { t } from "../../i18n";
 import { useFormOrder } from "../../state/useFormOrder";
+import { HelpLink } from "../common/HelpLink";
 import { factorName } from "./factorName";
 import { ownPasswordField } from "./ownPasswordField";
 
@@ -23,6 +24,7 @@ export function RemoveFactor({ user, factor, isLast, onDone, onClose }: Props) {
   };
   return (
     <FormModal
+      help={<HelpLink topic="factors" />}
       id="remove-factor"
       size="small"
       title={t("removeFactor.title", { name: factorName(factor) })}

@@ -6,6 +6,7 @@ import { t } from "../../i18n";
 import { dateTime } from "../../state/format";
 import { keys } from "../../state/queryKeys";
 import { FormButton } from "../common/FormButton";
+import { HelpLink } from "../common/HelpLink";
 
 const HOUR_S = 3600;
 const LIFETIMES = [
@@ -34,6 +35,7 @@ export function AddNodeButton() {
       </FormButton>
       {made && (
         <SecretModal
+          help={<HelpLink />}
           title={t("cluster.tokenTitle")}
           about={t("cluster.tokenUntil", { time: dateTime(made.expiresS) })}
           warning={t("secret.once")}

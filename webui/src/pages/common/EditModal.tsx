@@ -2,8 +2,10 @@ import { type ReactNode, useState } from "react";
 import { type Field, typedSecrets, type Values } from "../../components/FieldForm";
 import { FormModal } from "../../components/FormModal";
 import { placeErrors } from "../../state/formErrors";
+import type { Topic } from "../../state/help";
 import { useFormOrder } from "../../state/useFormOrder";
 import { AsCode } from "./AsCode";
+import { HelpLink } from "./HelpLink";
 
 interface Props {
   /** Prefix of the fields' ids. */
@@ -23,6 +25,8 @@ interface Props {
   /** It cannot be sent as it is; `children` say why. */
   blocked?: (values: Values) => boolean;
   order: (values: Values) => Promise<void>;
+  /** What the help is about, if not the view. */
+  topic?: Topic;
   onClose: () => void;
 }
 
@@ -60,6 +64,7 @@ export function EditModal({
       blocked={blocked(values)}
       submitLabel={submitLabel}
       code={<AsCode order={() => order(values)} secrets={typedSecrets(fields, values)} />}
+      help={<HelpLink topic={props.topic} />}
       isDanger={isDanger}
       onChange={(name, value) => {
         form.changed(name);

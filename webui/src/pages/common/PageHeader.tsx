@@ -2,6 +2,7 @@ import { Breadcrumb, BreadcrumbItem, Flex, FlexItem, PageBreadcrumb, PageSection
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { useTitle } from "../../state/useTitle";
+import { HelpLink } from "./HelpLink";
 
 interface Props {
   /** Links to the levels above. */
@@ -40,6 +41,7 @@ export function PageHeader({ above, title, icon, label, actions, tabs }: Props) 
               {title}
             </Title>
             {label}
+            <HelpLink />
           </FlexItem>
           {actions && <FlexItem className="hf-header-actions">{actions}</FlexItem>}
         </Flex>

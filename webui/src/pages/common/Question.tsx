@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 import { ConfirmModal } from "../../components/ConfirmModal";
 import { useTaskAction } from "../../state/useTaskAction";
 import { AsCode } from "./AsCode";
+import { HelpLink } from "./HelpLink";
 
 interface Props {
   title: string;
@@ -28,6 +29,7 @@ export function Question({ order, onDone, onClose, ...modal }: Props) {
       busy={busy}
       error={error}
       code={<AsCode order={order} />}
+      help={<HelpLink />}
       onConfirm={() => void confirm()}
       onClose={onClose}
     />

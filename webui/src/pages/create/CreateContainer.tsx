@@ -86,6 +86,7 @@ export default function CreateContainer({ onClose }: { onClose: () => void }) {
   ];
   return (
     <CreateModal
+      topic="createContainer"
       title={t("createCt.title")}
       kind="lxc"
       fields={fields}

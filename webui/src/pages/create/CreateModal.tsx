@@ -6,8 +6,10 @@ import { FormModal } from "../../components/FormModal";
 import { t } from "../../i18n";
 import { useApp } from "../../state/app";
 import { placeErrors } from "../../state/createGuest";
+import type { Topic } from "../../state/help";
 import { useFormOrder } from "../../state/useFormOrder";
 import { AsCode } from "../common/AsCode";
+import { HelpLink } from "../common/HelpLink";
 import { urls } from "../urls";
 
 interface Props {
@@ -16,6 +18,7 @@ interface Props {
   /** Stands above the fields. */
   children?: ReactNode;
   kind: GuestKind;
+  topic: Topic;
   fields: readonly Field[];
   values: Values;
   onChange: (name: string, value: string) => void;
@@ -25,7 +28,18 @@ interface Props {
 }
 
 /** A create form in its window: checks what must be filled in, leaves the rest to the server. */
-export function CreateModal({ title, submitLabel, children, kind, fields, values, onChange, create, onClose }: Props) {
+export function CreateModal({
+  title,
+  submitLabel,
+  children,
+  kind,
+  topic,
+  fields,
+  values,
+  onChange,
+  create,
+  onClose,
+}: Props) {
   const { watchTask } = useApp();
   const navigate = useNavigate();
   const form = useFormOrder({ place: placeErrors });
@@ -45,6 +59,7 @@ export function CreateModal({ title, submitLabel, children, kind, fields, values
       busy={form.busy}
       submitLabel={submitLabel ?? t("create")}
       code={<AsCode order={create} secrets={typedSecrets(fields, values)} />}
+      help={<HelpLink topic={topic} />}
       onChange={(name, value) => {
         form.changed(name);
         onChange(name, value);

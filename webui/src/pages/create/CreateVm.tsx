@@ -65,6 +65,7 @@ export default function CreateVm({ onClose }: { onClose: () => void }) {
   ];
   return (
     <CreateModal
+      topic="createVm"
       title={t("createVm.title")}
       kind="qemu"
       fields={fields}

@@ -5,13 +5,18 @@ import { Failed, Loading } from "../../components/States";
 import { t } from "../../i18n";
 import { errorText } from "../../state/errorText";
 import { incidentQuery } from "../../state/clusterQueries";
+import { HelpLink } from "../common/HelpLink";
 
 /** What failed first, what was decided and why, and all that was seen. */
 export function IncidentModal({ id, onClose }: { id: string; onClose: () => void }) {
   const { data, error, refetch } = useQuery(incidentQuery(id));
   return (
     <Modal isOpen variant="large" onClose={onClose} aria-labelledby="incident-title">
-      <ModalHeader title={data?.title ?? t("incident.account")} labelId="incident-title" />
+      <ModalHeader
+        title={data?.title ?? t("incident.account")}
+        labelId="incident-title"
+        help={<HelpLink topic="incident" />}
+      />
       <ModalBody>
         {data ? (
           <div className="hf-stack">

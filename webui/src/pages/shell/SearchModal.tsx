@@ -13,6 +13,7 @@ import { ResourceIcon } from "../common/ResourceIcon";
 import { useResources } from "../common/useResources";
 import { DATACENTER_TABS } from "../datacenter/DatacenterHeader";
 import { resourceUrl, urls } from "../urls";
+import { HelpLink } from "../common/HelpLink";
 
 const SHOWN = 20;
 
@@ -51,7 +52,7 @@ export default function SearchModal({ onClose }: { onClose: () => void }) {
       onClose={onClose}
       aria-labelledby="search-title"
     >
-      <ModalHeader title={t("search.title")} labelId="search-title" />
+      <ModalHeader title={t("search.title")} labelId="search-title" help={<HelpLink topic="search" />} />
       <ModalBody>
         <div className="hf-stack">
           <FindList

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useNavigate } from "react-router";
 import { t } from "../../i18n";
 import { useApp } from "../../state/app";
+import { DOCUMENTS } from "../../state/help";
 import { canChangePassword } from "../../state/ownPassword";
 import { useStore } from "../../state/store";
 import { THEMES } from "../../state/theme";
@@ -59,6 +60,9 @@ export function UserMenu() {
             <DropdownItem onClick={() => show("password")}>{t("account.password")}</DropdownItem>
           )}
           <DropdownItem onClick={() => show("factors")}>{t("account.factors")}</DropdownItem>
+          <DropdownItem to={DOCUMENTS} isExternalLink>
+            {t("help.documents")}
+          </DropdownItem>
           <DropdownItem to="/api-viewer/" isExternalLink>
             {t("help.api")}
           </DropdownItem>

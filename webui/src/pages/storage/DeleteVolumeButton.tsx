@@ -10,6 +10,7 @@ import { keys } from "../../state/queryKeys";
 import { findGuest } from "../../state/resources";
 import { useTaskAction } from "../../state/useTaskAction";
 import { AsCode } from "../common/AsCode";
+import { HelpLink } from "../common/HelpLink";
 import { useResources } from "../common/useResources";
 import { contentLabel } from "./contentLabel";
 
@@ -54,6 +55,7 @@ export function DeleteVolumeButton({ node, storage, volume }: Props) {
           busy={action.busy}
           error={action.error}
           code={<AsCode order={order} />}
+          help={<HelpLink />}
           onConfirm={() => void confirm()}
           onClose={() => setOpen(false)}
         >

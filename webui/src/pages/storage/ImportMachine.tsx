@@ -19,6 +19,7 @@ import {
 } from "../../state/importMachine";
 import { importQuery } from "../../state/queries";
 import { Answer } from "../common/Answer";
+import { HelpLink } from "../common/HelpLink";
 import { useStorageOptions } from "../common/useStorageOptions";
 import { CreateModal } from "../create/CreateModal";
 import { useFormValues } from "../create/useChoices";
@@ -41,7 +42,7 @@ export default function ImportMachine({ node, storage, volume, onClose }: Props)
   if (machine) return <ImportForm node={node} title={title} machine={machine} onClose={onClose} />;
   return (
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="import-title">
-      <ModalHeader title={title} labelId="import-title" />
+      <ModalHeader title={title} labelId="import-title" help={<HelpLink topic="importMachine" />} />
       <ModalBody>
         <Answer query={query}>{() => null}</Answer>
       </ModalBody>
@@ -75,6 +76,7 @@ function ImportForm({ node, title, machine, onClose }: FormProps) {
   };
   return (
     <CreateModal
+      topic="importMachine"
       title={title}
       kind="qemu"
       submitLabel={t("import.submit")}

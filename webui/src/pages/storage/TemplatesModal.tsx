@@ -8,6 +8,7 @@ import { contentQuery } from "../../state/queries";
 import { templatesQuery } from "../../state/storageQueries";
 import { useToldAction } from "../../state/useToldAction";
 import { QueryList } from "../common/QueryList";
+import { HelpLink } from "../common/HelpLink";
 
 interface Props {
   node: string;
@@ -30,7 +31,11 @@ export default function TemplatesModal({ node, storage, onClose }: Props) {
   ];
   return (
     <Modal isOpen variant="large" onClose={onClose} aria-labelledby="templates-title">
-      <ModalHeader title={t("templates.title", { storage })} labelId="templates-title" />
+      <ModalHeader
+        title={t("templates.title", { storage })}
+        labelId="templates-title"
+        help={<HelpLink topic="templates" />}
+      />
       <ModalBody>
         <QueryList
           title={t("templates.list")}

@@ -21,6 +21,7 @@ import { errorText } from "../../state/errorText";
 import { bytes, percent } from "../../state/format";
 import { guessContent } from "../../state/uploadKind";
 import { AsCode } from "../common/AsCode";
+import { HelpLink } from "../common/HelpLink";
 import { contentLabel } from "./contentLabel";
 
 interface Props {
@@ -68,7 +69,7 @@ export function UploadModal({ node, storage, kinds, onClose }: Props) {
 
   return (
     <Modal isOpen variant="small" onClose={close} aria-labelledby="upload-title">
-      <ModalHeader title={t("upload.title", { storage })} labelId="upload-title" />
+      <ModalHeader title={t("upload.title", { storage })} labelId="upload-title" help={<HelpLink topic="upload" />} />
       <ModalBody>
         <div className="hf-stack">
           {error && <Alert component="p" variant="danger" isInline title={error} />}

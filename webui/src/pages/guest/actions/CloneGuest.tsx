@@ -7,6 +7,7 @@ import { t } from "../../../i18n";
 import { useApp } from "../../../state/app";
 import { cloneGuest, placeCloneErrors } from "../../../state/cloneGuest";
 import { AsCode } from "../../common/AsCode";
+import { HelpLink } from "../../common/HelpLink";
 import { useStorageOptions } from "../../common/useStorageOptions";
 import { useFormOrder } from "../../../state/useFormOrder";
 import { useFormValues } from "../../create/useChoices";
@@ -66,6 +67,7 @@ export default function CloneGuest({ guest, onClose }: { guest: GuestResource; o
       busy={order.busy}
       submitLabel={t("clone")}
       code={<AsCode order={() => cloneGuest(guest, values)} />}
+      help={<HelpLink {...(guest.kind === "qemu" && { topic: "cloneVm" as const })} />}
       onChange={(name, value) => {
         order.changed(name);
         form.change(name, value);

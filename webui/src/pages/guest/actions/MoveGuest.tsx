@@ -11,6 +11,7 @@ import { errorText } from "../../../state/errorText";
 import { migrationQuery } from "../../../state/queries";
 import { nodes } from "../../../state/resources";
 import { AsCode } from "../../common/AsCode";
+import { HelpLink } from "../../common/HelpLink";
 import { useStorageOptions } from "../../common/useStorageOptions";
 import { useFormOrder } from "../../../state/useFormOrder";
 import { useResources } from "../../common/useResources";
@@ -70,6 +71,7 @@ export default function MoveGuest({ guest, onClose }: { guest: GuestResource; on
       blocked={blocked}
       submitLabel={t("move")}
       code={<AsCode order={() => moveGuest(guest, move)} />}
+      help={<HelpLink topic={guest.kind === "qemu" ? "moveVm" : "moveContainer"} />}
       onChange={(name, value) => {
         form.changed(name);
         setEdited(name === "target" ? { target: value } : { ...edited, [name]: value });

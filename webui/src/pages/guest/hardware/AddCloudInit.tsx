@@ -25,6 +25,7 @@ export default function AddCloudInit({ guest, config, pending, onClose }: Hardwa
   ];
   return (
     <ChangeModal
+      topic="cloudInit"
       guest={guest}
       title={t("cloudInit.add")}
       submitLabel={t("add")}

@@ -53,6 +53,7 @@ export default function AddDisk({ guest, config, pending, onClose }: Hardware & 
   };
   return (
     <ChangeModal
+      topic={isVm ? "diskOfVm" : "volumeOfContainer"}
       guest={guest}
       title={t(isVm ? "hardware.addDisk" : "hardware.addMount")}
       submitLabel={t("add")}

@@ -1,6 +1,7 @@
 import type { GuestResource } from "../../../api/cluster";
 import type { Change } from "../../../api/hardware";
 import type { Field, Values } from "../../../components/FieldForm";
+import type { Topic } from "../../../state/help";
 import { isEmpty } from "../../../state/hardwareChange";
 import { useConfigChange } from "../../../state/useConfigChange";
 import { EditModal } from "../../common/EditModal";
@@ -14,6 +15,8 @@ interface Props {
   values: Values;
   /** The field where the server's words about an option belong. */
   fieldOf?: (option: string) => string;
+  /** What the help is about, if not the view. */
+  topic?: Topic;
   change: (values: Values) => Change;
   onClose: () => void;
 }

@@ -40,6 +40,7 @@ export default function EditCloudInit({ guest, config, pending, onClose }: Hardw
   ];
   return (
     <ChangeModal
+      topic="cloudInit"
       guest={guest}
       title={t("hardware.cloudinit")}
       submitLabel={t("save")}

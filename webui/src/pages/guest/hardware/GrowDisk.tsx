@@ -30,6 +30,7 @@ export default function GrowDisk({ guest, option, size, onClose }: Props) {
   ];
   return (
     <EditModal
+      topic={guest.kind === "qemu" ? "diskOfVm" : "volumeOfContainer"}
       id="grow"
       size="small"
       title={t("hardware.grow", { option: optionLabel(option) })}

@@ -1,9 +1,11 @@
 import { ActionList, ActionListItem } from "@patternfly/react-core";
 import CompactDiscIcon from "@patternfly/react-icons/dist/esm/icons/compact-disc-icon";
 import EditIcon from "@patternfly/react-icons/dist/esm/icons/edit-icon";
+import ExchangeAltIcon from "@patternfly/react-icons/dist/esm/icons/exchange-alt-icon";
 import ExpandAltIcon from "@patternfly/react-icons/dist/esm/icons/expand-alt-icon";
 import { lazy } from "react";
 import { t } from "../../../i18n";
+import { isMovable } from "../../../state/diskMove";
 import { sourceOf } from "../../../state/hardware";
 import { parsePropertyString } from "../../../state/propertyString";
 import { OpenButton } from "../../common/OpenButton";
@@ -14,7 +16,10 @@ import type { Hardware } from "./types";
 const ChangeMedium = lazy(() => import("./ChangeMedium"));
 const EditCard = lazy(() => import("./EditCard"));
 const GrowDisk = lazy(() => import("./GrowDisk"));
+const MoveDisk = lazy(() => import("./MoveDisk"));
 
+/** What stays as long as the guest: without it the guest has no system, or no keys. */
+const KEPT = /^(rootfs|efidisk\d+|tpmstate\d+)$/;
 const DISK = /^(ide|sata|scsi|virtio|mp)\d+$|^rootfs$/;
 
 interface Props extends Hardware {
@@ -26,7 +31,7 @@ interface Props extends Hardware {
 export function RowActions({ option, value, ...hardware }: Props) {
   const isCard = /^net\d+$/.test(option);
   const isDisk = DISK.test(option);
-  if (!isCard && !isDisk && !option.startsWith("unused")) return null;
+  if (!isCard && !isMovable(option)) return null;
   const parts = parsePropertyString(value);
   const source = sourceOf(parts);
   const isDrive = parts.get("media") === "cdrom";
@@ -70,7 +75,19 @@ export function RowActions({ option, value, ...hardware }: Props) {
           </OpenButton>
         </ActionListItem>
       )}
-      {option !== "rootfs" && (
+      {isMovable(option) && !isDrive && source.includes(":") && (
+        <ActionListItem>
+          <OpenButton
+            variant="plain"
+            icon={<ExchangeAltIcon />}
+            label={t("moveDisk.title", { option: label })}
+            isDisabled={isDisabled}
+          >
+            {(onClose) => <MoveDisk {...hardware} option={option} volid={source} onClose={onClose} />}
+          </OpenButton>
+        </ActionListItem>
+      )}
+      {(isCard || (isMovable(option) && !KEPT.test(option))) && (
         <ActionListItem>
           <RemoveButton guest={hardware.guest} option={option} value={value} />
         </ActionListItem>

@@ -7,6 +7,7 @@ import { t } from "../../../i18n";
 import { judgeHealth } from "../../../state/disks";
 import { errorText } from "../../../state/errorText";
 import { smartQuery } from "../../../state/nodeQueries";
+import { HelpLink } from "../../common/HelpLink";
 import { Word } from "./Health";
 
 interface Props {
@@ -20,7 +21,7 @@ export function SmartModal({ node, disk, onClose }: Props) {
   const { data, error, refetch } = useQuery(smartQuery(node, disk));
   return (
     <Modal isOpen variant="large" onClose={onClose} aria-labelledby="smart-title">
-      <ModalHeader title={t("disk.smart", { disk })} labelId="smart-title" />
+      <ModalHeader title={t("disk.smart", { disk })} labelId="smart-title" help={<HelpLink />} />
       <ModalBody tabIndex={0} aria-labelledby="smart-title">
         {data ? (
           <div className="hf-stack">
