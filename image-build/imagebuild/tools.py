@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from imagebuild.cache import clear
 from imagebuild.context import Context
 from imagebuild.control import Control
 from imagebuild.progress import stage
@@ -93,7 +94,7 @@ def _recipe(ctx: Context) -> dict[str, list[str]]:
 
 def _create(ctx: Context, tree: Path) -> None:
     partial = tree.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    clear(partial)  # the packages' cache is still mounted in one whose making was killed
     log = ctx.place("logs", "tools.log")
     log.unlink(missing_ok=True)
     pip = ["python3", "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--break-system-packages"]
