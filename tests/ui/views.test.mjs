@@ -256,6 +256,7 @@ describe("session and connection", () => {
 
   test("an outage is said at once and ends by itself", async () => {
     await open("/vms/100");
+    await header().getByText("Running").waitFor();
     await at.mock.down();
     await shown("The server does not answer. What you see is from");
     await picture(at.page, "outage");
@@ -266,6 +267,27 @@ describe("session and connection", () => {
       await at.page.getByText("The server does not answer").count(),
       0,
     );
+  });
+
+  test("a part that cannot be loaded says so, and is there when the server is", async () => {
+    await open("/");
+    await at.page.getByRole("heading", { name: "Data center" }).waitFor();
+    const part = "**/assets/GuestPage*.js";
+    await at.page.route(part, (request) => request.abort());
+    await at.page.goto(`${at.mock.url}/#/vms/100`);
+    await shown("The server did not answer when this part was opened");
+    await picture(at.page, "part-not-loaded");
+    at.page.problems.length = 0;
+    await at.page.goto(`${at.mock.url}/#/`);
+    await at.page.getByRole("heading", { name: "Data center" }).waitFor();
+    await at.page.goto(`${at.mock.url}/#/vms/100`);
+    await shown("The server did not answer when this part was opened");
+    at.page.problems.length = 0;
+    await at.mock.down();
+    await shown("The server does not answer. What you see is from");
+    await at.page.unroute(part);
+    await at.mock.up();
+    await header().getByText("Running").waitFor();
   });
 
   test("a page that starts without a server offers to try again", async () => {

@@ -7,6 +7,7 @@ import { useStore } from "../state/store";
 import { DatacenterPage } from "./datacenter/DatacenterPage";
 import { LoginPage } from "./login/LoginPage";
 import { NotFoundPage } from "./notfound/NotFoundPage";
+import { PartBoundary } from "./shell/PartBoundary";
 import { Shell } from "./shell/Shell";
 
 // The log-in page and the overview come first; each of the others when it is opened.
@@ -38,7 +39,13 @@ export function Root() {
   if (state.status === "anonymous") return <LoginPage expired={state.reason === "expired"} />;
   return (
     <Routes>
-      <Route element={<Shell />}>
+      <Route
+        element={
+          <PartBoundary place="">
+            <Shell />
+          </PartBoundary>
+        }
+      >
         <Route index element={<DatacenterPage />} />
         <Route path="datacenter/:tab" element={<DatacenterPage />} />
         <Route path="nodes/:node/:tab?" element={<NodePage />} />

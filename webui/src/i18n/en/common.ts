@@ -36,6 +36,8 @@ export const common = {
   "cpus.one": "{n} CPU",
   "cpus.other": "{n} CPUs",
   "error.unreachable": "The server does not answer.",
+  "part.notShown":
+    "The server did not answer when this part was opened, or it has been updated since the page was loaded.",
   "form.required": "This field must be filled in.",
   "sockets.one": "{n} socket",
   "sockets.other": "{n} sockets",

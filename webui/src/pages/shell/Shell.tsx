@@ -17,6 +17,7 @@ import { CreateForms } from "../create/CreateForms";
 import { TaskBar } from "../tasks/TaskBar";
 import { TaskDrawer } from "../tasks/TaskDrawer";
 import { ConnectionBanner } from "./ConnectionBanner";
+import { PartBoundary } from "./PartBoundary";
 import { ResourceTree } from "./ResourceTree";
 import { Toasts } from "./Toasts";
 import { TopBar } from "./TopBar";
@@ -72,9 +73,11 @@ export function Shell() {
           >
             <DrawerContentBody className="hf-content">
               <ConnectionBanner />
-              <Suspense fallback={<Loading />}>
-                <Outlet />
-              </Suspense>
+              <PartBoundary place={pathname}>
+                <Suspense fallback={<Loading />}>
+                  <Outlet />
+                </Suspense>
+              </PartBoundary>
             </DrawerContentBody>
           </DrawerContent>
         </Drawer>
