@@ -1,7 +1,8 @@
 """An installed host is reset when what watches its guests cannot do so any more, and never while it watches none.
 
-One host, its own quorum, with the machine's watchdog under wdmd as the appliance has them. The guest is a
-machine without a disk, which is enough to be looked after. Each reset takes its minutes: run it where there is time.
+One host, its own quorum, with the machine's watchdog under wdmd as the appliance has them, and with the kernel's own.
+The guest is a machine without a disk, which is enough to be looked after. Each reset takes its minutes: run it where
+there is time.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ BREAKS = {
     "systemd frozen": f"echo 1 > {FROZEN}",
     "disk hangs": f"dmsetup suspend --noflush --nolockfs {ROOT}",
 }
+# What the kernel's own watchdog has to notice by itself, without a machine to help it.
+WITH_SOFTDOG = ("lrm stopped", "systemd frozen", "disk hangs")
 
 
 class Watched:
@@ -73,8 +76,9 @@ class Watched:
         return self.host.ssh("timeout 20 cat /proc/sys/kernel/random/boot_id", check=False, timeout_s=60)
 
     def watch(self) -> None:
-        """Have the guest looked after, and the watchdog armed."""
-        self.host.ssh(f"ha-manager add vm:{VMID} --state started")
+        """Have the guest looked after, and the watchdog armed; nothing new where that is so."""
+        if f"vm:{VMID}" not in self.host.ssh("ha-manager config"):
+            self.host.ssh(f"ha-manager add vm:{VMID} --state started")
         self.wait_until_watched()
 
     def wait_until_watched(self) -> None:
@@ -175,13 +179,17 @@ def test_replacing_the_daemons_resets_nothing_and_stops_no_guest(watched: Watche
     assert watched.is_watched()
 
 
-@pytest.mark.parametrize("what", BREAKS)
-def test_a_host_whose_guests_nobody_watches_any_more_is_reset(watched: Watched, what: str) -> None:
+def check_reset(watched: Watched, what: str) -> None:
     watched.wait_until_watched()
     boot, boots = watched.boot(), watched.host.boots
     watched.host.ssh(f"nohup sh -c '{BREAKS[what]}' >/dev/null 2>&1 & sleep 1", check=False, timeout_s=30)
     took = watched.wait_for_reset(boot, boots, BUDGET_S + LATE_S + SLACK_S)
     print(f"{what}: reset after {took:.0f} s (budget {BUDGET_S} s)")
+
+
+@pytest.mark.parametrize("what", BREAKS)
+def test_a_host_whose_guests_nobody_watches_any_more_is_reset(watched: Watched, what: str) -> None:
+    check_reset(watched, what)
 
 
 def test_an_upgrade_to_an_agent_that_does_not_start_ends_in_a_reset(
@@ -202,3 +210,18 @@ def test_an_upgrade_to_an_agent_that_does_not_start_ends_in_a_reset(
     assert (watched.pid(), is_active(host, "hostd-ha-lrm")) == ("", False)
     host.ssh(f"dpkg -i {' '.join(f'/root/{package.name}' for package in old)}", timeout_s=UPGRADE_S)
     watched.wait_until_watched()
+
+
+@pytest.fixture(scope="module")
+def with_softdog(watched: Watched) -> Watched:
+    """The same host without the machine's watchdog."""
+    watched.host.ssh("echo 'blacklist iTCO_wdt' > /etc/modprobe.d/no-watchdog.conf")
+    watched.host.reboot()
+    watched.watch()
+    assert watched.host.ssh("cat /sys/class/watchdog/watchdog0/identity") == "Software Watchdog\n"
+    return watched
+
+
+@pytest.mark.parametrize("what", WITH_SOFTDOG)
+def test_the_kernels_own_watchdog_resets_it_as_well(with_softdog: Watched, what: str) -> None:
+    check_reset(with_softdog, what)
