@@ -127,10 +127,11 @@ class Rack:
         self.hosts[number] = host
         return host
 
-    def overlay(self, formed: Path) -> None:
-        """Disks for `start` that begin as those in ``formed``, which stay as they are."""
+    def start_all(self, formed: Path, **changes: Any) -> None:
+        """Start all hosts, one after the other, on disks that begin as those in ``formed``, which stay as they are."""
         for number in NUMBERS:
             make_disk(self.lab.ctx, self._disk(number).path, 0, backing=formed / self._disk(number).path.name)
+            self.start(number, **changes).wait_for_api()
 
     def copy(self, formed: Path) -> None:
         """Disks as files of their full size, with the content of those in ``formed``, for `start_volatile`."""

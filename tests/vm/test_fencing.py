@@ -12,7 +12,6 @@ import socketserver
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,7 +49,7 @@ class PowerSwitch(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def __init__(self, rack: Rack) -> None:
-        self.rack, self.cycled = rack, list[str]()
+        self.rack, self.cycled = rack, list[tuple[str, float]]()  # which, and when
         super().__init__(("127.0.0.1", 0), Asked)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -63,7 +62,7 @@ class PowerSwitch(socketserver.ThreadingTCPServer):
         vm = self.rack.hosts[number].vm
         vm.command("stop")
         vm.command("system_reset")
-        self.cycled.append(name)
+        self.cycled.append((name, time.time()))
 
 
 class Asked(socketserver.StreamRequestHandler):
@@ -125,14 +124,8 @@ def manager_status(host: Host) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def rack(request: pytest.FixtureRequest, lab: Lab, images: Images) -> Iterator[Rack]:
     """The cluster, on copies of its disks."""
-    with racks.running(request, lab, images, "fencing", start) as rack:
+    with racks.running(request, lab, images, "fencing", Rack.start_all) as rack:
         yield rack
-
-
-def start(rack: Rack, formed: Path) -> None:
-    rack.overlay(formed)
-    for number in racks.NUMBERS:
-        rack.start(number).wait_for_api()
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +199,9 @@ def test_a_fence_device_brings_the_guest_back_sooner(rack: Rack, service: Servic
         service.leave_to_others_to_manage()
         loss = Loss(rack, service)
         loss.follow(LOCK_S + OFFLINE_S * 3 + 3 * SLACK_S)
-        assert switch.cycled[:1] == [racks.name(loss.number)]
+        assert [name for name, _ in switch.cycled[:1]] == [racks.name(loss.number)]
+        loss.reset = loss.reset or switch.cycled[0][1] - loss.begun  # its boot loader comes only when it goes on
+        assert loss.reset <= loss.elsewhere, "it was not reset before its guest ran elsewhere"
         assert loss.elsewhere - loss.given_up <= RECOVERED_S
         loss.lost.vm.command("cont")
         eventually(lambda: loss.lost.boots > loss.before, BOOT_LIMIT_S, "it is switched on again")

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 
 import pytest
 from imagebuild import lan
@@ -108,7 +108,8 @@ def mover(
 ) -> Iterator[Mover]:
     port = free_port()
     guest = lan.Member(address=ADDRESS, forwards=[Forward(host=port, guest=movable.PORT)])
-    with racks.running(request, lab, images, "moves", start, guests=[guest]) as rack:
+    start_all = partial(Rack.start_all, cpu=CPU)
+    with racks.running(request, lab, images, "moves", start_all, guests=[guest]) as rack:
         medium = movable.build_medium(lab.ctx.cache, tmp_path_factory.mktemp("movable"), f"{ADDRESS}/24")
         for host in rack.hosts.values():
             host.ssh(f"mkdir -p {MEDIA}/template/iso")
@@ -119,12 +120,6 @@ def mover(
         yield mover
         for host in rack.hosts.values():
             assert host.ssh(DENIED) == ""
-
-
-def start(rack: Rack, formed: Path) -> None:
-    rack.overlay(formed)
-    for number in racks.NUMBERS:
-        rack.start(number, cpu=CPU).wait_for_api()
 
 
 def test_memory_and_a_connection_survive(mover: Mover) -> None:
