@@ -31,7 +31,7 @@ def main() -> None:
     recorder.follow()
     Balancer(host, around.locks, DaemonsTasks(ROOT), machines).follow()
     around = replace(around, tell=recorder.tell)
-    run_manager(ManagerSide(around, devices), around.locks, stopping, time.sleep)
+    run_manager(ManagerSide(around, devices), around.locks, stopping, time.sleep, devices.take_news)
 
 
 if __name__ == "__main__":

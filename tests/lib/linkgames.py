@@ -46,8 +46,12 @@ class Played:
 
 
 def listing(folder: Path) -> str:
-    """All that would change if somebody wrote there."""
-    rows = [f"{path.name} {path.lstat()} {path.read_bytes()!r}" for path in sorted(folder.iterdir())]
+    """All that would change if somebody wrote there; not when it was read last, as that is here."""
+    rows = list[str]()
+    for path in sorted(folder.iterdir()):
+        found = path.lstat()
+        owner = f"{found.st_mode:o} {found.st_nlink} {found.st_uid}:{found.st_gid}"
+        rows.append(f"{path.name} {found.st_ino} {owner} {found.st_mtime_ns} {found.st_ctime_ns} {path.read_bytes()!r}")
     return "\n".join([*rows, str(sorted(os.listdir(folder)))])
 
 

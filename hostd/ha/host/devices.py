@@ -54,6 +54,7 @@ class FenceAgents:
         self._read, self._run, self._clock_s, self._start, self._tell = read, run, clock_s, start, tell
         self._nodes: dict[str, _Work] = {}
         self._lock = threading.Lock()
+        self._news = threading.Event()
 
     def is_off(self, node: str) -> bool:
         with self._lock:
@@ -65,6 +66,13 @@ class FenceAgents:
             self._start(lambda: self._fence(node, work))
         with self._lock:
             return work.is_off
+
+    def take_news(self) -> bool:
+        """Whether a device has worked since it was last asked: what waits for it need not wait for the next round."""
+        if not self._news.is_set():
+            return False
+        self._news.clear()
+        return True
 
     def forget(self, node: str) -> None:
         """What is under way for it is no news of the node that is there again."""
@@ -79,6 +87,8 @@ class FenceAgents:
             worked = False
         with self._lock:
             work.is_off, work.under_way, work.ended_s = worked, False, self._clock_s()
+        if worked:
+            self._news.set()
 
     def _cut(self, node: str) -> bool:
         """Whether one of the node's devices has confirmed that it is off."""

@@ -1,4 +1,4 @@
-"""The loops of the two daemons: a step every few seconds, a look at the leases every second.
+"""The loops of the two daemons: a step every few seconds, sooner on news; a look at the leases every second.
 
 What a step does not expect is logged, and the next one tried: a mistake that every node makes at the same moment must
 not reset the whole cluster.
@@ -33,13 +33,26 @@ class Stopping(Protocol):
 T = TypeVar("T", Crm, Agent)
 
 
-def run_manager(env: ManagerEnvironment, locks: Locks, stopping: Stopping, sleep: Callable[[float], None]) -> None:
-    """Until the process has ended in order."""
+def no_news() -> bool:
+    return False
+
+
+def run_manager(
+    env: ManagerEnvironment,
+    locks: Locks,
+    stopping: Stopping,
+    sleep: Callable[[float], None],
+    take_news: Callable[[], bool] = no_news,
+) -> None:
+    """Until the process has ended in order. ``take_news``: whether something has come that makes a step due at once."""
 
     def ask_to_end(crm: Crm) -> Crm:
         return managers.ask_to_end(crm, env)
 
-    _run(managers.start(env), lambda crm: managers.step(crm, env), ask_to_end, MANAGER_STEP_S, locks, stopping, sleep)
+    def pause(seconds: int) -> None:
+        _pause(seconds, locks, stopping, sleep, take_news)
+
+    _run(managers.start(env), lambda crm: managers.step(crm, env), ask_to_end, MANAGER_STEP_S, stopping, pause)
 
 
 def run_agent(
@@ -54,7 +67,10 @@ def run_agent(
     def ask_to_end(agent: Agent) -> Agent:
         return agent if agent.shutdown else agents.ask_to_end(agent, env, kind())
 
-    _run(agents.start(env), lambda agent: agents.step(agent, env), ask_to_end, AGENT_STEP_S, locks, stopping, sleep)
+    def pause(seconds: int) -> None:
+        _pause(seconds, locks, stopping, sleep, no_news)
+
+    _run(agents.start(env), lambda agent: agents.step(agent, env), ask_to_end, AGENT_STEP_S, stopping, pause)
 
 
 def _run(
@@ -62,9 +78,8 @@ def _run(
     step: Callable[[T], T],
     ask_to_end: Callable[[T], T],
     every_s: int,
-    locks: Locks,
     stopping: Stopping,
-    sleep: Callable[[float], None],
+    pause: Callable[[int], None],
 ) -> None:
     while not state.ended:
         ending = False
@@ -76,16 +91,18 @@ def _run(
         except Exception:
             log.exception("a step failed; the next one is tried")
         if not state.ended:
-            _pause(ENDING_STEP_S if ending else every_s, locks, stopping, sleep)
+            pause(ENDING_STEP_S if ending else every_s)
 
 
-def _pause(seconds: int, locks: Locks, stopping: Stopping, sleep: Callable[[float], None]) -> None:
-    """Until the next step, or until the process is first told to end."""
+def _pause(
+    seconds: int, locks: Locks, stopping: Stopping, sleep: Callable[[float], None], take_news: Callable[[], bool]
+) -> None:
+    """Until the next step, until there is news, or until the process is first told to end."""
     was_ending = stopping.wait(0)
     for _ in range(seconds):
         locks.look()
         if was_ending:
             sleep(1)
-        elif stopping.wait(1):
+        elif stopping.wait(1) or take_news():
             return
     locks.look()

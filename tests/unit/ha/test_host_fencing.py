@@ -58,7 +58,9 @@ def test_all_parts_of_a_device_are_switched_off_without_a_password_among_the_arg
     assert not site.devices.is_off("beta")
     assert not site.devices.is_off("beta")
     assert len(site.waiting) == 1
+    assert not site.devices.take_news()
     site.work()
+    assert [site.devices.take_news() for _ in range(2)] == [True, False]
     assert site.devices.is_off("beta")
     assert sorted(site.agents.calls) == [
         (["/usr/sbin/fence_apc"], "action=off\nip=10.0.0.1\nusername=admin\npassword=o pen#\nplug=1\n"),
@@ -71,6 +73,7 @@ def test_the_next_device_when_one_fails_and_all_again_after_a_while() -> None:
     site.agents.broken = {"fence_apc", "fence_ipmilan"}
     site.devices.is_off("beta")
     site.work()
+    assert not site.devices.take_news()
     assert not site.devices.is_off("beta")
     assert not site.waiting
     assert [argv[0].rpartition("_")[2] for argv, _ in site.agents.calls] == ["apc", "apc", "ipmilan"]

@@ -8,7 +8,9 @@ import pytest
 
 from hostd.cluster.store import MemoryStore
 from hostd.ha import agent as agents
+from hostd.ha import crm as managers
 from hostd.ha.agent import Agent
+from hostd.ha.crm import Crm
 from hostd.ha.env import Job
 from hostd.ha.events import Kind, Value
 from hostd.ha.host import loops
@@ -93,6 +95,21 @@ def test_an_idle_agent_ends_at_once_and_an_idle_manager_too() -> None:
     loops.run_manager(ManagerSide(around), locks, time, time.sleep)
     assert time.told == ["daemon_state:wait_for_quorum", "shutdown_request:"]
     assert time.now_s == 61
+
+
+def test_news_is_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    time, steps = Time(end_s=25), list[float]()
+    around, locks = site(time)
+    real, news = managers.step, {3.0, 4.0, 12.0}
+
+    def step(crm: Crm, env: ManagerSide) -> Crm:
+        steps.append(time.now_s)
+        return real(crm, env)
+
+    monkeypatch.setattr(loops.managers, "step", step)
+    loops.run_manager(ManagerSide(around), locks, time, time.sleep, lambda: time.now_s in news)
+    assert steps == [0, 3, 4, 12, 22, 25]
+    assert locks.looks >= 25
 
 
 def test_a_step_that_breaks_is_followed_by_the_next(
