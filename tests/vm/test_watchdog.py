@@ -212,10 +212,24 @@ def test_an_upgrade_to_an_agent_that_does_not_start_ends_in_a_reset(
     watched.wait_until_watched()
 
 
+NO_WATCHDOG = """[Unit]
+DefaultDependencies=no
+After=systemd-modules-load.service systemd-udev-settle.service
+Wants=systemd-udev-settle.service
+Before=sysinit.target hostd-ha-lrm.service hostd-ha-crm.service
+[Service]
+Type=oneshot
+ExecStart=/sbin/modprobe -r iTCO_wdt
+[Install]
+WantedBy=sysinit.target
+"""
+
+
 @pytest.fixture(scope="module")
 def with_softdog(watched: Watched) -> Watched:
-    """The same host without the machine's watchdog."""
-    watched.host.ssh("echo 'blacklist iTCO_wdt' > /etc/modprobe.d/no-watchdog.conf")
+    """The same host without the machine's watchdog, whose driver is there before any file of the host is asked."""
+    watched.host.ssh(f"cat > /etc/systemd/system/no-watchdog.service <<'END'\n{NO_WATCHDOG}END")
+    watched.host.ssh("systemctl enable no-watchdog")
     watched.host.reboot()
     watched.watch()
     assert watched.host.ssh("cat /sys/class/watchdog/watchdog0/identity") == "Software Watchdog\n"
