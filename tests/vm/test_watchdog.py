@@ -53,6 +53,17 @@ BREAKS = {
 }
 # What the kernel's own watchdog has to notice by itself, without a machine to help it.
 WITH_SOFTDOG = ("lrm stopped", "systemd frozen", "disk hangs")
+NO_WATCHDOG = """[Unit]
+DefaultDependencies=no
+After=systemd-modules-load.service systemd-udev-settle.service
+Wants=systemd-udev-settle.service
+Before=sysinit.target hostd-ha-lrm.service hostd-ha-crm.service
+[Service]
+Type=oneshot
+ExecStart=/sbin/modprobe -r iTCO_wdt
+[Install]
+WantedBy=sysinit.target
+"""
 
 
 class Watched:
@@ -212,22 +223,9 @@ def test_an_upgrade_to_an_agent_that_does_not_start_ends_in_a_reset(
     watched.wait_until_watched()
 
 
-NO_WATCHDOG = """[Unit]
-DefaultDependencies=no
-After=systemd-modules-load.service systemd-udev-settle.service
-Wants=systemd-udev-settle.service
-Before=sysinit.target hostd-ha-lrm.service hostd-ha-crm.service
-[Service]
-Type=oneshot
-ExecStart=/sbin/modprobe -r iTCO_wdt
-[Install]
-WantedBy=sysinit.target
-"""
-
-
 @pytest.fixture(scope="module")
 def with_softdog(watched: Watched) -> Watched:
-    """The same host without the machine's watchdog, whose driver is there before any file of the host is asked."""
+    """The same host without the machine's watchdog. A blacklist in modprobe.d did not keep its driver out (seen)."""
     watched.host.ssh(f"cat > /etc/systemd/system/no-watchdog.service <<'END'\n{NO_WATCHDOG}END")
     watched.host.ssh("systemctl enable no-watchdog")
     watched.host.reboot()
