@@ -1,6 +1,6 @@
-// The walk with what only a real node has: a file on its way up, a container that takes keys, a machine that goes back
-// to a snapshot and is copied, a task that fails. The rest of what a real node is asked for: walking, people and
-// second_factor.
+// The walk with what only a real node has: a file on its way up, a container and a machine that take keys, a machine
+// that goes back to a snapshot and is copied, a task that fails. The rest of what a real node is asked for: walking,
+// people and second_factor.
 //
 //   BASE_URL=https://localhost:8006 HOLDFAST_PASSWORD=… node --test tests/ui/guests_walk.test.mjs
 import assert from "node:assert/strict";
@@ -11,6 +11,7 @@ import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { launch, logIn, openPage, overflows, picture } from "./browser.mjs";
+import { COLOURS, DISC_WIDTH, keyedDisc } from "./keyed_disc.mjs";
 import { NO_NODE, openTarget } from "./target.mjs";
 
 const TASK_MS = 120_000;
@@ -27,6 +28,19 @@ function buildTemplate(folder) {
     .toString()
     .trim();
 }
+
+/** In the page: whether a machine's screen is so wide. */
+const hasWidth = (px) =>
+  document.querySelector(".hf-console-screen canvas")?.width === px;
+
+/** In the page: whether the middle of a machine's screen has about a colour. */
+const isPainted = (colour) => {
+  const canvas = document.querySelector(".hf-console-screen canvas");
+  const { data } = canvas
+    .getContext("2d")
+    .getImageData(canvas.width / 2, canvas.height / 2, 1, 1);
+  return colour.every((part, i) => Math.abs(part - data[i]) < 40);
+};
 
 describe("guests of a real node", { skip: NO_NODE }, () => {
   let target, browser, page, folder, node;
@@ -64,6 +78,12 @@ describe("guests of a real node", { skip: NO_NODE }, () => {
     assert.equal(await overflows(page), false, name);
   };
 
+  const stop = async () => {
+    await button("Stop").click();
+    await press("Stop");
+    await state("Stopped");
+  };
+
   const upload = async (file) => {
     await go(`/nodes/${node}/storage/local`);
     await button("Upload").click();
@@ -84,7 +104,9 @@ describe("guests of a real node", { skip: NO_NODE }, () => {
 
   test("an ISO image goes up, with its progress", async () => {
     const file = join(folder, "walk.iso");
-    writeFileSync(file, Buffer.alloc(UPLOAD.size));
+    const disc = keyedDisc();
+    const rest = Buffer.alloc(UPLOAD.size - disc.length);
+    writeFileSync(file, Buffer.concat([disc, rest]));
     const network = await page.context().newCDPSession(page);
     const slow = async (uploadThroughput) =>
       network.send("Network.emulateNetworkConditions", {
@@ -173,6 +195,7 @@ describe("guests of a real node", { skip: NO_NODE }, () => {
       memory: "64",
       diskSize: "1",
     });
+    await field("iso").selectOption("local:iso/walk.iso");
     await press("Create");
     await page.waitForURL(`**/#/vms/${MACHINE}`);
     await state("Stopped");
@@ -194,6 +217,26 @@ describe("guests of a real node", { skip: NO_NODE }, () => {
     await told(row("Memory"), "64");
   });
 
+  test("its screen takes keys and shows what they do", async () => {
+    await go(`/vms/${MACHINE}/console`);
+    await button("Start").first().click();
+    await page
+      .locator('.hf-console-frame[data-phase="connected"]')
+      .waitFor({ timeout: TASK_MS });
+    const screen = page.locator(".hf-console-screen canvas");
+    await screen.waitFor();
+    const shows = (what, wanted) =>
+      page.waitForFunction(what, wanted, { timeout: TASK_MS });
+    await shows(hasWidth, DISC_WIDTH);
+    for (const [digit, colour] of Object.entries(COLOURS)) {
+      await page.keyboard.press(digit);
+      await shows(isPainted, colour);
+    }
+    await look("screen");
+    await go(`/vms/${MACHINE}`);
+    await stop();
+  });
+
   test("and is copied", async () => {
     await button("Clone").click();
     await dialog().locator("#clone-vmid").fill(String(COPY));
@@ -209,9 +252,7 @@ describe("guests of a real node", { skip: NO_NODE }, () => {
 
   test("all of it is thrown away", async () => {
     await go(`/containers/${CONTAINER}`);
-    await button("Stop").click();
-    await press("Stop");
-    await state("Stopped");
+    await stop();
     const places = [
       `/containers/${CONTAINER}`,
       `/vms/${MACHINE}`,
