@@ -79,9 +79,23 @@ export async function openTree(page) {
   return page.locator(".hf-tree");
 }
 
+/** Until a view's parts are loaded (each has a title), and what fades in is there: half faded, a text has too little contrast. */
+async function settle(page) {
+  await page.locator("h1").first().waitFor({ state: "attached" });
+  await page.evaluate(() =>
+    Promise.allSettled(
+      document
+        .getAnimations()
+        .filter(({ effect }) => effect?.getComputedTiming().endTime < Infinity) // a spinner never ends
+        .map(({ finished }) => finished),
+    ),
+  );
+}
+
 /** Take a picture of what is shown, and let axe-core look at it: what it objects to is a problem of the page. */
 export async function picture(page, name) {
   mkdirSync(PICTURES, { recursive: true });
+  await settle(page);
   const png = await page.screenshot({ path: join(PICTURES, `${name}.png`) });
   await keepForDocs(page, name, png);
   page.problems.push(
@@ -90,17 +104,8 @@ export async function picture(page, name) {
 }
 
 /** Violations of WCAG 2.2 A and AA and of axe-core's best practices, each with the elements. */
-export async function violations(page) {
+async function violations(page) {
   await page.evaluate(`typeof axe === "object" || (() => { ${AXE} })()`);
-  // Half faded in, a text has too little contrast. A spinner never ends.
-  await page.evaluate(() =>
-    Promise.allSettled(
-      document
-        .getAnimations()
-        .filter(({ effect }) => effect?.getComputedTiming().endTime < Infinity)
-        .map(({ finished }) => finished),
-    ),
-  );
   const found = await page.evaluate(async () => {
     const { violations: all } = await globalThis.axe.run(document, {
       resultTypes: ["violations"],

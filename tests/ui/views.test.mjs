@@ -276,8 +276,8 @@ describe("session and connection", () => {
     await at.page.route(part, (request) => request.abort());
     await at.page.goto(`${at.mock.url}/#/vms/100`);
     await shown("The server did not answer when this part was opened");
+    at.page.problems.length = 0; // the browser's, of the part
     await picture(at.page, "part-not-loaded");
-    at.page.problems.length = 0;
     await at.page.goto(`${at.mock.url}/#/`);
     await at.page.getByRole("heading", { name: "Data center" }).waitFor();
     await at.page.goto(`${at.mock.url}/#/vms/100`);

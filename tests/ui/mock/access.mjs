@@ -3,15 +3,11 @@
 import { REALM_ROUTES } from "./realms.mjs";
 import { randomBytes } from "node:crypto";
 import { PERIOD_MS, totp } from "../totp.mjs";
+import { invalid } from "./wire.mjs";
 
 export const PASSWORD = "secret";
 
 const failure = { status: 401, message: "authentication failure" };
-const invalid = (errors) => ({
-  status: 400,
-  message: "Parameter verification failed.",
-  errors,
-});
 const stamp = () =>
   Math.floor(Date.now() / 1000)
     .toString(16)

@@ -1,11 +1,8 @@
 // TEST CODE. The pretend cluster's membership: begun, joined, its nodes, links, witness and join tokens. A world without
 // `membership` is one host by itself.
+import { invalid } from "./wire.mjs";
+
 const now = () => Math.floor(Date.now() / 1000);
-const invalid = (errors) => ({
-  status: 400,
-  message: "Parameter verification failed.",
-  errors,
-});
 
 /** Puts the world's nodes into a cluster; `more` is laid over what is said of it. */
 export function makeCluster(world, more = {}) {

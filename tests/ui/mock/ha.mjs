@@ -1,13 +1,9 @@
 // TEST CODE. The pretend cluster's high availability: services, rules, what stands in their way, incidents. Nothing moves
 // by itself: a test says what the manager would have done by changing `world.ha`.
+import { invalid, words } from "./wire.mjs";
+
 const now = () => Math.floor(Date.now() / 1000);
-const invalid = (errors) => ({
-  status: 400,
-  message: "Parameter verification failed.",
-  errors,
-});
 const DIGEST = "0f0e0d0c0b0a09080706050403020100f0e0d0c0";
-const words = (text) => (text ?? "").split(",").filter(Boolean);
 
 /** Gives a world a manager; `more` is laid over what it knows. */
 export function makeHa(world, more = {}) {

@@ -1,9 +1,6 @@
 // TEST CODE. Configurations of the pretend cluster's guests that change; what a running guest cannot take waits.
-const invalid = (errors) => ({
-  status: 400,
-  message: "Parameter verification failed.",
-  errors,
-});
+import { invalid } from "./wire.mjs";
+
 const WAITS = /^(memory|cores|sockets|cpu|ide\d)$/;
 
 function pending(kind) {

@@ -1,10 +1,7 @@
 // TEST CODE. The host below a node of the pretend cluster: disks, services, clock, names, network, packages, journal.
+import { invalid } from "./wire.mjs";
+
 const GIB = 1024 ** 3;
-const invalid = (errors) => ({
-  status: 400,
-  message: "Parameter verification failed.",
-  errors,
-});
 
 function disk(devpath, sizeGib, more = {}) {
   const known = {

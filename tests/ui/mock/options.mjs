@@ -1,10 +1,5 @@
 // TEST CODE. The pretend cluster's options and pools.
-const invalid = (errors) => ({
-  status: 400,
-  message: "Parameter verification failed.",
-  errors,
-});
-const words = (text) => (text ?? "").split(",").filter(Boolean);
+import { invalid, words } from "./wire.mjs";
 
 /** Property strings as answers carry them. */
 function parsed(text) {

@@ -1,11 +1,6 @@
 // TEST CODE. Users, tokens, roles and permissions of the pretend cluster.
 import { randomUUID } from "node:crypto";
-
-const invalid = (errors) => ({
-  status: 400,
-  message: "Parameter verification failed.",
-  errors,
-});
+import { invalid } from "./wire.mjs";
 
 export function makePeople() {
   return {

@@ -1,16 +1,12 @@
 // TEST CODE. Realms of the pretend cluster; what a realm needs depends on its type, as on a real one.
+import { invalid } from "./wire.mjs";
+
 const NEEDED = {
   ldap: ["base_dn", "server1", "user_attr"],
   ad: ["domain", "server1"],
   openid: ["client-id", "issuer-url"],
 };
 const SECRETS = ["password", "client-key"];
-
-const invalid = (errors) => ({
-  status: 400,
-  message: "Parameter verification failed.",
-  errors,
-});
 
 /** What anybody may read. */
 function list({ realms }) {

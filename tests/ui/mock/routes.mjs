@@ -13,14 +13,10 @@ import { PEOPLE_ROUTES } from "./people.mjs";
 import { powerRoutes } from "./power.mjs";
 import { STORAGE_ROUTES } from "./storages.mjs";
 import { stateRoutes } from "./states.mjs";
+import { invalid } from "./wire.mjs";
 
 const GIB = 1024 ** 3;
 
-const invalid = (errors) => ({
-  status: 400,
-  message: "Parameter verification failed.",
-  errors,
-});
 const page = (data, total) => ({ paged: true, data, total });
 
 const wireTask = ({ log, timer, ...task }) => task;

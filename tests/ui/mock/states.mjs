@@ -1,9 +1,6 @@
 // TEST CODE. Snapshots, copies and moves of the pretend cluster's guests.
-const invalid = (errors) => ({
-  status: 400,
-  message: "Parameter verification failed.",
-  errors,
-});
+import { invalid } from "./wire.mjs";
+
 const prefix = (kind) => (kind === "qemu" ? "qm" : "vz");
 const now = () => Math.floor(Date.now() / 1000);
 

@@ -1,10 +1,5 @@
 // TEST CODE. Which storages the pretend cluster has, and what comes to them from elsewhere.
-const invalid = (errors) => ({
-  status: 400,
-  message: "Parameter verification failed.",
-  errors,
-});
-const words = (text) => (text ?? "").split(",").filter(Boolean);
+import { invalid, words } from "./wire.mjs";
 
 /** The storages as `storage.cfg` has them; made up from those that there are. */
 function configs(world) {

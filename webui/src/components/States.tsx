@@ -39,9 +39,17 @@ export function Empty({ title, text, icon, isPage = false, children }: EmptyProp
   );
 }
 
-export function Failed({ text, onRetry }: { text: string; onRetry?: () => void }) {
+interface FailedProps {
+  text: string;
+  /** It stands for the whole page. */
+  isPage?: boolean;
+  onRetry?: () => void;
+}
+
+export function Failed({ text, isPage = false, onRetry }: FailedProps) {
+  const level = isPage ? "h1" : "h2";
   return (
-    <EmptyState variant="sm" status="danger" icon={ExclamationCircleIcon} titleText={t("failed")} headingLevel="h2">
+    <EmptyState variant="sm" status="danger" icon={ExclamationCircleIcon} titleText={t("failed")} headingLevel={level}>
       <EmptyStateBody>{text}</EmptyStateBody>
       {onRetry && (
         <EmptyStateFooter>

@@ -35,7 +35,8 @@ export function Root() {
     if (anonymous) queryClient.clear(); // the next user must not see this one's data
   }, [anonymous, queryClient]);
 
-  if (state.status === "starting") return error ? <Failed text={errorText(error)} onRetry={resume} /> : <Loading />;
+  if (state.status === "starting")
+    return error ? <Failed isPage text={errorText(error)} onRetry={resume} /> : <Loading />;
   if (state.status === "anonymous") return <LoginPage expired={state.reason === "expired"} />;
   return (
     <Routes>

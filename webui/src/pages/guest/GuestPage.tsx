@@ -26,7 +26,7 @@ export default function GuestPage({ kind }: { kind: GuestKind }) {
   const { vmid = "", tab = "summary" } = useParams();
   const { resources, loaded, error, retry } = useResources();
   const tasks = useQuery(recentTasksQuery());
-  if (!loaded) return error ? <Failed text={errorText(error)} onRetry={retry} /> : <Loading />;
+  if (!loaded) return error ? <Failed isPage text={errorText(error)} onRetry={retry} /> : <Loading />;
   const guest = findGuest(resources, Number(vmid));
   if (guest?.kind === kind) return <GuestView key={guest.id} guest={guest} tab={tab} />;
   const making = tasks.data?.some((task) => task.id === vmid && task.state === "running");

@@ -41,7 +41,7 @@ export default function NodePage() {
   const { node: name = "", tab = "summary" } = useParams();
   const { resources, loaded, error, retry } = useResources();
   const node = nodes(resources).find((candidate) => candidate.node === name);
-  if (!loaded) return error ? <Failed text={errorText(error)} onRetry={retry} /> : <Loading />;
+  if (!loaded) return error ? <Failed isPage text={errorText(error)} onRetry={retry} /> : <Loading />;
   if (!node) return <NotFoundPage title={t("node.notFound", { node: name })} />;
   if (!tabs().some(({ key }) => key === tab)) return <NotFoundPage />;
   return (

@@ -39,5 +39,5 @@ function NotShown() {
     if (!online) wasAway.current = true;
     else if (wasAway.current) reload();
   }, [online]);
-  return <Failed text={t("part.notShown")} onRetry={reload} />;
+  return <Failed isPage text={t("part.notShown")} onRetry={reload} />;
 }

@@ -27,7 +27,7 @@ export default function StoragePage() {
   const { node = "", storage: name = "" } = useParams();
   const { resources, loaded, error, retry } = useResources();
   const storage = storagesOf(resources, node).find((candidate) => candidate.storage === name);
-  if (!loaded) return error ? <Failed text={errorText(error)} onRetry={retry} /> : <Loading />;
+  if (!loaded) return error ? <Failed isPage text={errorText(error)} onRetry={retry} /> : <Loading />;
   if (!storage) return <NotFoundPage title={t("storage.notFound", { storage: name, node })} />;
   return <StorageView key={storage.id} storage={storage} />;
 }
