@@ -1,4 +1,4 @@
-import { defaultRangeExtractor, type Range, useVirtualizer } from "@tanstack/react-virtual";
+import { defaultRangeExtractor, measureElement, type Range, useVirtualizer } from "@tanstack/react-virtual";
 import { type RefObject, useLayoutEffect, useState } from "react";
 
 /** Lists up to this length are drawn as a whole: searching in the page finds all of them. */
@@ -39,6 +39,7 @@ export function useRowWindow({ count, rowPx, box, keep = null }: Options): RowWi
     estimateSize: () => rowPx,
     scrollMargin: abovePx,
     overscan: 8,
+    measureElement: heightTold,
     rangeExtractor: (range) => withKept(range, keep),
   });
   const isScrolling = rows.isScrolling;
@@ -63,6 +64,10 @@ export function useRowWindow({ count, rowPx, box, keep = null }: Options): RowWi
     scrollTo: (index) => rows.scrollToIndex(index, { align: "auto" }),
   };
 }
+
+/** The height of a row as the browser tells it after it has laid out the page; asking before costs the frame a second layout. */
+const heightTold: typeof measureElement = (row, told, rows) =>
+  told ? measureElement(row, told, rows) : (rows.measurementsCache[rows.indexFromElement(row)]?.size ?? 0);
 
 function withKept(range: Range, keep: number | null): number[] {
   const near = defaultRangeExtractor(range);
