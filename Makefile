@@ -198,7 +198,10 @@ ui-pictures: tools ## Pictures of the page's main views, from its tests on the m
 		$(CURDIR)/tests/ui/views.test.mjs $(CURDIR)/tests/ui/datacenter.test.mjs
 
 .PHONY: test-ui
-test-ui: host-dev tools ## The web page in Chromium: the walk on a real node, all views on a mock
+test-ui: test-ui-node test-ui-cluster ## All of the web page in Chromium, on real hosts and on a mock, at both widths
+
+.PHONY: test-ui-node
+test-ui-node: host-dev tools ## The part of it that CI runs: the walks on a real node at 1440 pixels, all views on a mock
 	@tests/bin/on-dev-node tests/ui/run
 
 WALKS = walking people second_factor guests_walk
@@ -213,7 +216,7 @@ verify: ## Run every test target; commit, command, result and time go to the cac
 
 .PHONY: test
 test: ## All that CI runs (the long rest of virtual machines: test-vm, part of verify)
-	@tests/bin/verify check test-sim test-ha-sim test-contract test-netns conformance deb test-node test-cluster test-ui iso test-smoke
+	@tests/bin/verify check test-sim test-ha-sim test-contract test-netns conformance deb test-node test-cluster test-ui-node iso test-smoke
 
 .PHONY: clean
 clean: ## Remove what builds left in the checkout (the cache stays)

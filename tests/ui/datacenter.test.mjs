@@ -9,14 +9,14 @@ import { onMock } from "./mocked.mjs";
 
 const { at, open, dialog, button } = onMock();
 
-/** A heading or text that says that a view is there. */
-const VIEWS = {
-  cluster: "Join tokens",
-  ha: "Incidents",
-  storage: "local-lvm",
-  pools: "production/customer-facing/shop",
-  options: "Notes, and options for other programs",
-};
+/** Name, a heading or text that says that the view is there, and the tab where it is called otherwise. */
+const VIEWS = [
+  ["cluster", "Join tokens"],
+  ["ha", "Incidents"],
+  ["storages", "local-lvm", "storage"],
+  ["pools", "production/customer-facing/shop"],
+  ["options", "Notes, and options for other programs"],
+];
 
 function world() {
   const made = busyLab();
@@ -72,8 +72,8 @@ describe("pictures", () => {
             await look(`${name}-at-${i}`);
           }
         };
-        for (const [name, text] of Object.entries(VIEWS)) {
-          await at.page.goto(`${at.mock.url}/#/datacenter/${name}`);
+        for (const [name, text, tab = name] of VIEWS) {
+          await at.page.goto(`${at.mock.url}/#/datacenter/${tab}`);
           await at.page.getByRole("main").getByText(text).first().waitFor();
           await look(name);
           await lookFurther(name);

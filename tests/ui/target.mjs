@@ -7,7 +7,7 @@ const { BASE_URL, HOLDFAST_USER = "root", HOLDFAST_PASSWORD } = process.env;
 /** Why there is no real node; false where there is one. */
 export const NO_NODE =
   !BASE_URL &&
-  "BASE_URL is not set: needs a running node (`make test-ui` starts one)";
+  "BASE_URL is not set: needs a running node (`make test-ui-node` starts one)";
 
 export async function openTarget() {
   if (!BASE_URL) return { ...(await startMock()), real: false };
