@@ -11,6 +11,29 @@ from pathlib import Path
 from tests.cluster.conftest import Machine, wait_for
 
 SHARED = "/srv/shared"
+STORAGES = f"""
+dir: local
+	path /var/lib/vz
+	content images,rootdir,iso,vztmpl,backup,snippets,import
+
+dir: both
+	path {SHARED}/disks
+	content images,rootdir
+	shared 1
+
+"""
+
+
+def shared_by(machines: list[Machine]) -> Path:
+    """Here, what all of them have at SHARED."""
+    first = machines[0]
+    return first.folder.parent / f"cluster-{first.port}-shared"
+
+
+def share_disks(first: Machine) -> None:
+    """Give the cluster the storage `both`, which all hosts see."""
+    assert first.write("storage.cfg", STORAGES)
+    first.shell(f"mkdir -p {SHARED}/disks; chmod 755 {SHARED}/disks")
 
 
 class Cluster:
@@ -53,6 +76,18 @@ class Cluster:
         """What the manager is at with the service."""
         rows = {row["id"]: row for row in asked.api().get("/cluster/ha/status/current")}
         return str(rows.get(f"service:{self.sid}", {}).get("state", ""))
+
+    def master(self, asked: Machine) -> str:
+        """The node whose manager decides; "" where none does."""
+        rows = {row["id"]: row for row in asked.api().get("/cluster/ha/status/current")}
+        return str(rows.get("master", {}).get("node", ""))
+
+    def lead_away(self, asked: Machine, machine: Machine) -> None:
+        """Have another node decide, where it is this one."""
+        if self.master(asked) == machine.name:
+            machine.run("systemctl", "stop", "hostd-ha-crm")
+            wait_for("another node leads", lambda: self.master(asked) not in ("", machine.name), 150)
+            machine.run("systemctl", "start", "hostd-ha-crm")
 
     def settled(self, asked: Machine, node: str, *away: str) -> Callable[[], bool]:
         """Whether the guest runs on a node, on no other, and the manager knows."""
