@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 
 class Terminal:
-    """A program with a terminal of its own; ``fd`` is our end."""
+    """A program with a terminal of its own; ``fd`` is our end. ``kind``: its name in terminfo(5)."""
 
-    def __init__(self, argv: Sequence[str]) -> None:
+    def __init__(self, argv: Sequence[str], kind: str = "xterm-256color") -> None:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             try:
-                os.execvpe(argv[0], list(argv), {**os.environ, "TERM": "xterm-256color"})
+                os.execvpe(argv[0], list(argv), {**os.environ, "TERM": kind})
             finally:
                 os._exit(127)
         os.set_blocking(self.fd, False)

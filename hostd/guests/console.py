@@ -13,13 +13,14 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hostd.access import keys, tickets
 from hostd.core.errors import HostError, NotAuthenticated, TimedOut
 from hostd.core.terminal import Terminal
 from hostd.guests import rfb
+from hostd.guests.vncterm import session
 from hostd.node.host import Host
 from hostd.tasks.log import TaskLog
 from hostd.tasks.registry import task
@@ -32,6 +33,8 @@ STALE_S = 20
 REOPEN_S = 0.02
 CHUNK = 65536
 HANDSHAKE_LIMIT = 4096
+# In pixels; what knows the sequences of Linux' own console is what is drawn best.
+USUAL_WIDTH, USUAL_HEIGHT, DRAWN = 800, 592, "linux"
 
 
 def reserve_port(folder: str = FOLDER) -> int:
@@ -96,17 +99,29 @@ def bridge(left: socket.socket, right: socket.socket) -> None:
 
 
 @task("vncproxy")
-def vncproxy(host: Host, log: TaskLog, *, port: int, target: str, password: str = "") -> None:
-    """Bridge a console to the VNC server of a virtual machine (its unix socket ``target``).
+def vncproxy(
+    host: Host,
+    log: TaskLog,
+    *,
+    port: int,
+    target: str = "",
+    password: str = "",
+    argv: list[str] | None = None,
+    screen: Mapping[str, Any] | None = None,
+) -> None:
+    """Bridge a console to a machine's VNC server (its unix socket ``target``), or draw the terminal of ``argv``.
 
-    ``password``: what the viewer is asked for before; "" nothing.
+    ``password``: what the viewer of a machine is asked for before; "" nothing. ``screen``: as the function tells.
     """
-    with _connection(port) as connection, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as screen:
-        screen.connect(target)
+    if argv and screen:
+        _draw(log, port, argv, screen)
+        return
+    with _connection(port) as connection, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as machine:
+        machine.connect(target)
         log.info("console connected")
         if password:
-            _ask_password(connection, screen, password)
-        bridge(connection, screen)
+            _ask_password(connection, machine, password)
+        bridge(connection, machine)
     log.info("console closed")
 
 
@@ -144,9 +159,36 @@ def termproxy(
 
 
 @task("vncshell")
-def shell(host: Host, log: TaskLog, *, port: int, user: str, path: str, argv: list[str]) -> None:
-    """A program of the node itself, spoken to by the same protocol."""
-    termproxy(host, log, port=port, user=user, path=path, argv=argv)
+def shell(
+    host: Host,
+    log: TaskLog,
+    *,
+    port: int,
+    argv: list[str],
+    user: str = "",
+    path: str = "",
+    screen: Mapping[str, Any] | None = None,
+) -> None:
+    """A program of the node itself: drawn for a VNC viewer on ``screen``, else spoken to as a terminal."""
+    if screen:
+        _draw(log, port, argv, screen)
+    else:
+        termproxy(host, log, port=port, user=user, path=path, argv=argv)
+
+
+def screen(title: str, width: int, height: int) -> dict[str, object]:
+    """What a viewer of a program's terminal gets: at most so many pixels, 0 for the usual."""
+    return {"title": title, "width": width or USUAL_WIDTH, "height": height or USUAL_HEIGHT}
+
+
+def _draw(log: TaskLog, port: int, argv: list[str], screen: Mapping[str, Any]) -> None:
+    with _connection(port) as connection, contextlib.closing(Terminal(argv, DRAWN)) as terminal:
+        log.info("console connected")
+        try:
+            session.show(connection, terminal, **screen)
+        except TimeoutError as err:
+            raise TimedOut(f"the viewer said nothing for {session.GREET_S} s") from err
+    log.info("console closed")
 
 
 def _handshake(connection: socket.socket, public: bytes, user: str, path: str, port: int) -> None:

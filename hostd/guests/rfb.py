@@ -1,4 +1,4 @@
-"""The beginning of VNC's protocol: who connects is asked for a password here, since QEMU's own server asks for none.
+"""The beginning of VNC's protocol: who connects is let in, or asked for a password, as QEMU's own server asks for none.
 
 Source: RFC 6143, sections 7.1 (handshake) and 7.2.2 (VNC Authentication).
 """
@@ -56,6 +56,21 @@ def admit(client: socket.socket, password: str) -> None:
         client.sendall(_FAILED + (struct.pack(">I", len(_WRONG)) + _WRONG.encode() if version == 8 else b""))
         raise NotAuthenticated(_WRONG)
     client.sendall(_OK)
+
+
+def welcome(client: socket.socket) -> None:
+    """The server's side towards a viewer that is asked for nothing, up to and with its ``ClientInit``."""
+    client.sendall(_VERSION)
+    version = _KNOWN.get(_read(client, len(_VERSION)), 3)
+    if version == 3:
+        client.sendall(struct.pack(">I", _NONE))
+    else:
+        client.sendall(bytes([1, _NONE]))
+        if (chosen := _read(client, 1)[0]) != _NONE:
+            raise NotAuthenticated(f"the viewer chose security type {chosen}, which was not offered")
+        if version == 8:
+            client.sendall(_OK)
+    _read(client, 1)  # whether others may see the same: each console is one viewer's
 
 
 def enter(server: socket.socket) -> None:

@@ -18,6 +18,11 @@ from hostd.node import shell
 CONSOLE = fields(user="string", ticket="string", port="integer", upid="string")
 _PORT = Kind(type="integer", minimum=5900, maximum=5999)
 _TICKET = Kind(max_length=512)
+_WIDTH = Kind(type="integer", minimum=16, maximum=4096)
+_HEIGHT = Kind(type="integer", minimum=16, maximum=2160)
+_WIDTH_DOC = f"How wide the picture is at most, in pixels (usually {console.USUAL_WIDTH})."
+_HEIGHT_DOC = f"How high the picture is at most, in pixels (usually {console.USUAL_HEIGHT})."
+_WEBSOCKET = "Accepted for compatibility: consoles always are websockets."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +31,22 @@ class VncParams:
 
     node: str = param(NODE, doc="Cluster node.")
     vmid: int = param(VMID, doc="Guest id.")
-    websocket: bool = param(BOOLEAN, default=False, doc="Accepted for compatibility: consoles always are websockets.")
+    websocket: bool = param(BOOLEAN, default=False, doc=_WEBSOCKET)
     generate_password: bool = param(
         BOOLEAN, default=False, shown_default=0, name="generate-password",
         doc="Have the viewer asked for a password, which the answer tells; otherwise the ticket alone is asked for.",
     )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnParams:
+    """A container whose console is to be drawn."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")
+    websocket: bool = param(BOOLEAN, default=False, doc=_WEBSOCKET)
+    width: int = param(_WIDTH, default=0, doc=_WIDTH_DOC)
+    height: int = param(_HEIGHT, default=0, doc=_HEIGHT_DOC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +83,15 @@ class ShellParams:
         STRING, default="", shown_default="", requires="cmd", name="cmd-opts",
         doc="Accepted empty: what can be started takes no further words.",
     )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnShellParams(ShellParams):
+    """A node whose shell is to be drawn."""
+
+    websocket: bool = param(BOOLEAN, default=False, doc=_WEBSOCKET)
+    width: int = param(_WIDTH, default=0, doc=_WIDTH_DOC)
+    height: int = param(_HEIGHT, default=0, doc=_HEIGHT_DOC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +174,22 @@ def lxc_termproxy(ctx: Context, p: GuestParams) -> object:
 
 @endpoint(
     "POST",
+    "/nodes/{node}/lxc/{vmid}/vncproxy",
+    params=DrawnParams,
+    returns={"type": "object", "properties": CONSOLE},
+    allow=Check("/vms/{vmid}", "VM.Console"),
+    runs_on="node",
+    privileged=True,
+)
+def lxc_vncproxy(ctx: Context, p: DrawnParams) -> object:
+    """Open the console of a running container, drawn for one VNC viewer that connects within ten seconds."""
+    argv = containers.console_argv(ctx.host, p.vmid)
+    screen = console.screen(f"CT {p.vmid}", p.width, p.height)
+    return _open(ctx, "vncproxy", f"/vms/{p.vmid}", str(p.vmid), argv=argv, screen=screen)
+
+
+@endpoint(
+    "POST",
     "/nodes/{node}/termproxy",
     params=ShellParams,
     returns={"type": "object", "properties": CONSOLE},
@@ -158,10 +199,28 @@ def lxc_termproxy(ctx: Context, p: GuestParams) -> object:
 )
 def node_termproxy(ctx: Context, p: ShellParams) -> object:
     """Open a shell of the node for one connection within ten seconds."""
+    return _open_terminal(ctx, "vncshell", f"/nodes/{p.node}", "", argv=_shell_argv(ctx, p))
+
+
+@endpoint(
+    "POST",
+    "/nodes/{node}/vncshell",
+    params=DrawnShellParams,
+    returns={"type": "object", "properties": CONSOLE},
+    allow=Check("/nodes/{node}", "Sys.Console"),
+    runs_on="node",
+    privileged=True,
+)
+def node_vncshell(ctx: Context, p: DrawnShellParams) -> object:
+    """Open a shell of the node, drawn for one VNC viewer that connects within ten seconds."""
+    screen = console.screen(p.node, p.width, p.height)
+    return _open(ctx, "vncshell", f"/nodes/{p.node}", "", argv=_shell_argv(ctx, p), screen=screen)
+
+
+def _shell_argv(ctx: Context, p: ShellParams) -> list[str]:
     if p.cmd_opts:
         raise Invalid({"cmd-opts": f"'{p.cmd}' takes no further words"})
-    argv = shell.argv(p.cmd, root=ctx.user == ROOT)  # a token of root's is not root
-    return _open_terminal(ctx, "vncshell", f"/nodes/{p.node}", "", argv=argv)
+    return shell.argv(p.cmd, root=ctx.user == ROOT)  # a token of root's is not root
 
 
 def _websocket(kind: str) -> object:

@@ -29,7 +29,7 @@ _POWER = Check("/vms/{vmid}", "VM.PowerMgmt")
 _PASSWORD = Kind(min_length=5, pattern=r"[^\x00-\x1f\x7f]*")
 _CHILDREN = (
     "clone", "config", "feature", "interfaces", "migrate", "move_volume", "pending", "resize", "rrd", "rrddata",
-    "snapshot", "status", "template", "termproxy", "vncwebsocket",
+    "snapshot", "status", "template", "termproxy", "vncproxy", "vncwebsocket",
 )  # fmt: skip
 _POWER_CHILDREN = ("current", "start", "stop", "shutdown", "reboot", "suspend", "resume")
 _STATUS = fields(

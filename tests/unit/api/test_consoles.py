@@ -8,6 +8,7 @@ import pytest
 
 from hostd.access import tickets
 from hostd.guests import console
+from hostd.guests.lxc import lifecycle as lxc_lifecycle
 from hostd.guests.qemu import lifecycle
 from tests.unit.api.conftest import NOW, Site
 from tests.unit.api.test_qemu import data
@@ -74,6 +75,34 @@ def test_a_screen_with_a_password(site: Site, monkeypatch: pytest.MonkeyPatch) -
     opened = data(site.call("POST", place, data={"generate-password": "1"}))
     assert len(opened["password"]) == 8
     assert site.tasks.spawned[-1]["args"] == {"port": 5901, "target": "/run/100", "password": opened["password"]}
+
+
+def test_a_container_is_drawn(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lxc_lifecycle, "console_argv", lambda host, vmid: ["lxc-console", str(vmid)])
+    place = "/nodes/alpha/lxc/100/vncproxy"
+    opened = data(site.call("POST", place))
+    public = tickets.public_part(site.key)
+    tickets.verify_console(public, opened["ticket"], "root@pam", "/vms/100", 5900, now_s=NOW)
+    usual = {"title": "CT 100", "width": 800, "height": 592}
+    assert site.tasks.spawned[-1] == {
+        "type": "vncproxy",
+        "id": "100",
+        "user": "root@pam",
+        "args": {"port": 5900, "argv": ["lxc-console", "100"], "screen": usual},
+    }
+    data(site.call("POST", place, data={"websocket": "1", "width": "640", "height": "400"}))
+    assert site.tasks.spawned[-1]["args"]["screen"] == {"title": "CT 100", "width": 640, "height": 400}
+    assert site.call("POST", place, data={"width": "15"}).status_code == 400
+    assert site.call("POST", place, "ann@pve").status_code == 403
+
+
+def test_a_nodes_shell_is_drawn(site: Site) -> None:
+    place = "/nodes/alpha/vncshell"
+    data(site.call("POST", place, "joe@pve", data={"websocket": "1"}))
+    screen = {"title": "alpha", "width": 800, "height": 592}
+    assert site.tasks.spawned[-1]["args"] == {"port": 5900, "argv": ["login"], "screen": screen}
+    assert site.call("POST", place, data={"cmd": "ceph_install"}).status_code == 400
+    assert site.call("POST", place, "ann@pve").status_code == 403
 
 
 def test_the_websocket_is_for_who_may_have_the_shell(site: Site) -> None:

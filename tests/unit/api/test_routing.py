@@ -15,12 +15,14 @@ PASSED_ON_HERE = {
     ("GET", "/nodes/{node}/capabilities/qemu/cpu"),
     ("GET", "/nodes/{node}/capabilities/qemu/cpu-flags"),
     ("POST", "/nodes/{node}/lxc/{vmid}/termproxy"),
+    ("POST", "/nodes/{node}/lxc/{vmid}/vncproxy"),
     ("GET", "/nodes/{node}/lxc/{vmid}/vncwebsocket"),
     ("POST", "/nodes/{node}/qemu/{vmid}/termproxy"),
     ("POST", "/nodes/{node}/qemu/{vmid}/vncproxy"),
     ("GET", "/nodes/{node}/qemu/{vmid}/vncwebsocket"),
     ("POST", "/nodes/{node}/storage/{storage}/upload"),
     ("POST", "/nodes/{node}/termproxy"),
+    ("POST", "/nodes/{node}/vncshell"),
     ("GET", "/nodes/{node}/vncwebsocket"),
 }
 
