@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hostd.access.ids import ROOT
 from hostd.api.context import Context
 from hostd.api.endpoint import Check, endpoint, fields
+from hostd.api.nodes.params import GuestParams
 from hostd.core.errors import HostError, Invalid
 from hostd.core.kinds import BOOLEAN, NODE, STRING, VMID
 from hostd.core.schema import Kind, param
@@ -58,14 +59,6 @@ class SerialParams:
     serial: str = param(
         Kind(enum=("serial0", "serial1", "serial2", "serial3")), default="serial0", doc="Which serial line."
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class GuestParams:
-    """One guest."""
-
-    node: str = param(NODE, doc="Cluster node.")
-    vmid: int = param(VMID, doc="Guest id.")
 
 
 @dataclass(frozen=True, kw_only=True)

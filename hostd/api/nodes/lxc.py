@@ -10,6 +10,7 @@ from hostd.api import hamanaged
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, UPID, Check, array, endpoint, fields
 from hostd.api.nodes import guest_params as shared
+from hostd.api.nodes.params import GuestParams
 from hostd.core.errors import Denied, HostError, Invalid
 from hostd.core.formats import propstring
 from hostd.core.kinds import BOOLEAN, CONFIG_ID_LIST, DIGEST, NODE, SECONDS, VMID
@@ -44,14 +45,6 @@ class ListParams:
     """The node's containers."""
 
     node: str = param(NODE, doc="Cluster node.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class GuestParams:
-    """One container."""
-
-    node: str = param(NODE, doc="Cluster node.")
-    vmid: int = param(VMID, doc="Guest id.")
 
 
 @dataclass(frozen=True, kw_only=True)

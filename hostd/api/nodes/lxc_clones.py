@@ -8,8 +8,9 @@ from hostd.api.context import Context
 from hostd.api.endpoint import NULL, UPID, And, Check, Or, endpoint, fields
 from hostd.api.nodes import guest_params as shared
 from hostd.api.nodes.guest_snapshots import SNAPSHOT
-from hostd.api.nodes.lxc import GuestParams, stored
+from hostd.api.nodes.lxc import stored
 from hostd.api.nodes.lxc_disks import LIMIT
+from hostd.api.nodes.params import GuestParams
 from hostd.core.errors import Conflict, HostError, Invalid
 from hostd.core.kinds import BOOLEAN, NODE, STORAGE_ID, STRING, VMID
 from hostd.core.schema import Kind, param

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from hostd.api.context import Context
 from hostd.api.endpoint import UPID, Check, array, endpoint, fields
-from hostd.api.nodes.lxc import GuestParams, stored
+from hostd.api.nodes.lxc import stored
+from hostd.api.nodes.params import GuestParams
 from hostd.core.errors import Conflict
 from hostd.core.kinds import NODE, SECONDS, VMID
 from hostd.core.schema import param

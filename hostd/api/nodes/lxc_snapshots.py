@@ -18,7 +18,8 @@ from hostd.api.nodes.guest_snapshots import (
     SnapshotParams,
     rows,
 )
-from hostd.api.nodes.lxc import GuestParams, stored
+from hostd.api.nodes.lxc import stored
+from hostd.api.nodes.params import GuestParams
 from hostd.core.errors import HostError
 from hostd.core.kinds import NODE, STRING, VMID
 from hostd.core.schema import param

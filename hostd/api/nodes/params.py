@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hostd.core.kinds import NODE
+from hostd.core.kinds import NODE, VMID
 from hostd.core.schema import param
 
 
@@ -18,3 +18,11 @@ class NodeParams:
     """One node."""
 
     node: str = param(NODE, doc="Cluster node.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestParams:
+    """One guest."""
+
+    node: str = param(NODE, doc="Cluster node.")
+    vmid: int = param(VMID, doc="Guest id.")

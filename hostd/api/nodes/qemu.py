@@ -11,6 +11,7 @@ from hostd.api import hamanaged, tagrights
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, UPID, Check, array, endpoint, fields
 from hostd.api.nodes import guest_params as shared
+from hostd.api.nodes.params import GuestParams
 from hostd.core.errors import Denied, HostError, Invalid
 from hostd.core.kinds import BOOLEAN, CONFIG_ID_LIST, DIGEST, NODE, STORAGE_ID, VMID
 from hostd.core.schema import Kind, param
@@ -45,14 +46,6 @@ class ListParams:
 
     node: str = param(NODE, doc="Cluster node.")
     full: bool = param(BOOLEAN, default=False, doc="Accepted for compatibility: lists always tell everything.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class GuestParams:
-    """One machine."""
-
-    node: str = param(NODE, doc="Cluster node.")
-    vmid: int = param(VMID, doc="Guest id.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from hostd.api.context import Context
 from hostd.api.endpoint import ALL, NULL, Allow, Check, array, endpoint, fields
-from hostd.api.nodes.qemu import GuestParams, stored
+from hostd.api.nodes.params import GuestParams
+from hostd.api.nodes.qemu import stored
 from hostd.core.kinds import BOOLEAN, INTEGER, STRING
 from hostd.core.schema import Kind, param
 from hostd.guests.qemu import agent, process

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from hostd.api.context import Context
 from hostd.api.endpoint import NULL, Check, array, endpoint, fields
-from hostd.api.nodes.qemu import GuestParams, stored
+from hostd.api.nodes.params import GuestParams
+from hostd.api.nodes.qemu import stored
 from hostd.core.kinds import NODE, VMID
 from hostd.core.schema import Kind, param
 from hostd.guests.changes import merged

@@ -18,7 +18,8 @@ from hostd.api.nodes.guest_snapshots import (
     SnapshotParams,
     rows,
 )
-from hostd.api.nodes.qemu import GuestParams, stored
+from hostd.api.nodes.params import GuestParams
+from hostd.api.nodes.qemu import stored
 from hostd.core.errors import HostError
 from hostd.core.kinds import BOOLEAN, NODE, STRING, VMID
 from hostd.core.schema import param
